@@ -1,0 +1,1 @@
+{{ late_history(ref('flown_flights'), ['carrier'], 'carrier') }}

@@ -1,0 +1,18 @@
+with source as (
+
+    select * from {{ source('nycflights', 'airports') }}
+
+),
+
+renamed as (
+
+    select
+        faa as airport,
+        name as airport_name,
+        tz as utc_offset_hours
+
+    from source
+
+)
+
+select * from renamed
