@@ -5,20 +5,33 @@ import subprocess
 import sys
 from pathlib import Path
 
-if "{{cookiecutter.ci}}" == "github":
-    Path(".gitlab-ci.yml").unlink(missing_ok=True)
-else:
-    Path(".github/workflows/checks.yml").unlink(missing_ok=True)
-    for folder in (Path(".github/workflows"), Path(".github")):
+NOT_CHOSEN = {"github": ".gitlab-ci.yml", "gitlab": ".github/workflows/checks.yml"}["{{cookiecutter.ci}}"]
+
+
+def main() -> None:
+    """Do all three, silently unless something fails; doing them again changes nothing."""
+    remove(Path(NOT_CHOSEN))
+    if "{{cookiecutter.flights_example}}" == "no":
+        subprocess.run([sys.executable, "process/remove_example.py"], check=True)
+    start_repository()
+    if Path("process/check.py").exists():
+        sys.exit(subprocess.run([sys.executable, "process/check.py", "--birth"], check=False).returncode)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, and the folders that held nothing else."""
+    path.unlink(missing_ok=True)
+    for folder in path.parents[:-1]:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
-if "{{cookiecutter.flights_example}}" == "no":
-    subprocess.run([sys.executable, "process/remove_example.py"], check=True)
 
-git = shutil.which("git")
-if git and subprocess.run([git, "rev-parse", "--git-dir"], capture_output=True).returncode:
-    subprocess.run([git, "-c", "init.defaultBranch=main", "init", "--quiet"], check=True)
+def start_repository() -> None:
+    """Make the folder a git repository, where git is there and no repository holds the folder already."""
+    git = shutil.which("git")
+    if git and subprocess.run([git, "rev-parse", "--git-dir"], capture_output=True, check=False).returncode:
+        subprocess.run([git, "-c", "init.defaultBranch=main", "init", "--quiet"], check=True)
 
-if Path("process/check.py").exists():
-    sys.exit(subprocess.run([sys.executable, "process/check.py", "--birth"]).returncode)
+
+if __name__ == "__main__":
+    main()

