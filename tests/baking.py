@@ -1,0 +1,117 @@
+"""Generates projects as a user would, and reads back what was generated."""
+
+import ast
+import itertools
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cookiecutter.main import cookiecutter
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ROOT = Path(__file__).parents[1]
+QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+ASKED = {name: default for name, default in QUESTIONS.items() if not name.startswith("_")}
+TEXTS = {name: default for name, default in ASKED.items() if isinstance(default, str)}
+CHOICES = {name: options for name, options in ASKED.items() if isinstance(options, list)}
+COMBINATIONS = [dict(zip(CHOICES, options, strict=True)) for options in itertools.product(*CHOICES.values())]
+
+# Answers that name no flights, so that a flight in the project can only come from the example.
+PARCELS = {"project_name": "Parcel Arrivals", "description": "Predicts on which day a parcel arrives."}
+
+Bake = Callable[..., Path]
+
+
+def bake(template: Path, output: Path, *, hooks: bool = True, **answers: str) -> Path:
+    """Generate a project below `output`, its answers rendered as `--no-input` renders them."""
+    settings = {"cookiecutters_dir": str(template.parent), "replay_dir": str(template.parent / "replay")}
+    return Path(
+        cookiecutter(
+            str(template),
+            no_input=True,
+            extra_context=answers,
+            output_dir=str(output),
+            default_config=settings,
+            accept_hooks=hooks,
+        )
+    )
+
+
+def files(project: Path) -> list[Path]:
+    """Every file of a project but git's, in order."""
+    return sorted(path for path in project.rglob("*") if not path.is_dir() and ".git" not in path.parts)
+
+
+def tree(project: Path) -> dict[str, bytes]:
+    """The content of a project by path."""
+    return {path.relative_to(project).as_posix(): path.read_bytes() for path in files(project)}
+
+
+def strings(path: Path) -> dict[str, str]:
+    """Every string in a file that can be parsed, by where it stands; nothing for other files."""
+    parse = PARSERS.get(path.suffix)
+    return dict(parse(path.read_text(encoding="utf-8"))) if parse else {}
+
+
+def _walk(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _walk(key, f"{where}/key of {key}")
+            yield from _walk(inner, f"{where}/{key}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _walk(inner, f"{where}/{number}")
+    else:
+        yield where, str(value)
+
+
+def _python(text: str) -> Iterator[tuple[str, str]]:
+    constants = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    yield from _walk(constants)
+
+
+def _markdown(text: str) -> Iterator[tuple[str, str]]:
+    front, body = text.removeprefix("---\n").split("\n---\n", 1) if text.startswith("---\n") else ("", text)
+    yield from _walk(yaml.safe_load(front), "front matter")
+    for number, token in enumerate(MarkdownIt("gfm-like", {"linkify": False}).parse(body)):
+        yield f"token {number} {token.type}", _shown(token)
+
+
+def _shown(token: Token) -> str:
+    if token.type == "inline":
+        return "".join(child.content or "\n" for child in token.children or ())
+    return token.content
+
+
+PARSERS = {
+    ".toml": lambda text: _walk(tomllib.loads(text)),
+    ".json": lambda text: _walk(json.loads(text)),
+    ".yml": lambda text: _walk(yaml.safe_load(text)),
+    ".yaml": lambda text: _walk(yaml.safe_load(text)),
+    ".py": _python,
+    ".md": _markdown,
+}
+
+
+def run(*command: str | Path, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end and keep what it prints."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
+        **options,
+    )
+
+
+def tool(name: str) -> Path:
+    """A command of the environment that runs the tests."""
+    return Path(sys.executable).parent / name

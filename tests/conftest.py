@@ -1,0 +1,29 @@
+import functools
+import shutil
+from pathlib import Path
+
+import baking
+import pytest
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the template as a clone would hold it, without what tools leave behind."""
+    copy = tmp_path_factory.mktemp("template") / "mlteam-template"
+    left_behind = shutil.ignore_patterns(".git", ".nox", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+    return Path(shutil.copytree(baking.ROOT, copy, ignore=left_behind))
+
+
+@pytest.fixture(scope="session")
+def bake(template: Path) -> baking.Bake:
+    """Generates a project: `bake(output, hooks=True, **answers)`."""
+    return functools.partial(baking.bake, template)
+
+
+@pytest.fixture(scope="session", params=baking.COMBINATIONS, ids=lambda choices: "-".join(choices.values()))
+def baked(
+    request: pytest.FixtureRequest, bake: baking.Bake, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, str]]:
+    """One project for each combination of choices, with its choices."""
+    choices: dict[str, str] = request.param
+    return bake(tmp_path_factory.mktemp("baked"), **choices, **baking.PARCELS), choices
