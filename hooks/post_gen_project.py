@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 NOT_CHOSEN = {"github": ".gitlab-ci.yml", "gitlab": ".github/workflows/checks.yml"}["{{cookiecutter.ci}}"]
+WITHOUT_EXAMPLE = {"yes": False, "no": True}["{{cookiecutter.flights_example}}"]
 
 
 def main() -> None:
     """Do all three, silently unless something fails; doing them again changes nothing."""
     remove(Path(NOT_CHOSEN))
-    if "{{cookiecutter.flights_example}}" == "no":
+    if WITHOUT_EXAMPLE:
         subprocess.run([sys.executable, "process/remove_example.py"], check=True)
     start_repository()
     if Path("process/check.py").exists():

@@ -195,7 +195,7 @@ def test_every_refused_answer_is_named_at_once(
 def test_jinja_typed_at_the_prompt_stays_text(template: Path, tmp_path: Path) -> None:
     typed = {"description": "{{ 7*7 }}", "author_name": "{% if %}", "team_channel": "{# none #}"}
     lines = [typed.get(name, "") for name in baking.ASKED]
-    command = [baking.tool("cookiecutter"), template, "--default-config", "-o", tmp_path]
+    command = (baking.tool("cookiecutter"), template, "--default-config", "-o", tmp_path)
     done = baking.run(*command, cwd=tmp_path, input="\n".join(lines) + "\n", env=os.environ | {"HOME": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     project = tmp_path / "flight-delays"
@@ -229,16 +229,8 @@ def test_generation_says_nothing_when_all_is_well(
 
 
 def test_generating_again_over_a_project_keeps_the_team_s_own_files(template: Path, tmp_path: Path) -> None:
-    command = [
-        baking.tool("cookiecutter"),
-        template,
-        "--default-config",
-        "--no-input",
-        "-f",
-        "-o",
-        tmp_path,
-        "ci=gitlab",
-    ]
+    options = ["--default-config", "--no-input", "-f", "ci=gitlab"]
+    command = (baking.tool("cookiecutter"), template, "-o", tmp_path, *options)
     home = os.environ | {"HOME": str(tmp_path / "home")}
     assert baking.run(*command, cwd=tmp_path, env=home).returncode == 0
     project = tmp_path / "flight-delays"

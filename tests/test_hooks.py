@@ -1,0 +1,116 @@
+"""The hooks, rendered as cookiecutter renders them and then read as modules."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import baking
+import pytest
+from cookiecutter.generate import generate_context
+from cookiecutter.prompt import prompt_for_config
+from cookiecutter.utils import create_env_with_context
+
+# Packages that are imported by another name than they are installed by.
+IMPORTED_AS = {
+    "dbt-core": "dbt",
+    "markdown-it-py": "markdown_it",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+    "vl-convert-python": "vl_convert",
+    "xgboost-cpu": "xgboost",
+}
+
+
+def rendered(template: Path, folder: Path, hook: str, **answers: str) -> Path:
+    context = generate_context(str(template / "cookiecutter.json"), extra_context=answers)
+    context["cookiecutter"] = prompt_for_config(context, no_input=True)
+    source = (template / "hooks" / f"{hook}.py").read_text(encoding="utf-8")
+    path = folder / f"{hook}.py"
+    path.write_text(create_env_with_context(context).from_string(source).render(**context), encoding="utf-8")
+    return path
+
+
+def module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+@pytest.mark.parametrize("hook", ["pre_gen_project", "post_gen_project"])
+def test_a_rendered_hook_is_clean_and_typed(template: Path, tmp_path: Path, hook: str) -> None:
+    path = rendered(template, tmp_path, hook, author_name='Robert "Bob" O\'Brien \\')
+    for command in (
+        ["ruff", "check", "--ignore", "SIM905,PLR0133,UP036"],
+        ["mypy", "--strict", "--no-warn-unreachable"],
+    ):
+        done = baking.run(baking.tool(command[0]), *command[1:], path, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("hook", ["pre_gen_project", "post_gen_project"])
+def test_a_hook_imports_nothing_but_python_s_own_modules(template: Path, hook: str) -> None:
+    source = (template / "hooks" / f"{hook}.py").read_text(encoding="utf-8")
+    imported = re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE)
+    assert set(imported) <= sys.stdlib_module_names
+
+
+def test_every_dependency_of_the_project_is_refused_as_its_name(
+    template: Path, bake: baking.Bake, tmp_path: Path
+) -> None:
+    project = tomllib.loads((bake(tmp_path) / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = project["dependency-groups"].values()
+    wanted = [*project["project"]["dependencies"], *(entry for group in groups for entry in group)]
+    names = {re.split(r"[^\w.-]", entry)[0] for entry in wanted if isinstance(entry, str)}
+    expected = {name.replace("-", "_") for name in names} | {IMPORTED_AS[n] for n in names if n in IMPORTED_AS}
+    assert expected - set(module(rendered(template, tmp_path, "pre_gen_project")).DEPENDENCIES) == set()
+
+
+def test_every_folder_of_the_project_is_refused_as_its_name(template: Path, bake: baking.Bake, tmp_path: Path) -> None:
+    folders = {path.name for path in bake(tmp_path).iterdir() if path.is_dir() and path.name[0] != "."}
+    assert folders - set(module(rendered(template, tmp_path, "pre_gen_project")).FOLDERS) == set()
+
+
+def test_a_python_that_is_too_old_is_named(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = module(rendered(template, tmp_path, "pre_gen_project"))
+    monkeypatch.setattr(sys, "version_info", (3, 10, 4, "final", 0))
+    with pytest.raises(
+        SystemExit, match=r"^ERROR: Python 3\.10 is too old, .+; try 'uvx --python 3\.12 cookiecutter'$"
+    ):
+        hook.main()
+
+
+@pytest.mark.parametrize("name", ["json", "2024 sales", "../../x", "🦓", "class", "9" * 60])
+def test_the_name_that_is_suggested_is_accepted(template: Path, tmp_path: Path, name: str) -> None:
+    refusing = module(rendered(template, tmp_path, "pre_gen_project", project_name=name))
+    assert len(list(refusing.name_problems())) == 1
+    accepting = module(rendered(template, tmp_path, "pre_gen_project", project_name=refusing.usable_name()))
+    assert list(accepting.name_problems()) == []
+
+
+def test_the_last_hook_can_run_again(template: Path, bake: baking.Bake, tmp_path: Path) -> None:
+    project = bake(tmp_path / "output", ci="gitlab")
+    before = baking.tree(project)
+    hook = rendered(template, tmp_path, "post_gen_project", ci="gitlab")
+    done = subprocess.run([sys.executable, hook], cwd=project, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert baking.tree(project) == before
+
+
+def test_a_file_of_the_team_keeps_the_folder_of_the_other_ci(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = module(rendered(template, tmp_path, "post_gen_project", ci="gitlab"))
+    ours = tmp_path / ".github" / "workflows" / "ours.yml"
+    ours.parent.mkdir(parents=True)
+    ours.write_text("ours")
+    (ours.parent / "checks.yml").write_text("checks")
+    monkeypatch.chdir(tmp_path)
+    hook.remove(Path(hook.NOT_CHOSEN))
+    assert list(ours.parent.iterdir()) == [ours]
