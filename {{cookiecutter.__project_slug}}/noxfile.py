@@ -1,0 +1,57 @@
+# /// script
+# dependencies = ["nox[uv]>=2025.10.16"]
+# ///
+"""The team's menu: one session for each thing the team does, run as `nox -s NAME -- OPTIONS`."""
+
+import sys
+
+import nox
+
+nox.needs_version = ">=2025.10.16"
+nox.options.sessions = ["lint", "tests"]
+nox.options.default_venv_backend = "none"
+
+
+def run(session: nox.Session, *command: str) -> None:
+    """Run a command in the project's one environment, which uv brings up to date first."""
+    # An activated environment is another one: uv would warn about it at each call.
+    session.run(sys.executable, "-m", "uv", "run", "--quiet", *command, env={"VIRTUAL_ENV": None})
+
+
+@nox.session
+def pipeline(session: nox.Session) -> None:
+    """From upstream data to an evaluated, registered model: data, train, evaluate."""
+    run(session, "{{ cookiecutter.__project_slug }}", "pipeline", *session.posargs)
+
+
+@nox.session
+def data(session: nox.Session) -> None:
+    """Generate the data: fetch sources, build and test the SQL, take a snapshot."""
+    run(session, "{{ cookiecutter.__project_slug }}", "data", *session.posargs)
+
+
+@nox.session
+def train(session: nox.Session) -> None:
+    """Train a model and its baseline on a snapshot, register the candidate."""
+    run(session, "{{ cookiecutter.__project_slug }}", "train", *session.posargs)
+
+
+@nox.session
+def evaluate(session: nox.Session) -> None:
+    """Judge a registered version: metrics with intervals, slices, an HTML report."""
+    run(session, "{{ cookiecutter.__project_slug }}", "evaluate", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types and SQL."""
+    run(session, "ruff", "check", ".")
+    run(session, "ruff", "format", "--check", ".")
+    run(session, "mypy")
+    run(session, "sqlfluff", "lint", "--disable-progress-bar", "sql")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test the code on small data."""
+    run(session, "pytest", *session.posargs)

@@ -1,0 +1,91 @@
+"""What the team would do without a model: look up how often it happened before."""
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from .errors import ProjectError
+from .features import Examples, Matrix, Schema
+from .spec import Factory, Settings, suggest
+
+
+class GroupRateParams(Settings):
+    """`by` names features; numbers are cut into `bins` of equal counts; `prior_rows` rows of the mean join each group."""
+
+    by: tuple[str, ...] = Field(min_length=1)
+    bins: int = Field(default=8, ge=2)
+    prior_rows: float = Field(default=50, gt=0)
+
+
+class GroupRate:
+    """The share of positives among training rows of the same group, pulled toward the mean where rows are few."""
+
+    Params = GroupRateParams
+    FILE = "baseline.json"
+
+    def __init__(self, columns: list[int], edges: list[list[float]], rates: dict[str, float], mean: float) -> None:
+        self.columns, self.edges, self.rates, self.mean = columns, edges, rates, mean
+
+    @classmethod
+    def fit(cls, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:  # noqa: ARG003
+        """Count; the validation rows are not needed."""
+        params = cls.Params.model_validate(factory.params)
+        columns = [_position(name, schema) for name in params.by]
+        edges = [_edges(train.matrix[:, column], schema, column, params.bins) for column in columns]
+        keys, group = np.unique(_groups(train.matrix, columns, edges), return_inverse=True)
+        mean = float(train.label.mean())
+        rows, positives = np.bincount(group), np.bincount(group, weights=train.label)
+        rates = (positives + params.prior_rows * mean) / (rows + params.prior_rows)
+        return cls(columns, edges, dict(zip(keys.tolist(), rates.tolist(), strict=True)), mean)
+
+    def predict(self, matrix: Matrix) -> NDArray[np.float32]:
+        """The group's rate, shape (rows,); the mean for a group that training did not see."""
+        keys, group = np.unique(_groups(matrix, self.columns, self.edges), return_inverse=True)
+        return np.array([self.rates.get(key, self.mean) for key in keys], dtype=np.float32)[group]
+
+    def contributions(self, matrix: Matrix) -> NDArray[np.float32]:
+        """Not to be had from a table of rates: zeros, shape (rows, features)."""
+        return np.zeros_like(matrix)
+
+    def facts(self) -> dict[str, Any]:
+        """How many groups there are."""
+        return {"groups": len(self.rates)}
+
+    def save(self, folder: Path) -> None:
+        """Write the rates as JSON."""
+        folder.mkdir(parents=True)
+        (folder / self.FILE).write_text(json.dumps(vars(self), indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the rates."""
+        return cls(**json.loads((folder / cls.FILE).read_text(encoding="utf-8")))
+
+
+def _position(name: str, schema: Schema) -> int:
+    if name not in schema.names:
+        raise ProjectError(f"the baseline groups by {name}, which is no feature", fix=suggest(name, schema.names))
+    return schema.names.index(name)
+
+
+def _edges(values: Matrix, schema: Schema, column: int, bins: int) -> list[float]:
+    if schema.features[column].kind == "categorical":
+        return []
+    return [float(edge) for edge in np.unique(np.nanquantile(values, np.linspace(0, 1, bins + 1)[1:-1]))]
+
+
+def _groups(matrix: Matrix, columns: list[int], edges: list[list[float]]) -> NDArray[np.str_]:
+    """One text a row, such as "2|11|nan|5"."""
+    parts = []
+    for column, cuts in zip(columns, edges, strict=True):
+        values = matrix[:, column]
+        codes = np.where(np.isnan(values), -1, np.searchsorted(cuts, values) if cuts else values)
+        parts.append(codes.astype(np.int64).astype(np.str_))
+    groups: NDArray[np.str_] = parts[0]
+    for part in parts[1:]:
+        groups = np.char.add(np.char.add(groups, "|"), part)
+    return groups

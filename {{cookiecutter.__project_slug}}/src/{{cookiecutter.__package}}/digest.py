@@ -1,0 +1,54 @@
+"""A digest of a table's content that does not depend on how its file was written."""
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as kinds
+
+from .errors import ProjectError
+
+
+class TableDigest:
+    """SHA-256 over names, types and ordered values; the sizes of the batches and the file format leave no mark."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._columns = [(field, _plain(field), hashlib.sha256(), hashlib.sha256()) for field in schema]
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Take in the next rows."""
+        for column, (_, plain, present, values) in zip(batch.columns, self._columns, strict=True):
+            present.update(np.asarray(column.is_valid()).tobytes())
+            for part in plain(column):
+                values.update(part)
+
+    def hexdigest(self) -> str:
+        """The digest of all rows taken in so far, in hexadecimal."""
+        whole = hashlib.sha256()
+        for field, _, present, values in self._columns:
+            whole.update(f"{field.name}\0{field.type}\0{present.hexdigest()}\0{values.hexdigest()}\0".encode())
+        return whole.hexdigest()
+
+
+def _plain(field: pa.Field) -> Callable[[pa.Array], list[bytes]]:
+    """How values of a type become bytes, nulls as zeros (where they stand is hashed apart)."""
+    if kinds.is_integer(field.type) or kinds.is_floating(field.type):
+        return lambda column: [pc.fill_null(column, 0).to_numpy(zero_copy_only=False).tobytes()]
+    if kinds.is_boolean(field.type):
+        return lambda column: [pc.fill_null(column, False).cast(pa.uint8()).to_numpy().tobytes()]
+    if kinds.is_date32(field.type):
+        return lambda column: [pc.fill_null(column.cast(pa.int32()), 0).to_numpy().tobytes()]
+    if kinds.is_timestamp(field.type):
+        return lambda column: [pc.fill_null(column.cast(pa.int64()), 0).to_numpy().tobytes()]
+    if kinds.is_string(field.type) or kinds.is_large_string(field.type) or kinds.is_decimal(field.type):
+        return _text
+    raise ProjectError(f"column {field.name} has type {field.type}, which a snapshot cannot hold", fix="cast it in SQL")
+
+
+def _text(column: pa.Array) -> list[bytes]:
+    """Lengths, so that "ab","c" differs from "a","bc", and then the characters."""
+    filled = pc.fill_null(column.cast(pa.large_string()), "")
+    lengths = pc.binary_length(filled).to_numpy(zero_copy_only=False)
+    return [lengths.tobytes(), "".join(filled.to_pylist()).encode()]

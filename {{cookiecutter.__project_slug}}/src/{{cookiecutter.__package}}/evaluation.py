@@ -1,0 +1,121 @@
+"""How good a model is: on each dataset, on each slice of it, and beside its baseline."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from .features import Examples
+from .metrics import Estimate, Floats, Judge, Metric, choose
+from .spec import Spec
+
+MOST_SLICES = 24
+BINS = 6
+FEWEST_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of the model and of its baseline; `gain` is how much better the model is, whichever way is good."""
+
+    metric: str
+    model: Estimate
+    baseline: Estimate
+    gain: Estimate
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows that share a value of a column."""
+
+    column: str
+    value: str
+    rows: int
+    positive_rate: float
+    metrics: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All that is known about a model on one dataset."""
+
+    dataset: str
+    rows: int
+    positive_rate: float
+    metrics: list[Comparison]
+    slices: list[Slice]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers."""
+        return dataclasses.asdict(self)
+
+
+def judge(spec: Spec, data: Examples, model: Floats, baseline: Floats) -> Judgement:
+    """Compute every metric of the spec on a dataset and its slices.
+
+    Args:
+        spec: Names metrics and slices.
+        data: The rows.
+        model: Predictions of the model, shape (rows,).
+        baseline: Predictions of the baseline, shape (rows,).
+    """
+    metrics = choose(spec.evaluation.metrics)
+    jury = Judge(data.label, spec.evaluation, spec.model.seed)
+    return Judgement(
+        dataset=data.name,
+        rows=len(data.label),
+        positive_rate=float(data.label.mean()),
+        metrics=[_compare(jury, metric, model, baseline) for metric in metrics],
+        slices=list(_slices(spec, data, model, metrics)),
+    )
+
+
+def _compare(jury: Judge, metric: Metric, model: Floats, baseline: Floats) -> Comparison:
+    ours, theirs = jury.estimate(metric, model), jury.estimate(metric, baseline)
+    if ours.value is None or theirs.value is None:
+        return Comparison(metric.name, ours, theirs, Estimate(None, None, None, ours.undefined))
+    sign = 1 if metric.higher_is_better else -1
+    gain = jury.summarize(sign * (jury.samples(metric, model) - jury.samples(metric, baseline)))
+    return Comparison(metric.name, ours, theirs, gain)
+
+
+def _slices(spec: Spec, data: Examples, model: Floats, metrics: list[Metric]) -> Iterator[Slice]:
+    for column in spec.evaluation.slices:
+        for value, members in groups(data.table[column]):
+            if len(members) < FEWEST_ROWS:
+                continue
+            label = data.label[members]
+            jury = Judge(label, spec.evaluation, spec.model.seed)
+            estimates = {metric.name: jury.estimate(metric, model[members]) for metric in metrics}
+            yield Slice(column, value, len(members), float(label.mean()), estimates)
+
+
+def groups(column: pa.ChunkedArray) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """The rows of each value of a column, or of each of six ranges of equal counts where it has over 24 values.
+
+    Yields:
+        What the rows share, and their positions; the largest groups of text first, numbers in their order.
+    """
+    kind = column.type
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if number and pc.count_distinct(column).as_py() > MOST_SLICES:
+        yield from _ranges(column.to_numpy())
+        return
+    counts = pc.value_counts(column.combine_chunks())
+    largest = sorted(counts.to_pylist(), key=lambda entry: -entry["counts"])[:MOST_SLICES]
+    values = [entry["values"] for entry in largest if entry["values"] is not None]
+    for value in sorted(values) if number else values:
+        yield str(value), np.flatnonzero(pc.fill_null(pc.equal(column, value), False).to_numpy())
+
+
+def _ranges(values: Floats) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    edges = np.unique(np.nanquantile(values, np.linspace(0, 1, BINS + 1)))
+    for position, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        last = position == len(edges) - 2
+        inside = (values >= low) & ((values <= high) if last else (values < high))
+        yield f"{low:g} to {high:g}" if last else f"{low:g} to below {high:g}", np.flatnonzero(inside)

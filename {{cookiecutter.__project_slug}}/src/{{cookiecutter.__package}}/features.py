@@ -1,0 +1,136 @@
+"""From rows to the matrix that a model sees, the same way in training, in a batch and for one example."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from numpy.typing import NDArray
+
+from .errors import ProjectError
+from .snapshot import Snapshot
+from .spec import Settings, Spec, Split
+
+Matrix = NDArray[np.float32]
+
+
+class Feature(Settings):
+    """One column as training saw it: its range, or its categories in alphabetical order."""
+
+    name: str
+    kind: Literal["numeric", "categorical"]
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+
+
+class Schema(Settings):
+    """The features of a model, in order; stored beside the model and valid as long as it is."""
+
+    features: tuple[Feature, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns, in the order of the matrix."""
+        return [feature.name for feature in self.features]
+
+    def encode(self, table: pa.Table) -> Matrix:
+        """The matrix of a table's rows.
+
+        Args:
+            table: Has a column for each feature; further columns are ignored.
+
+        Returns:
+            Shape (rows, features). A category is its position in `categories`. Missing values, and categories that
+            training did not see, are NaN: the model treats both as missing.
+
+        Raises:
+            ProjectError: A feature has no column, or its values have another kind.
+        """
+        matrix = np.empty((table.num_rows, len(self.features)), dtype=np.float32)
+        for position, feature in enumerate(self.features):
+            matrix[:, position] = _encode(table, feature)
+        return matrix
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows of one dataset: `matrix` (rows, features), `label` (rows,) of 0 and 1, and all columns in `table`."""
+
+    name: str
+    matrix: Matrix
+    label: NDArray[np.int8]
+    table: pa.Table
+
+
+def read(snapshot: Snapshot, spec: Spec, split: Split) -> pa.Table:
+    """The rows of a split."""
+    window = getattr(spec.splits, split)
+    time = ds.field(spec.data.time)
+    return ds.dataset(snapshot.parquet).to_table(filter=(time >= pa.scalar(window.start)) & (time < pa.scalar(window.until)))
+
+
+def learn_schema(spec: Spec, train: pa.Table) -> Schema:
+    """Read ranges and categories off the training rows.
+
+    Raises:
+        ProjectError: A feature has no value, or only one, in all training rows.
+    """
+    numeric = [_learn_range(name, train[name], spec) for name in spec.features.numeric]
+    categorical = [_learn_categories(name, train[name], spec) for name in spec.features.categorical]
+    return Schema(features=(*categorical, *numeric))
+
+
+def examples(spec: Spec, schema: Schema, name: str, table: pa.Table) -> Examples:
+    """Rows made ready for a model."""
+    label = pc.cast(table[spec.data.label], pa.int8()).to_numpy()
+    return Examples(name, schema.encode(table), label, table)
+
+
+def _learn_range(name: str, column: pa.ChunkedArray, spec: Spec) -> Feature:
+    if not _is_number(column.type):
+        raise _wrong_kind(spec, name, column.type, "numeric")
+    low, high = pc.min_max(column).as_py().values()
+    if low is None or low == high:
+        raise _says_nothing(spec, name)
+    return Feature(name=name, kind="numeric", minimum=low, maximum=high)
+
+
+def _learn_categories(name: str, column: pa.ChunkedArray, spec: Spec) -> Feature:
+    if _is_number(column.type):
+        raise _wrong_kind(spec, name, column.type, "categorical")
+    seen = sorted(value for value in pc.unique(_as_text(column)).to_pylist() if value is not None)
+    if len(seen) < 2:  # noqa: PLR2004
+        raise _says_nothing(spec, name)
+    return Feature(name=name, kind="categorical", categories=tuple(seen))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.cast(column, pa.string())
+
+
+def _wrong_kind(spec: Spec, name: str, kind: pa.DataType, declared: str) -> ProjectError:
+    other = {"numeric": "categorical", "categorical": "numeric"}[declared]
+    what = f"feature {name} holds {kind}, which is not {declared}"
+    return ProjectError(what, where=str(spec.path), fix=f"list it under features.{other}, or cast it in SQL")
+
+
+def _says_nothing(spec: Spec, name: str) -> ProjectError:
+    what = f"feature {name} has the same value in all training rows, or none"
+    return ProjectError(what, where=str(spec.path), fix="take it out of the features, or mend its SQL")
+
+
+def _encode(table: pa.Table, feature: Feature) -> NDArray[np.float32]:
+    if feature.name not in table.column_names:
+        raise ProjectError(f"the rows have no column {feature.name}, which the model was trained with", fix="add it")
+    column = table[feature.name]
+    if feature.kind == "categorical":
+        column = pc.index_in(_as_text(column), value_set=pa.array(feature.categories, pa.string()))
+    values: NDArray[np.float32] = pc.cast(column, pa.float32(), safe=False).to_numpy()
+    return values

@@ -1,0 +1,197 @@
+"""The record of every model: MLflow keeps parameters, metrics, files and versions; a version is opened by number or alias."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import provenance
+from .errors import ProjectError
+from .evaluation import Judgement
+from .features import Schema
+from .files import scratch, sha256
+from .model import Model, resolve
+from .paths import ARTIFACTS, TRACKING
+from .spec import Factory, Spec
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CANDIDATE = "candidate"
+SCHEMA = "schema.json"
+SPEC = "spec.json"
+FOLDER = "model"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered model with what is needed to use and to judge it; `spec` is the one that it was trained by."""
+
+    number: int
+    run: str
+    spec: Spec
+    snapshot: str
+    schema: Schema
+    model: Model
+    baseline: Model
+
+
+def client() -> "MlflowClient":
+    """The tracking server that MLFLOW_TRACKING_URI names, or else a SQLite file in data/."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        _create_store()
+        mlflow.set_tracking_uri(f"sqlite:///{TRACKING.as_posix()}")
+    return mlflow.MlflowClient()
+
+
+def _create_store() -> None:
+    """Make the SQLite file under another name first: a database whose tables are half made cannot be mended."""
+    if TRACKING.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with scratch(TRACKING) as part:
+        store = SqlAlchemyStore(f"sqlite:///{part.as_posix()}", ARTIFACTS.as_posix())
+        store.engine.dispose()
+        part.rename(TRACKING)
+
+
+def register(spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model) -> Version:
+    """Record a trained model and its baseline, and make it the candidate.
+
+    Args:
+        spec: What it was made from; its file is kept with it.
+        snapshot: Digest of the data that it was trained on.
+        schema: The features as training saw them.
+        model: The model.
+        baseline: What it has to beat.
+    """
+    tracking = client()
+    experiment = _experiment(tracking, spec)
+    tags = {"snapshot": snapshot, **_flat(provenance.stamp())}
+    with _run(tracking, experiment, "baseline", tags) as baseline_run:
+        _log(tracking, baseline_run, spec, spec.baseline, baseline, schema)
+    with _run(tracking, experiment, "model", tags) as run:
+        digest = _log(tracking, run, spec, spec.model, model, schema)
+    if not tracking.search_registered_models(f"name='{spec.name}'"):
+        tracking.create_registered_model(spec.name, description=spec.description)
+    source = f"{tracking.get_run(run).info.artifact_uri}/{FOLDER}"
+    tags |= {"content_sha256": digest, "baseline_run": baseline_run, **_flat({"param": spec.model.params})}
+    made = tracking.create_model_version(spec.name, source, run, tags=tags)
+    tracking.set_registered_model_alias(spec.name, CANDIDATE, made.version)
+    return Version(int(made.version), run, spec, snapshot, schema, model, baseline)
+
+
+def open_version(spec: Spec, which: str = CANDIDATE) -> Version:
+    """Open a registered version by its number or alias.
+
+    Raises:
+        ProjectError: There is none, or its files are not those that were registered.
+    """
+    from mlflow.exceptions import MlflowException
+
+    tracking = client()
+    ask = tracking.get_model_version if which.isdecimal() else tracking.get_model_version_by_alias
+    try:
+        found = ask(spec.name, which)
+    except MlflowException:
+        raise ProjectError(f"{spec.name} has no version {which!r}", where="registry", fix="run `nox -s train`") from None
+    folder, model = _open(tracking, found.run_id, found.tags["content_sha256"])
+    _, baseline = _open(tracking, found.tags["baseline_run"])
+    schema = Schema.model_validate_json((folder / SCHEMA).read_text(encoding="utf-8"))
+    own = Spec.model_validate_json((folder / SPEC).read_text(encoding="utf-8"))
+    return Version(int(found.version), found.run_id, own, found.tags["snapshot"], schema, model, baseline)
+
+
+def record(spec: Spec, version: Version, judgements: list[Judgement], files: list[Path]) -> None:
+    """Keep an evaluation with the version that it judges: every metric with its interval, and the report."""
+    tracking = client()
+    for judgement in judgements:
+        for found in judgement.metrics:
+            for part in ("value", "low", "high"):
+                number = getattr(found.model, part)
+                if number is not None:
+                    tracking.log_metric(version.run, f"{judgement.dataset}.{found.metric}.{part}", number)
+    for file in files:
+        tracking.log_artifact(version.run, str(file), "evaluation")
+
+
+def _experiment(tracking: "MlflowClient", spec: Spec) -> str:
+    found = tracking.get_experiment_by_name(spec.name)
+    return str(found.experiment_id if found else tracking.create_experiment(spec.name))
+
+
+@contextmanager
+def _run(tracking: "MlflowClient", experiment: str, role: str, tags: dict[str, str]) -> Iterator[str]:
+    """A run that ends as FINISHED or FAILED; one that was killed while it ran is ended here first."""
+    for left in tracking.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        tracking.set_terminated(left.info.run_id, "KILLED")
+    run = tracking.create_run(experiment, tags=tags | {"role": role}, run_name=role).info.run_id
+    try:
+        yield run
+    except BaseException:
+        tracking.set_terminated(run, "FAILED")
+        raise
+    tracking.set_terminated(run)
+
+
+def _log(tracking: "MlflowClient", run: str, spec: Spec, factory: Factory, model: Model, schema: Schema) -> str:
+    """Log a model's files, parameters and facts; the digest of the files."""
+    for key, value in {"seed": factory.seed, **factory.params}.items():
+        tracking.log_param(run, key, value)
+    for key, value in model.facts().items():
+        tracking.log_metric(run, key, value)
+    with scratch(ARTIFACTS / run) as part:
+        folder = part / FOLDER
+        model.save(folder)
+        (folder / SCHEMA).write_text(schema.model_dump_json(indent=1), encoding="utf-8")
+        (folder / SPEC).write_text(spec.model_dump_json(indent=1, by_alias=True), encoding="utf-8")
+        digest = content_digest(folder)
+        tracking.log_artifacts(run, str(folder), FOLDER)
+    tracking.set_tag(run, "content_sha256", digest)
+    tracking.set_tag(run, "factory", factory.factory)
+    return digest
+
+
+def _open(tracking: "MlflowClient", run: str, digest: str = "") -> tuple[Path, Model]:
+    """Fetch and load a run's model, if its files are still those that were logged."""
+    import mlflow.artifacts
+
+    tags = tracking.get_run(run).data.tags
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(run_id=run, artifact_path=FOLDER, tracking_uri=mlflow.get_tracking_uri()))
+        whole = content_digest(folder) == (digest or tags["content_sha256"])
+    except OSError:
+        whole = False
+    if not whole:
+        what = "the model's files are not those that were registered"
+        raise ProjectError(what, where=f"run {run}", fix="restore data/artifacts from a backup, or train again")
+    return folder, resolve(tags["factory"]).load(folder)
+
+
+def content_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files, in hexadecimal."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(folder).as_posix()} {sha256(path)}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _flat(nested: dict[str, Any]) -> dict[str, str]:
+    """Tags of one level, such as libraries.duckdb."""
+    flat = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": text for inner, text in _flat(value).items()}
+        else:
+            flat[key] = str(value)
+    return flat

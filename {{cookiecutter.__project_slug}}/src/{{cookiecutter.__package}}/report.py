@@ -1,0 +1,70 @@
+"""One HTML page about one evaluation: pictures drawn here, nothing loaded from elsewhere, no script."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from . import charts
+from .evaluation import Judgement
+from .features import Examples, Matrix
+from .files import whole
+from .metrics import Floats
+from .registry import Version
+from .spec import Spec
+
+SAMPLE = 2_000
+
+
+@dataclass(frozen=True)
+class Section:
+    """One dataset on the page: its judgement, and its rows with the predictions of model and baseline."""
+
+    judgement: Judgement
+    data: Examples
+    model: Floats
+    baseline: Floats
+
+
+def write(target: Path, spec: Spec, version: Version, made: dict[str, Any], sections: Sequence[Section]) -> None:
+    """Write the page.
+
+    Args:
+        target: The HTML file.
+        spec: What the model was made from.
+        version: The model.
+        made: The snapshot's metadata.
+        sections: The datasets, the most important one first.
+    """
+    environment = jinja2.Environment(loader=jinja2.PackageLoader(__package__ or "", "pages"), autoescape=True)
+    page = environment.get_template("evaluation.html.jinja").render(
+        spec=spec,
+        version=version,
+        made=made,
+        datasets=[{"judgement": section.judgement, "charts": _charts(section)} for section in sections],
+        importance=charts.importance(_importance(version, sections[0].data.matrix)),
+    )
+    with whole(target) as part:
+        part.write_text(page, encoding="utf-8")
+
+
+def _charts(section: Section) -> dict[str, str]:
+    label, curves = section.data.label, {"model": section.model, "baseline": section.baseline}
+    return {
+        "roc": charts.roc(label, curves),
+        "precision_recall": charts.precision_recall(label, curves),
+        "calibration": charts.calibration(label, curves),
+        "scores": charts.scores(label, section.model),
+        "slices": charts.slices(section.judgement),
+    }
+
+
+def _importance(version: Version, matrix: Matrix) -> list[tuple[str, float]]:
+    """Mean absolute contribution of each feature on a sample of rows, the largest first."""
+    rows = np.random.default_rng(0).choice(len(matrix), size=min(SAMPLE, len(matrix)), replace=False)
+    mean = np.abs(version.model.contributions(matrix[rows])).mean(axis=0)
+    pairs = zip(version.schema.names, mean.tolist(), strict=True)
+    return sorted(pairs, key=lambda pair: -pair[1])

@@ -1,0 +1,147 @@
+"""Immutable, content-addressed data sets: what a model was trained on can be opened again years later.
+
+A snapshot is a folder data/snapshots/PIPELINE/DIGEST/ of two files:
+
+data.parquet    the rows, ordered by time and key
+metadata.json   digest, provenance, the sources it came from, and a profile of every column
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet
+
+from . import checks, provenance, warehouse
+from .digest import TableDigest
+from .errors import ProjectError
+from .files import scratch, sha256, whole, write_json
+from .paths import DATA, SNAPSHOTS
+from .spec import Spec
+
+BATCH_ROWS = 65_536
+DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot on disk; `metadata` is the content of its metadata.json."""
+
+    folder: Path
+    metadata: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hexadecimal."""
+        return str(self.metadata["digest"])
+
+    @property
+    def parquet(self) -> Path:
+        """The file of rows."""
+        return self.folder / "data.parquet"
+
+
+def take(spec: Spec) -> Snapshot:
+    """Freeze the pipeline's relation; the same rows give the snapshot that is already there.
+
+    Raises:
+        ProjectError: The relation misses a column that the spec names, or its rows cannot train a model.
+    """
+    home = SNAPSHOTS / spec.name
+    with warehouse.connect() as connection, scratch(home / "snapshot") as part:
+        checks.relation(connection, spec)
+        part.mkdir()
+        digest = _write_rows(_ordered(connection, spec), part / "data.parquet")
+        if not (home / digest[:DIGITS]).exists():
+            write_json(part / "metadata.json", _describe(connection, spec, digest, part / "data.parquet"))
+            part.rename(home / digest[:DIGITS])
+    with whole(home / "newest") as pointer:
+        pointer.write_text(digest[:DIGITS] + "\n", encoding="utf-8")
+    return load(spec.name, digest)
+
+
+def newest(pipeline: str) -> Snapshot:
+    """The snapshot taken last."""
+    pointer = SNAPSHOTS / pipeline / "newest"
+    if not pointer.exists():
+        raise ProjectError("no snapshot yet", where=str(pointer.parent), fix="run `nox -s data`")
+    return load(pipeline, pointer.read_text(encoding="utf-8").strip())
+
+
+def load(pipeline: str, digest: str) -> Snapshot:
+    """Open a snapshot by its digest, or the first 12 digits of it.
+
+    Raises:
+        ProjectError: It is not there, or its rows are not those that were written.
+    """
+    folder = SNAPSHOTS / pipeline / digest[:DIGITS]
+    if not (folder / "metadata.json").exists():
+        raise ProjectError(f"snapshot {digest[:DIGITS]} is not here", where=str(folder), fix="restore the folder from a backup")
+    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    snapshot = Snapshot(folder, metadata)
+    if not snapshot.parquet.exists() or sha256(snapshot.parquet) != metadata["parquet_sha256"]:
+        raise ProjectError(
+            f"snapshot {digest[:DIGITS]} was altered after it was taken",
+            where=str(snapshot.parquet),
+            fix="restore the folder from a backup, or delete it and run `nox -s data`",
+        )
+    return snapshot
+
+
+def _ordered(connection: duckdb.DuckDBPyConnection, spec: Spec) -> pa.RecordBatchReader:
+    query = f'select * from {spec.data.relation} order by "{spec.data.time}", "{spec.data.key}"'  # noqa: S608
+    return connection.sql(query).to_arrow_reader(BATCH_ROWS)
+
+
+def _write_rows(batches: pa.RecordBatchReader, target: Path) -> str:
+    digest = TableDigest(batches.schema)
+    with pa.parquet.ParquetWriter(target, batches.schema, compression="zstd") as writer:
+        for batch in batches:
+            digest.update(batch)
+            writer.write_batch(batch)
+    return digest.hexdigest()
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, spec: Spec, digest: str, parquet: Path) -> dict[str, Any]:
+    profile = list(_profile(connection, parquet))
+    return {
+        "digest": digest,
+        "parquet_sha256": sha256(parquet),
+        "pipeline": spec.name,
+        "rows": pa.parquet.read_metadata(parquet).num_rows,
+        **provenance.stamp(),
+        "relation": spec.data.relation,
+        "dbt_manifest_sha256": sha256(DATA / "dbt" / "target" / "manifest.json"),
+        "sources": [_describe_source(connection, source) for source in warehouse.sources()],
+        "columns": profile,
+    }
+
+
+def _describe_source(connection: duckdb.DuckDBPyConnection, source: warehouse.Source) -> dict[str, Any]:
+    query = "select count(*), min(_loaded_at), max(_loaded_at) from read_parquet(?)"
+    rows, first, last = warehouse.one(connection, query, str(source.location))
+    return {
+        "name": source.name,
+        "rows": rows,
+        "loaded_from": first,
+        "loaded_until": last,
+        "sha256": sha256(source.location),
+    }
+
+
+def _profile(connection: duckdb.DuckDBPyConnection, parquet: Path) -> Iterator[dict[str, Any]]:
+    result = connection.execute("summarize select * from read_parquet(?)", [str(parquet)])
+    names = [column[0] for column in result.description or []]
+    for row in result.fetchall():
+        column = dict(zip(names, row, strict=True))
+        yield {
+            "name": column["column_name"],
+            "type": column["column_type"],
+            "missing_pct": column["null_percentage"],
+            "distinct_about": column["approx_unique"],
+            **{key: column[key] for key in ("min", "q25", "q50", "q75", "max", "avg", "std")},
+        }

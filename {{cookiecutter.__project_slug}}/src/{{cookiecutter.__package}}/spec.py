@@ -1,0 +1,215 @@
+"""What a pipeline file may say: frozen settings, in which an unknown key is an error."""
+
+import datetime as dt
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import pydantic
+from pydantic import Field
+
+from .errors import ProjectError
+from .paths import PIPELINES
+
+Column = str
+Split = Literal["train", "validation", "test"]
+
+
+class Settings(pydantic.BaseModel):
+    """Immutable settings that refuse what they do not know."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Data(Settings):
+    """Which rows, and which of their columns mean what."""
+
+    relation: str = Field(pattern=r"^\w+\.\w+$")
+    key: Column
+    time: Column
+    label: Column
+    known_after_event: tuple[Column, ...] = ()
+
+
+class Features(Settings):
+    """The columns that the model sees, in this order."""
+
+    categorical: tuple[Column, ...] = ()
+    numeric: tuple[Column, ...] = ()
+
+    @property
+    def names(self) -> tuple[Column, ...]:
+        """All features: categorical ones first."""
+        return self.categorical + self.numeric
+
+
+class Window(Settings):
+    """A stretch of time; `until` is the first day after it."""
+
+    start: dt.date = Field(alias="from")
+    until: dt.date
+
+    @pydantic.model_validator(mode="after")
+    def _runs_forward(self) -> Self:
+        if self.until <= self.start:
+            raise ValueError(f"until {self.until} must come after from {self.start}")
+        return self
+
+
+class Splits(Settings):
+    """Stretches of time that never overlap and come in this order, so that no model is judged on its past."""
+
+    train: Window
+    validation: Window
+    test: Window
+
+    @pydantic.model_validator(mode="after")
+    def _come_in_order(self) -> Self:
+        for earlier, later in (("train", "validation"), ("validation", "test")):
+            end, start = getattr(self, earlier).until, getattr(self, later).start
+            if start < end:
+                raise ValueError(f"{later} starts on {start}, before {earlier} ends on {end}")
+        return self
+
+
+class Factory(Settings):
+    """A class that makes a model, named `module:Class` inside this package, and its parameters."""
+
+    factory: str = Field(pattern=r"^[a-z_][\w.]*:[A-Za-z_]\w*$")
+    seed: int = 0
+    params: dict[str, Any] = {}
+
+
+class Evaluation(Settings):
+    """How a model is judged."""
+
+    primary: str
+    metrics: tuple[str, ...] = Field(min_length=1)
+    slices: tuple[Column, ...] = ()
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=200, ge=20)
+
+    @pydantic.model_validator(mode="after")
+    def _primary_is_computed(self) -> Self:
+        if self.primary not in self.metrics:
+            raise ValueError(f"primary is {self.primary!r}, which is not among metrics")
+        return self
+
+
+class Spec(Settings):
+    """One model, from its data to its judgement."""
+
+    name: str
+    description: str
+    task: Literal["binary"]
+    data: Data
+    features: Features
+    splits: Splits
+    model: Factory
+    baseline: Factory
+    evaluation: Evaluation
+
+    @pydantic.model_validator(mode="after")
+    def _features_are_known_before_the_event(self) -> Self:
+        names = self.features.names
+        if not names:
+            raise ValueError("features name no column")
+        roles = {self.data.label: "the label", self.data.key: "the key"}
+        roles |= dict.fromkeys(self.data.known_after_event, "known only after the event")
+        for name in names:
+            if name in roles:
+                raise ValueError(f"feature {name!r} is {roles[name]}, so a model must not see it")
+        repeated = {name for name in names if names.count(name) > 1}
+        if repeated:
+            raise ValueError(f"features name {', '.join(sorted(repeated))} twice")
+        return self
+
+    @property
+    def path(self) -> Path:
+        """The file that the spec was read from."""
+        return PIPELINES / f"{self.name}.toml"
+
+
+def names() -> list[str]:
+    """The pipelines of this repository, in alphabetical order."""
+    return sorted(path.stem for path in PIPELINES.glob("*.toml"))
+
+
+def choose(name: str | None) -> Spec:
+    """Read the pipeline called `name`, or the only one there is."""
+    known = names()
+    if not known:
+        raise ProjectError("no pipeline yet", where=f"{PIPELINES}/", fix="write one, NAME.toml: it decides about one model")
+    if name is None and len(known) > 1:
+        raise ProjectError(f"which pipeline? there are {', '.join(known)}", fix=f"add --pipeline {known[0]}")
+    wanted = name or known[0]
+    if wanted not in known:
+        raise ProjectError(f"there is no pipeline {wanted!r}", where=f"{PIPELINES}/", fix=suggest(wanted, known))
+    return read(PIPELINES / f"{wanted}.toml")
+
+
+def read(path: Path) -> Spec:
+    """Read one pipeline file.
+
+    Raises:
+        ProjectError: The file is not TOML, or says something that a spec does not know; names the line.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        return Spec.model_validate({"name": path.stem, **tomllib.loads(text)})
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        raise ProjectError(f"not TOML: {error}", where=f"{path}:{line[1] if line else 1}", fix="mend the line") from None
+    except pydantic.ValidationError as error:
+        raise explain(error, path) from None
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """A line that names the nearest of the known words, or all of them."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+
+
+def explain(error: pydantic.ValidationError, path: Path, prefix: tuple[str, ...] = ()) -> ProjectError:
+    """Say the first fault that pydantic found in a pipeline file, with the line that it stands on.
+
+    Args:
+        error: What pydantic raised.
+        path: The pipeline file.
+        prefix: The table below which the validated settings stand, such as ("model", "params").
+    """
+    first = error.errors()[0]
+    keys = [*prefix, *(str(part) for part in first["loc"] if isinstance(part, str))]
+    where = f"{path}:{line_of(path.read_text(encoding='utf-8'), keys)}"
+    said = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return ProjectError(f"unknown key {'.'.join(keys)}", where=where, fix=_suggest_key(error.title, first["loc"]))
+    if first["type"] == "missing":
+        return ProjectError(f"{'.'.join(keys)} is missing", where=where, fix=f"add {keys[-1]} = …")
+    return ProjectError(f"{'.'.join(keys)}: {said}" if keys else said, where=where, fix="change it in the pipeline file")
+
+
+def _suggest_key(title: str, loc: tuple[int | str, ...]) -> str:
+    model: Any = next(known for known in Settings.__subclasses__() if known.__name__ == title)
+    for parent in loc[:-1]:
+        model = next(f.annotation for name, f in model.model_fields.items() if parent in (name, f.alias))
+    return suggest(str(loc[-1]), [field.alias or name for name, field in model.model_fields.items() if name != "name"])
+
+
+def line_of(text: str, keys: list[str]) -> int:
+    """The line, counted from 1, on which the dotted key stands, or else the nearest table above it."""
+    lines = text.splitlines()
+    for depth in range(len(keys), 0, -1):
+        header = ".".join(keys[: depth - 1])
+        inside = not header
+        for number, line in enumerate(lines, start=1):
+            stripped = line.strip()
+            if stripped == f"[{'.'.join(keys[:depth])}]":
+                return number
+            if stripped.startswith("["):
+                inside = stripped == f"[{header}]"
+            elif inside and re.match(rf"[\"']?{re.escape(keys[depth - 1])}[\"']?\s*=", stripped):
+                return number
+    return 1

@@ -1,0 +1,169 @@
+"""The SQL side: upstream sources come in, dbt builds and tests what is made of them."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet
+import yaml
+
+from .errors import ProjectError
+from .paths import DATA, SQL, WAREHOUSE
+
+SOURCES = SQL / "models" / "sources.yml"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One upstream table, as declared in sql/models/sources.yml."""
+
+    system: str
+    table: str
+    loader: str
+    owner: str
+    location: Path
+
+    @property
+    def name(self) -> str:
+        """The name that SQL uses: system.table."""
+        return f"{self.system}.{self.table}"
+
+
+def sources() -> list[Source]:
+    """The declared upstream tables."""
+    if not SOURCES.exists():
+        return []
+    try:
+        declared = yaml.safe_load(SOURCES.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+        raise ProjectError("not YAML", where=f"{SOURCES}:{line}", fix="mend the line") from None
+    return [
+        Source(
+            system=system["name"],
+            table=table["name"],
+            loader=system.get("loader", ""),
+            owner=system["config"]["meta"]["owner"],
+            location=Path(system["config"]["meta"]["external_location"].format(identifier=table["name"])),
+        )
+        for system in declared.get("sources") or []
+        for table in system["tables"]
+    ]
+
+
+def fetch(source: Source) -> bool:
+    """Fetch a source that is not there yet; whether it had to be fetched."""
+    if source.location.exists():
+        return False
+    module, separator, function = source.loader.partition(":")
+    if not separator:
+        raise ProjectError(
+            f"source {source.name} is missing, and sources.yml names no loader for it",
+            where=str(source.location),
+            fix=f"ask its owner ({source.owner}), or put the file there",
+        )
+    load: Callable[[Path], None] = getattr(importlib.import_module(f".{module}", __package__), function)
+    load(source.location)
+    return True
+
+
+def check_readable(source: Source) -> None:
+    """Refuse a source whose file is not whole.
+
+    Raises:
+        ProjectError: The file is truncated, empty or not Parquet.
+    """
+    try:
+        rows = pyarrow.parquet.read_metadata(source.location).num_rows
+    except (pa.ArrowInvalid, OSError):
+        raise _unusable(source, "is not a whole Parquet file") from None
+    if rows == 0:
+        raise _unusable(source, "has no rows")
+
+
+def _unusable(source: Source, what: str) -> ProjectError:
+    return ProjectError(
+        f"source {source.name} {what}; nothing was built",
+        where=str(source.location),
+        fix=f"delete the file and run `nox -s data` to fetch it again; if it comes back so, ask {source.owner}",
+    )
+
+
+def build(progress: Callable[[str], None]) -> None:
+    """Check that sources are fresh, then build and test every model.
+
+    Args:
+        progress: Is told how far dbt has come, such as "37/142".
+
+    Raises:
+        ProjectError: A source is stale, SQL does not run, or a test refuses rows; the first failure is named.
+    """
+    _dbt(["source", "freshness"], lambda _: None)
+    _dbt(["build"], progress)
+
+
+def _dbt(command: list[str], progress: Callable[[str], None]) -> None:
+    # Imported here because it takes two seconds, which other commands should not cost.
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    def listen(event: Any) -> None:
+        if event.info.name == "LogStartLine":
+            progress(f"{event.data.index}/{event.data.total}")
+
+    work = DATA / "dbt"
+    folders = ["--project-dir", str(SQL), "--profiles-dir", str(SQL), "--target-path", str((work / "target").absolute())]
+    silent = ["--quiet", "--log-level", "none", "--log-path", str(work / "logs")]
+    DATA.mkdir(exist_ok=True)
+    result = dbtRunner(callbacks=[listen]).invoke([*command, *folders, *silent])
+    # dbt keeps the file open for writing, which shuts out every reader, also in this process.
+    DuckDBConnectionManager.close_all_connections()
+    failed = [r for r in getattr(result.result, "results", []) if r.status in ("error", "fail", "runtime error")]
+    if failed:
+        raise _explain(failed)
+    if not result.success:
+        raise ProjectError(_first_line(str(result.exception)), where=f"{SQL}/", fix=f"details: {work / 'logs' / 'dbt.log'}")
+
+
+def _explain(failed: list[Any]) -> ProjectError:
+    first = failed[0]
+    where = f"{SQL}/{first.node.original_file_path}"
+    more = f"; {len(failed) - 1} more like it" if len(failed) > 1 else ""
+    if first.node.resource_type == "source":
+        what = f"source {first.node.source_name}.{first.node.name} is stale or cannot be read{more}"
+        return ProjectError(what, where=where, fix=f"ask its owner ({first.node.config.meta.get('owner')})")
+    if first.status == "fail":
+        seen = first.message or ""
+        compiled = Path(first.node.compiled_path or "")
+        shown = compiled.relative_to(Path.cwd()) if compiled.is_absolute() else compiled
+        return ProjectError(f"test {first.node.name} failed: {_first_line(seen)}{more}", where=where, fix=f"see the rows: {shown}")
+    return ProjectError(f"{first.node.name}: {_first_line(first.message or '')}{more}", where=where, fix="mend the SQL or its source")
+
+
+def _first_line(message: str) -> str:
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return next((line for line in lines if "Error:" in line), lines[0] if lines else "no message")
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Open the warehouse for reading.
+
+    Raises:
+        ProjectError: It was not built yet, or another process holds it.
+    """
+    if not WAREHOUSE.exists():
+        raise ProjectError("the warehouse was not built yet", where=str(WAREHOUSE), fix="run `nox -s data`")
+    try:
+        return duckdb.connect(WAREHOUSE, read_only=True)
+    except duckdb.IOException as error:
+        raise ProjectError(_first_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it") from None
+
+
+def one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> tuple[Any, ...]:
+    """The one row of a query that has one."""
+    (row,) = connection.execute(query, parameters).fetchall()
+    return tuple(row)
