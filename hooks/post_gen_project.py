@@ -13,10 +13,10 @@ def main() -> None:
     """Do all three, silently unless something fails; doing them again changes nothing."""
     remove(Path(NOT_CHOSEN))
     if WITHOUT_EXAMPLE:
-        subprocess.run([sys.executable, "process/remove_example.py"], check=True)
+        subprocess.run([sys.executable, "-B", "process/remove_example.py"], check=True)
     start_repository()
-    if Path("process/check.py").exists():
-        sys.exit(subprocess.run([sys.executable, "process/check.py", "--birth"], check=False).returncode)
+    if Path("PROCESS.md").exists():
+        sys.exit(subprocess.run([sys.executable, "-B", "process/check.py", "--birth"], check=False).returncode)
 
 
 def remove(path: Path) -> None:

@@ -229,8 +229,7 @@ def test_generation_says_nothing_when_all_is_well(
 
 
 def test_generating_again_over_a_project_keeps_the_team_s_own_files(template: Path, tmp_path: Path) -> None:
-    options = ["--default-config", "--no-input", "-f", "ci=gitlab"]
-    command = (baking.tool("cookiecutter"), template, "-o", tmp_path, *options)
+    command = [str(baking.tool("cookiecutter")), str(template), "--default-config", "--no-input", "-f", "ci=gitlab"]
     home = os.environ | {"HOME": str(tmp_path / "home")}
     assert baking.run(*command, cwd=tmp_path, env=home).returncode == 0
     project = tmp_path / "flight-delays"

@@ -35,9 +35,19 @@ FOLDERS = {
     "sql/models/features": "The tables that models learn from, one file a model: one row for each thing to predict.",
     "sql/models/staging": "One model a source: renamed, typed, cleaned, nothing else.",
 }
-BLOCKS = {
-    "noxfile.py": r"\n\n@nox\.session\ndef remove_example\(.*?(?=\n\n\n|\Z)",
-    "pyproject.toml": r"(?m)^example = \[\n(?: .*\n)*\]\n",
+BEGIN = """\
+```sh
+nox -s lint process tests
+```
+
+sets the environment up and shows that all is in order. A model begins with its rows: SQL in `sql/models/`, then a file
+in `pipelines/` that names the relation, the label and the features.
+"""
+# What to put in the place of what, file by file.
+REPLACED = {
+    "README.md": (r"```sh\nnox -s pipeline\n```.*?(?=\n#)", BEGIN),
+    "noxfile.py": (r"\n\n@nox\.session\ndef remove_example\(.*?(?=\n\n\n|\Z)", ""),
+    "pyproject.toml": (r"(?m)^example = \[\n(?: .*?\n)*?\]\n", ""),
 }
 
 
@@ -45,18 +55,18 @@ def main() -> None:
     """Remove the example's files, what other files hold for its sake, and this script."""
     for name in FILES:
         Path(name).unlink(missing_ok=True)
-    for name, pattern in BLOCKS.items():
-        cut(Path(name), pattern)
+    for name, (pattern, replacement) in REPLACED.items():
+        replace(Path(name), pattern, replacement)
     for path in Path("src").glob("*/upstream.py"):
         keep_docstring(path)
     for name, purpose in FOLDERS.items():
         Path(name, "README.md").write_text(f"{purpose}\n", encoding="utf-8", newline="\n")
 
 
-def cut(path: Path, pattern: str) -> None:
-    """Remove what the pattern finds in a file."""
+def replace(path: Path, pattern: str, replacement: str) -> None:
+    """Put other text in the place of what the pattern finds in a file."""
     text = path.read_text(encoding="utf-8")
-    path.write_text(re.sub(pattern, "", text, flags=re.DOTALL), encoding="utf-8", newline="\n")
+    path.write_text(re.sub(pattern, replacement, text, flags=re.DOTALL), encoding="utf-8", newline="\n")
 
 
 def keep_docstring(path: Path) -> None:
