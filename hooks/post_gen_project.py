@@ -15,7 +15,7 @@ def main() -> None:
     if WITHOUT_EXAMPLE:
         subprocess.run([sys.executable, "-B", "process/remove_example.py"], check=True)
     start_repository()
-    if Path("PROCESS.md").exists():
+    if all(Path(name).exists() for name in ("process/check.py", "PROCESS.md")):
         sys.exit(subprocess.run([sys.executable, "-B", "process/check.py", "--birth"], check=False).returncode)
 
 

@@ -3,6 +3,7 @@
 import ast
 import itertools
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -110,6 +111,19 @@ def run(*command: str | Path, cwd: Path, **options: Any) -> subprocess.Completed
         encoding="utf-8",
         **options,
     )
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of one language in a Markdown page."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    return [token.content for token in tokens if token.type == "fence" and token.info.split()[:1] == [language]]
+
+
+def fresh_machine() -> dict[str, str]:
+    """The environment of this process without the environment of packages that runs the tests."""
+    own = str(Path(sys.executable).parent)
+    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV" and not name.startswith("NOX_")}
+    return kept | {"PATH": os.pathsep.join(folder for folder in kept["PATH"].split(os.pathsep) if folder != own)}
 
 
 def tool(name: str) -> Path:

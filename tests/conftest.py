@@ -27,3 +27,21 @@ def baked(
     """One project for each combination of choices, with its choices."""
     choices: dict[str, str] = request.param
     return bake(tmp_path_factory.mktemp("baked"), **choices, **baking.PARCELS), choices
+
+
+@pytest.fixture(scope="session")
+def demonstrated(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The project that the README's demo leaves behind, its pipeline run, and what the demo printed."""
+    (command,) = [block for block in baking.blocks(template / "README.md", "sh") if "nox -s demo" in block]
+    clone, scratch = tmp_path_factory.mktemp("clone") / "mlteam-template", tmp_path_factory.mktemp("scratch")
+    shutil.copytree(template, clone)
+    demo = baking.run("sh", "-c", command, cwd=clone, env=baking.fresh_machine() | {"TMPDIR": str(scratch)})
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    (project,) = scratch.glob("mlteam-demo-*/*")
+    return project, demo.stdout + demo.stderr
+
+
+@pytest.fixture(scope="session")
+def empty(bake: baking.Bake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project without the example."""
+    return bake(tmp_path_factory.mktemp("empty"), ci="gitlab", flights_example="no", **baking.PARCELS)

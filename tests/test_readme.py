@@ -1,0 +1,51 @@
+"""What the pages of this repository promise is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import baking
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+README = baking.ROOT / "README.md"
+PAGES = [README, baking.ROOT / "CONTRIBUTING.md", baking.ROOT / "CHANGELOG.md"]
+
+
+def test_the_readme_is_short() -> None:
+    assert 300 <= len(README.read_text(encoding="utf-8").split()) <= 500
+
+
+def test_every_line_of_the_tree_names_what_is_generated(bake: baking.Bake, tmp_path: Path) -> None:
+    project = bake(tmp_path)
+    (tree,) = baking.blocks(README, "text")
+    for line in tree.splitlines():
+        name = line.split()[0]
+        assert (project / name).is_dir() if name.endswith("/") else (project / name).is_file(), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    tokens = [child for token in MarkdownIt().parse(page.read_text(encoding="utf-8")) for child in token.children or ()]
+    links = [str(token.attrs["href"]) for token in tokens if token.type == "link_open"]
+    for link in links:
+        assert link.startswith("https://") or (baking.ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_session_that_is_named_exists(page: Path, bake: baking.Bake, tmp_path: Path) -> None:
+    noxfiles = [baking.ROOT / "noxfile.py", bake(tmp_path) / "noxfile.py"]
+    sessions = re.findall(r"^@nox\.session.*\ndef (\w+)", "".join(path.read_text() for path in noxfiles), re.MULTILINE)
+    named = re.findall(r"nox -s (\w+)", page.read_text(encoding="utf-8"))
+    assert set(named) <= set(sessions)
+
+
+def test_continuous_integration_runs_the_readme_s_test_command() -> None:
+    (command,) = [block.strip() for block in baking.blocks(README, "sh") if "nox -s tests" in block]
+    workflow = yaml.safe_load((baking.ROOT / ".github/workflows/checks.yml").read_text(encoding="utf-8"))
+    assert command in [step.get("run") for step in workflow["jobs"]["tests"]["steps"]]
+    script = (baking.ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for part in command.split(" && "):
+        words = [word.replace(".venv", "$scratch/venv") for word in shlex.split(part)]
+        assert any(set(words) <= set(shlex.split(line, comments=True)) for line in script.splitlines()), part
