@@ -29,7 +29,8 @@ def demo(session: nox.Session) -> None:
     with session.chdir(project):
         session.run(sys.executable, "-m", "uv", "sync", env=own, external=True)
         session.run(sys.executable, "-m", "nox", "-s", "pipeline", env=own, external=True)
-    session.log(f"the project stays in {project}")
+    (report,) = project.glob("data/reports/*.html")
+    session.log(f"the project stays where it is; its report: {report}")
 
 
 @nox.session

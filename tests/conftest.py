@@ -35,10 +35,12 @@ def demonstrated(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
     (command,) = [block for block in baking.blocks(template / "README.md", "sh") if "nox -s demo" in block]
     clone, scratch = tmp_path_factory.mktemp("clone") / "mlteam-template", tmp_path_factory.mktemp("scratch")
     shutil.copytree(template, clone)
-    demo = baking.run("sh", "-c", command, cwd=clone, env=baking.fresh_machine() | {"TMPDIR": str(scratch)})
-    assert demo.returncode == 0, demo.stdout + demo.stderr
+    demo = baking.run(
+        "sh", "-c", f"exec 2>&1; {command}", cwd=clone, env=baking.fresh_machine() | {"TMPDIR": str(scratch)}
+    )
+    assert demo.returncode == 0, demo.stdout
     (project,) = scratch.glob("mlteam-demo-*/*")
-    return project, demo.stdout + demo.stderr
+    return project, demo.stdout
 
 
 @pytest.fixture(scope="session")
