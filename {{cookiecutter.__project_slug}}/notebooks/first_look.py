@@ -1,0 +1,62 @@
+"""A first look at the newest snapshot: its profile, and the distribution of one column.
+
+With a browser: `uv run marimo edit notebooks/first_look.py`.
+Without one: `uv run python notebooks/first_look.py`, which fails if a cell does.
+"""
+
+import marimo
+
+app = marimo.App(width="medium")
+
+
+@app.cell
+def _():
+    import pathlib
+
+    import altair
+    import duckdb
+    import marimo as mo
+
+    return altair, duckdb, mo, pathlib
+
+
+@app.cell
+def _(mo, pathlib):
+    # Seen from the file, because a notebook may be opened from any folder.
+    snapshots = pathlib.Path(__file__).resolve().parent.parent / "data" / "snapshots"
+    pointers = sorted(snapshots.glob("*/newest"), key=lambda path: path.stat().st_mtime)
+    mo.stop(not pointers, mo.md("There is no snapshot yet: `nox -s data` takes one."))
+    folder = pointers[-1].parent / pointers[-1].read_text(encoding="utf-8").strip()
+    mo.md(f"Snapshot `{folder.name}` of the pipeline `{folder.parent.name}`")
+    return (folder,)
+
+
+@app.cell
+def _(duckdb, folder, mo):
+    rows = duckdb.read_parquet(str(folder / "data.parquet"))
+    profile = rows.query(
+        "rows", "select column_name, column_type, null_percentage, min, q50, max from (summarize rows)"
+    )
+    mo.ui.table(profile.to_arrow_table().to_pylist(), selection=None)
+    return (rows,)
+
+
+@app.cell
+def _(mo, rows):
+    column = mo.ui.dropdown(sorted(rows.columns), value=sorted(rows.columns)[0], label="Column")
+    mo.hstack([column], justify="start")
+    return (column,)
+
+
+@app.cell
+def _(altair, column, mo, rows):
+    # Counted before it is drawn: a chart that holds every row would not fit into a page.
+    counts = rows.aggregate(f'"{column.value}" as value, count(*) as rows').order("rows desc").limit(500)
+    number = str(counts.types[0]) in {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"}
+    axis = altair.X("value:Q", bin=altair.Bin(maxbins=40)) if number else altair.X("value:N", sort="-y")
+    chart = altair.Chart(altair.Data(values=counts.to_arrow_table().to_pylist()))
+    mo.ui.altair_chart(chart.mark_bar().encode(x=axis.title(column.value), y=altair.Y("sum(rows):Q", title="rows")))
+
+
+if __name__ == "__main__":
+    app.run()

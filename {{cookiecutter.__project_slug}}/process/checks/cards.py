@@ -1,0 +1,168 @@
+"""Blocks whose numbers come from a run: they name the run, and are compared where the run's files are.
+
+data/ is not in git. So that a fresh clone gives the same verdict as the machine on which the run was made, a block that
+names a run which is not here stays as it was committed.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .blocks import BLOCKS, cell, replaced, rows, table
+from .project import Project
+
+Facts = dict[str, Any]
+DIGITS = 12
+SLICES = 12
+NAMED = re.compile(r"(?:snapshot|evaluation) `([0-9a-f]{12})`")
+Show = Callable[[str, Facts], str]
+STATE: dict[str, tuple[Callable[[Project], dict[str, Facts]], Show, str]] = {}
+
+
+def snapshots(project: Project) -> dict[str, Facts]:
+    """Each pipeline's snapshots that are here, by their first 12 digits, the newest last."""
+    found = {}
+    for pointer in sorted((project.root / "data" / "snapshots").glob("*/*/metadata.json")):
+        facts = _read(pointer)
+        if facts:
+            found[pointer.parent.name] = facts
+    newest = {p.read_text(encoding="utf-8").strip() for p in (project.root / "data" / "snapshots").glob("*/newest")}
+    return dict(sorted(found.items(), key=lambda item: (item[0] in newest, str(item[1].get("created_at")))))
+
+
+def evaluations(project: Project) -> dict[str, Facts]:
+    """Each evaluation that is here, by the first 12 digits of what it judged and found, the newest last."""
+    found = {}
+    reports = (project.root / "data" / "reports").glob("*-v*.json")
+    for path in sorted(reports, key=lambda p: p.stat().st_mtime):
+        facts = _read(path)
+        if facts:
+            found[_digest(facts)] = {"pipeline": path.stem.rpartition("-v")[0], **facts}
+    return found
+
+
+def _read(path: Path) -> Facts:
+    try:
+        return table(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _digest(facts: Facts) -> str:
+    import hashlib
+
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:DIGITS]
+
+
+def snapshot(digest: str, facts: Facts) -> str:
+    """What the data card says of a snapshot."""
+    said = f"Pipeline `{facts.get('pipeline')}`, snapshot `{digest}`: {facts.get('rows', 0):,} rows of "
+    said += f"`{facts.get('relation')}`, taken {facts.get('created_at')}."
+    sources = [[f"`{s['name']}`", f"{s['rows']:,}", f"`{s['sha256'][:DIGITS]}`"] for s in facts.get("sources", [])]
+    columns = [
+        [f"`{c['name']}`", cell(c["type"]), f"{float(c['missing_pct'] or 0):.2f}", cell(c["min"]), cell(c["max"])]
+        for c in facts.get("columns", [])
+    ]
+    shown = rows(["Column", "Type", "Missing, %", "Smallest", "Largest"], columns, "")
+    return "\n\n".join([said, rows(["Source", "Rows", "SHA-256"], sources, ""), shown])
+
+
+def evaluation(digest: str, facts: Facts) -> str:
+    """The metrics of a version with their intervals, beside the baseline's."""
+    said = f"Pipeline `{facts['pipeline']}`, version {facts.get('version')}, evaluation `{digest}`."
+    lines = []
+    for dataset in facts.get("datasets", []):
+        for found in dataset.get("metrics", []):
+            numbers = [interval(found.get(key)) for key in ("model", "baseline", "gain")]
+            lines.append([f"{cell(dataset['dataset'])}, {dataset['rows']:,} rows", f"`{found['metric']}`", *numbers])
+    return f"{said}\n\n{rows(['Dataset', 'Metric', 'Model', 'Baseline', 'Gain'], lines, '')}"
+
+
+def slices(digest: str, facts: Facts) -> str:
+    """The groups of the test rows on which the model is worst."""
+    said = f"Pipeline `{facts['pipeline']}`, version {facts.get('version')}, evaluation `{digest}`."
+    test: Facts = next((d for d in facts.get("datasets", []) if d.get("dataset") == "test"), {})
+    metric = next((m["metric"] for m in test.get("metrics", [])), "")
+    judged = [s for s in test.get("slices", []) if table(table(s, "metrics"), metric).get("value") is not None]
+    worst = sorted(judged, key=lambda s: float(s["metrics"][metric]["value"]))[:SLICES]
+    lines = [
+        [
+            f"`{s['column']}` {cell(s['value'])}",
+            f"{s['rows']:,}",
+            f"{s['positive_rate']:.3f}",
+            interval(s["metrics"][metric]),
+        ]
+        for s in worst
+    ]
+    header = ["Slice of test", "Rows", "Positive rate", f"`{metric}`"]
+    return f"{said} The lowest {len(lines)} of {len(judged)} slices.\n\n{rows(header, lines, '')}"
+
+
+def version(digest: str, facts: Facts) -> str:
+    """Which version was judged, on which data."""
+    return (
+        f"Pipeline `{facts['pipeline']}`, version {facts.get('version')}, evaluation `{digest}`. It learned from and "
+        f"was judged on snapshot {str(facts.get('snapshot', ''))[:DIGITS]}. The registry holds its content digest, git "
+        "commit, parameters and library versions."
+    )
+
+
+def interval(estimate: object) -> str:
+    """`0.697 (0.692 to 0.701)`, or why there is no number."""
+    found = table(estimate)
+    if found.get("value") is None:
+        return cell(found.get("undefined") or "not computed")
+    return f"{found['value']:.4f} ({found['low']:.4f} to {found['high']:.4f})"
+
+
+def register(name: str, runs: Callable[[Project], dict[str, Facts]], show: Show, empty: str) -> None:
+    """Make a block of the newest run's numbers, or of the sentence `empty` where there is no run."""
+
+    def render(project: Project) -> str:
+        found = runs(project)
+        digest = next(reversed(found), "")
+        return show(digest, found[digest]) if digest else empty
+
+    render.__name__ = name
+    BLOCKS[name] = render
+    STATE[name] = (runs, show, empty)
+
+
+NO_SNAPSHOT = "There is no snapshot yet: `nox -s data` takes one, `nox -s process -- --fix` shows it here."
+NO_EVALUATION = "Nothing was evaluated yet: `nox -s evaluate` does, `nox -s process -- --fix` shows it here."
+register("snapshot", snapshots, snapshot, NO_SNAPSHOT)
+register("evaluation", evaluations, evaluation, NO_EVALUATION)
+register("slices", evaluations, slices, NO_EVALUATION)
+register("version", evaluations, version, NO_EVALUATION)
+
+
+def committed(name: str, text: str, project: Project) -> str:
+    """What a block must show, given what it shows: the run that it names, as it stands where that run is not here."""
+    runs, show, empty = STATE[name]
+    named = NAMED.search(text)
+    if named is None:
+        return empty
+    facts = runs(project).get(named[1])
+    return show(named[1], facts) if facts else text.strip("\n")
+
+
+def refreshed(text: str, project: Project) -> str:
+    """A page's text with each of its generated blocks as the files say now, those of runs with the newest run."""
+    return replaced(text, lambda name, content: _or_kept(name, content, BLOCKS[name](project)))
+
+
+def _or_kept(name: str, content: str, fresh: str) -> str:
+    """Keep a run's numbers on a machine that holds no run at all."""
+    nothing_here = name in STATE and fresh == STATE[name][2]
+    return content.strip("\n") if nothing_here and NAMED.search(content) else fresh
+
+
+def current(text: str, project: Project) -> str:
+    """A page's text with each of its generated blocks as it must be, those of runs for the run that they name."""
+
+    def write(name: str, content: str) -> str:
+        return committed(name, content, project) if name in STATE else BLOCKS[name](project)
+
+    return replaced(text, write)

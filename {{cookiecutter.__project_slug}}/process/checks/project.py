@@ -1,0 +1,285 @@
+"""What the checks look at: the repository's files, each read and parsed once."""
+
+import ast
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from . import dbt, markdown, team
+from .findings import CannotRunError
+
+SKIPPED = {".git", ".venv", ".nox", "data", "node_modules", "__pycache__", "target", "logs"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A page that must exist.
+
+    Attributes:
+        path: Where it stands; a pattern in process/documents.toml becomes one document for each file that it names.
+        title: Its first heading.
+        role: Whose deliverable it is.
+        sections: Title to what process/documents.toml says of the section: `has`, and maybe `block` or `blocks`.
+        shows: The generated blocks that it must show.
+    """
+
+    path: str
+    title: str
+    role: str
+    sections: dict[str, dict[str, str]]
+    shows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that PROCESS.md answers, and what its answer must contain."""
+
+    text: str
+    group: str
+    role: str
+    needs: tuple[str, ...]
+    session: str
+    blocks: str
+
+
+class Project:
+    """The repository at `root`; every property is computed when a check first asks for it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._texts: dict[str, str] = {}
+
+    @cached_property
+    def files(self) -> list[str]:
+        """Every file of the repository as a path with forward slashes, without what commands and tools make."""
+        found = []
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = sorted(name for name in folders if name not in SKIPPED and not name.endswith("_cache"))
+            inside = Path(folder).relative_to(self.root).as_posix()
+            found += [name if inside == "." else f"{inside}/{name}" for name in sorted(names)]
+        return found
+
+    @cached_property
+    def folders(self) -> set[str]:
+        """Every folder that holds a file of the repository."""
+        return {parent.as_posix() for file in self.files for parent in PurePosixPath(file).parents}
+
+    def exists(self, path: str) -> bool:
+        """Whether the repository has the file or folder, spelt in exactly this case."""
+        return path.rstrip("/") in self._file_set or path.rstrip("/") in self.folders
+
+    def matching(self, pattern: str) -> list[str]:
+        """The files that a glob names."""
+        return [file for file in self.files if PurePosixPath(file).match(pattern)]
+
+    def text(self, path: str) -> str:
+        """A file's text.
+
+        Raises:
+            UnicodeDecodeError: The file is not UTF-8; `broken` lists such files, checks skip them.
+        """
+        if path not in self._texts:
+            self._texts[path] = (self.root / path).read_bytes().decode("utf-8-sig")
+        return self._texts[path]
+
+    @cached_property
+    def broken(self) -> dict[str, str]:
+        """Files that a check must read and cannot: path to the reason."""
+        reasons = {}
+        for path in [*self.markdown_files, *self.pipelines_files, *self.yaml_files]:
+            try:
+                self.text(path)
+            except (UnicodeDecodeError, OSError) as error:
+                reasons[path] = str(error)
+        return reasons
+
+    @cached_property
+    def markdown_files(self) -> list[str]:
+        """PROCESS.md and every other page."""
+        return [file for file in self.files if file.endswith(".md")]
+
+    @cached_property
+    def pages(self) -> dict[str, markdown.Page]:
+        """Path to page, for every Markdown file that can be read."""
+        return {p: markdown.parse(self.text(p)) for p in self.markdown_files if p not in self.broken}
+
+    @cached_property
+    def team(self) -> team.Team:
+        """The people and the stage."""
+        return team.read(self._required("team.toml"))
+
+    @cached_property
+    def documents(self) -> list[Document]:
+        """The pages that must exist."""
+        found = []
+        for entry in self._toml("process/documents.toml")["document"]:
+            sections = {section["title"]: section for section in entry.get("section", ())}
+            shown = (*entry.get("shows", ()), *(s["block"] for s in sections.values() if "block" in s))
+            paths = self.matching(entry["path"]) if "*" in entry["path"] else [entry["path"]]
+            found += [Document(path, entry["title"], entry["role"], sections, shown) for path in paths]
+        return found
+
+    @cached_property
+    def areas(self) -> dict[str, str]:
+        """Path to the role whose people review what changes there."""
+        return dict(self._toml("process/documents.toml")["areas"])
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """The questions of PROCESS.md."""
+        raw = self._toml("process/questions.toml")
+        return [
+            Question(
+                q["text"], q["group"], q["role"], tuple(q["needs"]), q.get("session", ""), q.get("blocks", "shadow")
+            )
+            for q in raw["question"]
+        ]
+
+    @cached_property
+    def sessions(self) -> dict[str, tuple[str, int]]:
+        """Each nox session: the first line of its docstring and the line of its definition."""
+        return nox_sessions(self.text("noxfile.py")) if self.exists("noxfile.py") else {}
+
+    @cached_property
+    def pipelines_files(self) -> list[str]:
+        """The files that decide about one model each."""
+        return self.matching("pipelines/*.toml")
+
+    @cached_property
+    def pipelines(self) -> dict[str, dict[str, Any]]:
+        """Name to settings, for every pipeline file that is TOML."""
+        found = {}
+        for path in self.pipelines_files:
+            try:
+                found[PurePosixPath(path).stem] = tomllib.loads(self.text(path))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+                continue
+        return found
+
+    @cached_property
+    def yaml_files(self) -> list[str]:
+        """The dbt project's descriptions."""
+        return [f for f in self.files if f.startswith("sql/models/") and f.endswith((".yml", ".yaml"))]
+
+    @cached_property
+    def dbt(self) -> dbt.Dbt:
+        """The SQL layer: sources, models, and who reads what."""
+        sql = {p: self.text(p) for p in self.files if p.startswith("sql/models/") and p.endswith(".sql")}
+        return dbt.read({p: self.text(p) for p in self.yaml_files if p not in self.broken}, sql)
+
+    @cached_property
+    def package(self) -> str:
+        """The folder of the Python package, such as `src/flight_delays`."""
+        inits = [f for f in self.files if re.fullmatch(r"src/[^/]+/__init__\.py", f)]
+        return inits[0].removesuffix("/__init__.py") if inits else "src"
+
+    @cached_property
+    def console_script(self) -> str:
+        """The name of the project's own command, or empty."""
+        raw = self._toml("pyproject.toml") if self.exists("pyproject.toml") else {}
+        return next(iter(raw.get("project", {}).get("scripts", {})), "")
+
+    @cached_property
+    def cli_commands(self) -> set[str]:
+        """The commands that the command line defines, found without running it."""
+        path = f"{self.package}/cli.py"
+        return cli_commands(self.text(path)) if self.exists(path) else set()
+
+    @cached_property
+    def strings(self) -> set[str]:
+        """Every string constant in the Python code, where names of environment variables must stand."""
+        code = [
+            f for f in self.files if f.endswith(".py") and (f.startswith(("src/", "process/")) or f == "noxfile.py")
+        ]
+        return {text for file in code for text in string_constants(self.text(file))}
+
+    def owner(self, path: str) -> str:
+        """Who answers for a file, as its front matter or else the list of documents says."""
+        page = self.pages.get(path)
+        if page and page.front and self.team.resolve(str(page.front.get("owner", ""))):
+            return str(page.front["owner"])
+        return next((d.role for d in self.documents if d.path == path), "")
+
+    def area_owner(self, path: str) -> str:
+        """The role whose people review a file, by the longest area that holds it."""
+        holding = [area for area in self.areas if path == area or (area.endswith("/") and path.startswith(area))]
+        return self.areas[max(holding, key=len)] if holding else ""
+
+    def described(self, owner: str) -> str:
+        """`Ada Lovelace (data engineer)` for a role, the name alone for a person."""
+        person = self.team.resolve(owner)
+        role = owner.replace("_", " ")
+        if person is None:
+            return f"nobody ({role})" if owner else ""
+        return f"{person.name} ({role})" if owner in team.ROLES else person.name
+
+    @cached_property
+    def _file_set(self) -> set[str]:
+        return set(self.files)
+
+    def _required(self, path: str) -> str:
+        try:
+            return self.text(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotRunError(f"{path} cannot be read: {error}") from None
+
+    def _toml(self, path: str) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self._required(path))
+        except tomllib.TOMLDecodeError as error:
+            raise CannotRunError(f"{path} is not TOML: {error}") from None
+
+
+@cache
+def nox_sessions(text: str) -> dict[str, tuple[str, int]]:
+    """The sessions that a noxfile defines, found without running it."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise CannotRunError(f"noxfile.py:{error.lineno} is not Python: {error.msg}") from None
+    found = {}
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for decorator in node.decorator_list:
+            call = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if ast.unparse(call) in ("nox.session", "session"):
+                given = decorator.keywords if isinstance(decorator, ast.Call) else []
+                options = {
+                    k.arg: ast.literal_eval(k.value) for k in given if isinstance(k.value, ast.Constant | ast.List)
+                }
+                name = str(options.get("name", node.name))
+                doc = (ast.get_docstring(node) or "").split("\n")[0]
+                versions = options.get("python")
+                found[name] = (doc, node.lineno)
+                for version in versions if isinstance(versions, list) else ():
+                    found[f"{name}-{version}"] = (doc, node.lineno)
+    return found
+
+
+@cache
+def cli_commands(code: str) -> set[str]:
+    """The names under which a module registers functions with `@app.command`."""
+    found = set()
+    for node in (n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.FunctionDef)):
+        for decorator in node.decorator_list:
+            call = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if isinstance(call, ast.Attribute) and call.attr == "command":
+                given = decorator.args if isinstance(decorator, ast.Call) else []
+                name = given[0].value if given and isinstance(given[0], ast.Constant) else node.name
+                found.add(str(name).replace("_", "-") if not given else str(name))
+    return found
+
+
+@cache
+def string_constants(code: str) -> frozenset[str]:
+    """The string constants of a module, none if it is not Python (the linter says so)."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return frozenset()
+    return frozenset(n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
