@@ -14,7 +14,7 @@ from .spec import Factory, Settings, suggest
 
 
 class GroupRateParams(Settings):
-    """`by` names features; numbers are cut into `bins` of equal counts; `prior_rows` rows of the mean join each group."""
+    """Features to group `by`, numbers cut into `bins` of equal counts; `prior_rows` of the mean join each group."""
 
     by: tuple[str, ...] = Field(min_length=1)
     bins: int = Field(default=8, ge=2)

@@ -34,7 +34,7 @@ def calibration(label: Labels, curves: Mapping[str, Floats]) -> str:
     """What happened against what was predicted, in ten groups of equal size with 95 % Wilson intervals."""
     rows = [row for name, prediction in curves.items() for row in _calibration(name, label, prediction)]
     top = max(max(row["predicted"], row["high"]) for row in rows)
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("predicted:Q", title="Mean prediction"), color=alt.Color("curve:N", scale=COLORS, title=None)
     )
     bars = base.mark_rule().encode(y=alt.Y("low:Q", title="Share that happened"), y2="high:Q")
@@ -52,7 +52,7 @@ def scores(label: Labels, prediction: Floats) -> str:
         for low, part in zip(edges[:-1], share, strict=True):
             rows.append({"from": float(low), "share": float(part), "outcome": "yes" if outcome else "no"})
     shades = alt.Scale(domain=["no", "yes"], range=["#a3a3a3", "#c2410c"])
-    chart = alt.Chart(alt.Data(values=rows)).mark_area(opacity=0.5, interpolate="step-after", line=True)
+    chart = alt.Chart(alt.InlineData(values=rows)).mark_area(opacity=0.5, interpolate="step-after", line=True)
     return _svg(
         chart.encode(
             x=alt.X("from:Q", title="Prediction"),
@@ -66,29 +66,38 @@ def slices(judgement: Judgement) -> str:
     """The first metric on each slice with its interval and row count; the rule is the whole dataset."""
     metric = judgement.metrics[0]
     rows = [
-        {"column": part.column, "slice": f"{part.value}  ({part.rows:,})", "order": order, **_bounds(part.metrics[metric.metric])}
+        {
+            "column": part.column,
+            "slice": f"{part.value}  ({part.rows:,})",
+            "order": order,
+            **_bounds(part.metrics[metric.metric]),
+        }
         for order, part in enumerate(judgement.slices)
         if part.metrics[metric.metric].value is not None
     ]
     if not rows:
         return ""
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
         y=alt.Y("slice:N", sort=alt.SortField("order"), title=None, axis=alt.Axis(labelLimit=260))
     )
-    bars = base.mark_rule(color="#2563a8").encode(x=alt.X("low:Q", title=metric.metric, scale=alt.Scale(zero=False)), x2="high:Q")
+    bars = base.mark_rule(color="#2563a8").encode(
+        x=alt.X("low:Q", title=metric.metric, scale=alt.Scale(zero=False)), x2="high:Q"
+    )
     dots = base.mark_point(filled=True, color="#2563a8", size=40).encode(x="value:Q")
     whole = base.mark_rule(color="#a3a3a3", strokeDash=[4, 3]).encode(x=alt.datum(metric.model.value))
     chart = (whole + bars + dots).properties(width=WIDTH, height=alt.Step(16))
-    facets = alt.Row("column:N", title=None, sort=list(dict.fromkeys(row["column"] for row in rows)))
+    facets = alt.Row("column:N", title=None, sort=list(dict.fromkeys(part.column for part in judgement.slices)))
     return _render(chart.facet(row=facets).resolve_scale(y="independent"))
 
 
 def importance(features: list[tuple[str, float]]) -> str:
     """How much each feature moves predictions, on average."""
     rows = [{"feature": name, "value": value} for name, value in features]
-    chart = alt.Chart(alt.Data(values=rows)).mark_bar(color="#2563a8")
+    chart = alt.Chart(alt.InlineData(values=rows)).mark_bar(color="#2563a8")
     title = "Mean absolute contribution (log-odds)"
-    encoded = chart.encode(y=alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)), x=alt.X("value:Q", title=title))
+    encoded = chart.encode(
+        y=alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)), x=alt.X("value:Q", title=title)
+    )
     return _render(encoded.properties(width=2 * WIDTH, height=alt.Step(16)))
 
 
@@ -109,7 +118,9 @@ def _calibration(name: str, label: Labels, prediction: Floats) -> list[dict[str,
         middle = (share + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
         reach = Z95 / (1 + Z95**2 / count) * np.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
         predicted = float(prediction[members].mean())
-        rows.append({"curve": name, "predicted": predicted, "happened": share, "low": middle - reach, "high": middle + reach})
+        rows.append(
+            {"curve": name, "predicted": predicted, "happened": share, "low": middle - reach, "high": middle + reach}
+        )
     return rows
 
 
@@ -123,7 +134,10 @@ def _counts(label: Labels, prediction: Floats) -> tuple[Floats, Floats]:
 
 
 def _rows(name: str, x: Floats, y: Floats) -> list[dict[str, Any]]:
-    return [{"curve": name, "order": order, "x": float(a), "y": float(b)} for order, (a, b) in enumerate(zip(x, y, strict=True))]
+    return [
+        {"curve": name, "order": order, "x": float(a), "y": float(b)}
+        for order, (a, b) in enumerate(zip(x, y, strict=True))
+    ]
 
 
 def _bounds(estimate: Any) -> dict[str, float]:
@@ -131,13 +145,16 @@ def _bounds(estimate: Any) -> dict[str, float]:
 
 
 def _line(points: list[dict[str, float]]) -> alt.Chart:
-    return alt.Chart(alt.Data(values=points)).mark_line(color="#d4d4d4", strokeDash=[4, 3]).encode(x="x:Q", y="y:Q")
+    chart = alt.Chart(alt.InlineData(values=points)).mark_line(color="#d4d4d4", strokeDash=[4, 3])
+    return chart.encode(x="x:Q", y="y:Q")  # type: ignore[no-any-return]
 
 
 def _curve(rows: list[dict[str, Any]], x: str, y: str) -> alt.Chart:
     shown = alt.Color("curve:N", scale=COLORS, title=None)
-    chart = alt.Chart(alt.Data(values=rows)).mark_line()
-    return chart.encode(x=alt.X("x:Q", title=x), y=alt.Y("y:Q", title=y), color=shown, order="order:Q")
+    chart = alt.Chart(alt.InlineData(values=rows)).mark_line()
+    return chart.encode(  # type: ignore[no-any-return]
+        x=alt.X("x:Q", title=x), y=alt.Y("y:Q", title=y), color=shown, order="order:Q"
+    )
 
 
 def _svg(chart: Any) -> str:

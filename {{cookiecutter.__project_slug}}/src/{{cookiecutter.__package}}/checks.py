@@ -89,6 +89,12 @@ def _splits_have_both_classes(connection: duckdb.DuckDBPyConnection, spec: Spec)
         if rows == 0:
             raise _error(spec, f"{stretch} has no rows", "change splits in the pipeline file")
         if labelled < rows:
-            raise _error(spec, f"{stretch} has {rows - labelled:,} rows without a label", "leave them out in the features model")
+            raise _error(
+                spec, f"{stretch} has {rows - labelled:,} rows without a label", "leave them out in the features model"
+            )
         if classes != CLASSES:
-            raise _error(spec, f"{stretch} has {classes} class(es) of {spec.data.label}, {spec.task} needs {CLASSES}", "look at the label's SQL")
+            raise _error(
+                spec,
+                f"{stretch} has {classes} class(es) of {spec.data.label}, {spec.task} needs {CLASSES}",
+                "look at the label's SQL",
+            )

@@ -15,20 +15,22 @@ class TableDigest:
     """SHA-256 over names, types and ordered values; the sizes of the batches and the file format leave no mark."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._columns = [(field, _plain(field), hashlib.sha256(), hashlib.sha256()) for field in schema]
+        # One hash for each part of a column: where values are, how long they are, what they are.
+        self._columns = [(field, _plain(field), [hashlib.sha256() for _ in range(3)]) for field in schema]
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Take in the next rows."""
-        for column, (_, plain, present, values) in zip(batch.columns, self._columns, strict=True):
-            present.update(np.asarray(column.is_valid()).tobytes())
-            for part in plain(column):
-                values.update(part)
+        for column, (_, plain, hashes) in zip(batch.columns, self._columns, strict=True):
+            parts = [np.asarray(column.is_valid()).tobytes(), *plain(column)]
+            for part, its_hash in zip(parts, hashes, strict=False):
+                its_hash.update(part)
 
     def hexdigest(self) -> str:
         """The digest of all rows taken in so far, in hexadecimal."""
         whole = hashlib.sha256()
-        for field, _, present, values in self._columns:
-            whole.update(f"{field.name}\0{field.type}\0{present.hexdigest()}\0{values.hexdigest()}\0".encode())
+        for field, _, hashes in self._columns:
+            parts = "\0".join(its_hash.hexdigest() for its_hash in hashes)
+            whole.update(f"{field.name}\0{field.type}\0{parts}\0".encode())
         return whole.hexdigest()
 
 

@@ -1,6 +1,7 @@
 """How good a model is: on each dataset, on each slice of it, and beside its baseline."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -115,7 +116,7 @@ def groups(column: pa.ChunkedArray) -> Iterator[tuple[str, NDArray[np.int64]]]:
 
 def _ranges(values: Floats) -> Iterator[tuple[str, NDArray[np.int64]]]:
     edges = np.unique(np.nanquantile(values, np.linspace(0, 1, BINS + 1)))
-    for position, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for position, (low, high) in enumerate(itertools.pairwise(edges)):
         last = position == len(edges) - 2
         inside = (values >= low) & ((values <= high) if last else (values < high))
         yield f"{low:g} to {high:g}" if last else f"{low:g} to below {high:g}", np.flatnonzero(inside)

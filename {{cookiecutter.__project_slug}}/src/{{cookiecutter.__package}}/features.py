@@ -69,7 +69,9 @@ def read(snapshot: Snapshot, spec: Spec, split: Split) -> pa.Table:
     """The rows of a split."""
     window = getattr(spec.splits, split)
     time = ds.field(spec.data.time)
-    return ds.dataset(snapshot.parquet).to_table(filter=(time >= pa.scalar(window.start)) & (time < pa.scalar(window.until)))
+    return ds.dataset(snapshot.parquet).to_table(
+        filter=(time >= pa.scalar(window.start)) & (time < pa.scalar(window.until))
+    )
 
 
 def learn_schema(spec: Spec, train: pa.Table) -> Schema:
@@ -108,7 +110,7 @@ def _learn_categories(name: str, column: pa.ChunkedArray, spec: Spec) -> Feature
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ def whole(target: Path) -> Iterator[Path]:
     """Hand out a temporary name and rename it to `target` in one step once the block has succeeded."""
     with scratch(target) as part:
         yield part
-        os.replace(part, target)
+        part.replace(target)
 
 
 def remove(path: Path) -> None:

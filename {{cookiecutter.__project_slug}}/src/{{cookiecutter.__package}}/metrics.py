@@ -50,7 +50,7 @@ def roc_auc(label: Labels, prediction: Floats, weight: Floats) -> float:
 
 
 def average_precision(label: Labels, prediction: Floats, weight: Floats) -> float:
-    """Mean precision over all positive rows, from the highest prediction down; guessing gives their share, 1 is perfect."""
+    """Mean precision at the positive rows, the highest prediction first; guessing gives their share, 1 is perfect."""
     positives, negatives = _cumulated(label, prediction, weight)
     # Rows that were not drawn may come first; before any row there is no precision, and no positive that needs it.
     precision = positives / np.maximum(positives + negatives, np.finfo(float).tiny)

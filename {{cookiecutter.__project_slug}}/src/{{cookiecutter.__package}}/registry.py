@@ -1,10 +1,11 @@
-"""The record of every model: MLflow keeps parameters, metrics, files and versions; a version is opened by number or alias."""
+"""The record of every model: MLflow keeps parameters, metrics, files and versions."""
 
 import hashlib
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,15 +44,17 @@ class Version:
 def client() -> "MlflowClient":
     """The tracking server that MLFLOW_TRACKING_URI names, or else a SQLite file in data/."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    if "MLFLOW_TRACKING_URI" not in os.environ:
+    server = os.environ.get("MLFLOW_TRACKING_URI")
+    if server is None:
         _create_store()
-        mlflow.set_tracking_uri(f"sqlite:///{TRACKING.as_posix()}")
-    return mlflow.MlflowClient()
+        _follow_move()
+    return mlflow.MlflowClient(server or f"sqlite:///{TRACKING.absolute().as_posix()}")
 
 
 def _create_store() -> None:
@@ -64,6 +67,22 @@ def _create_store() -> None:
         store = SqlAlchemyStore(f"sqlite:///{part.as_posix()}", ARTIFACTS.as_posix())
         store.engine.dispose()
         part.rename(TRACKING)
+
+
+def _follow_move() -> None:
+    """Take the record along when the repository was moved or copied: MLflow writes absolute paths into it."""
+    from mlflow.utils.uri import resolve_uri_if_local
+
+    with closing(sqlite3.connect(TRACKING)) as store, store:
+        query = "select artifact_location from experiments where experiment_id = 0"
+        ((recorded,),) = store.execute(query).fetchall()
+        root = {"old": str(recorded).removesuffix("/0"), "new": resolve_uri_if_local(ARTIFACTS.as_posix())}
+        if root["old"] == root["new"]:
+            return
+        store.execute("update experiments set artifact_location = replace(artifact_location, :old, :new)", root)
+        store.execute("update runs set artifact_uri = replace(artifact_uri, :old, :new)", root)
+        store.execute("update model_versions set source = replace(source, :old, :new)", root)
+        store.execute("update model_versions set storage_location = replace(storage_location, :old, :new)", root)
 
 
 def register(spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model) -> Version:
@@ -79,10 +98,11 @@ def register(spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: 
     tracking = client()
     experiment = _experiment(tracking, spec)
     tags = {"snapshot": snapshot, **_flat(provenance.stamp())}
+    beside = {SCHEMA: schema.model_dump_json(indent=1), SPEC: spec.model_dump_json(indent=1, by_alias=True)}
     with _run(tracking, experiment, "baseline", tags) as baseline_run:
-        _log(tracking, baseline_run, spec, spec.baseline, baseline, schema)
+        _log(tracking, baseline_run, spec.baseline, baseline, beside)
     with _run(tracking, experiment, "model", tags) as run:
-        digest = _log(tracking, run, spec, spec.model, model, schema)
+        digest = _log(tracking, run, spec.model, model, beside)
     if not tracking.search_registered_models(f"name='{spec.name}'"):
         tracking.create_registered_model(spec.name, description=spec.description)
     source = f"{tracking.get_run(run).info.artifact_uri}/{FOLDER}"
@@ -105,7 +125,9 @@ def open_version(spec: Spec, which: str = CANDIDATE) -> Version:
     try:
         found = ask(spec.name, which)
     except MlflowException:
-        raise ProjectError(f"{spec.name} has no version {which!r}", where="registry", fix="run `nox -s train`") from None
+        raise ProjectError(
+            f"{spec.name} has no version {which!r}", where="registry", fix="run `nox -s train`"
+        ) from None
     folder, model = _open(tracking, found.run_id, found.tags["content_sha256"])
     _, baseline = _open(tracking, found.tags["baseline_run"])
     schema = Schema.model_validate_json((folder / SCHEMA).read_text(encoding="utf-8"))
@@ -113,7 +135,7 @@ def open_version(spec: Spec, which: str = CANDIDATE) -> Version:
     return Version(int(found.version), found.run_id, own, found.tags["snapshot"], schema, model, baseline)
 
 
-def record(spec: Spec, version: Version, judgements: list[Judgement], files: list[Path]) -> None:
+def record(version: Version, judgements: list[Judgement], files: list[Path]) -> None:
     """Keep an evaluation with the version that it judges: every metric with its interval, and the report."""
     tracking = client()
     for judgement in judgements:
@@ -128,7 +150,10 @@ def record(spec: Spec, version: Version, judgements: list[Judgement], files: lis
 
 def _experiment(tracking: "MlflowClient", spec: Spec) -> str:
     found = tracking.get_experiment_by_name(spec.name)
-    return str(found.experiment_id if found else tracking.create_experiment(spec.name))
+    if found:
+        return str(found.experiment_id)
+    local = "MLFLOW_TRACKING_URI" not in os.environ
+    return str(tracking.create_experiment(spec.name, (ARTIFACTS / spec.name).as_posix() if local else None))
 
 
 @contextmanager
@@ -145,8 +170,8 @@ def _run(tracking: "MlflowClient", experiment: str, role: str, tags: dict[str, s
     tracking.set_terminated(run)
 
 
-def _log(tracking: "MlflowClient", run: str, spec: Spec, factory: Factory, model: Model, schema: Schema) -> str:
-    """Log a model's files, parameters and facts; the digest of the files."""
+def _log(tracking: "MlflowClient", run: str, factory: Factory, model: Model, beside: dict[str, str]) -> str:
+    """Log a model with its parameters and facts, and the texts that stand beside it; the digest of all files."""
     for key, value in {"seed": factory.seed, **factory.params}.items():
         tracking.log_param(run, key, value)
     for key, value in model.facts().items():
@@ -154,8 +179,8 @@ def _log(tracking: "MlflowClient", run: str, spec: Spec, factory: Factory, model
     with scratch(ARTIFACTS / run) as part:
         folder = part / FOLDER
         model.save(folder)
-        (folder / SCHEMA).write_text(schema.model_dump_json(indent=1), encoding="utf-8")
-        (folder / SPEC).write_text(spec.model_dump_json(indent=1, by_alias=True), encoding="utf-8")
+        for name, text in beside.items():
+            (folder / name).write_text(text, encoding="utf-8")
         digest = content_digest(folder)
         tracking.log_artifacts(run, str(folder), FOLDER)
     tracking.set_tag(run, "content_sha256", digest)
@@ -165,11 +190,9 @@ def _log(tracking: "MlflowClient", run: str, spec: Spec, factory: Factory, model
 
 def _open(tracking: "MlflowClient", run: str, digest: str = "") -> tuple[Path, Model]:
     """Fetch and load a run's model, if its files are still those that were logged."""
-    import mlflow.artifacts
-
     tags = tracking.get_run(run).data.tags
     try:
-        folder = Path(mlflow.artifacts.download_artifacts(run_id=run, artifact_path=FOLDER, tracking_uri=mlflow.get_tracking_uri()))
+        folder = Path(tracking.download_artifacts(run, FOLDER))
         whole = content_digest(folder) == (digest or tags["content_sha256"])
     except OSError:
         whole = False
@@ -188,7 +211,7 @@ def content_digest(folder: Path) -> str:
 
 def _flat(nested: dict[str, Any]) -> dict[str, str]:
     """Tags of one level, such as libraries.duckdb."""
-    flat = {}
+    flat: dict[str, str] = {}
     for key, value in nested.items():
         if isinstance(value, dict):
             flat |= {f"{key}.{inner}": text for inner, text in _flat(value).items()}

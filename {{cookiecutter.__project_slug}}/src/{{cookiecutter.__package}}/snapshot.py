@@ -80,7 +80,9 @@ def load(pipeline: str, digest: str) -> Snapshot:
     """
     folder = SNAPSHOTS / pipeline / digest[:DIGITS]
     if not (folder / "metadata.json").exists():
-        raise ProjectError(f"snapshot {digest[:DIGITS]} is not here", where=str(folder), fix="restore the folder from a backup")
+        raise ProjectError(
+            f"snapshot {digest[:DIGITS]} is not here", where=str(folder), fix="restore the folder from a backup"
+        )
     metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
     snapshot = Snapshot(folder, metadata)
     if not snapshot.parquet.exists() or sha256(snapshot.parquet) != metadata["parquet_sha256"]:

@@ -141,7 +141,9 @@ def choose(name: str | None) -> Spec:
     """Read the pipeline called `name`, or the only one there is."""
     known = names()
     if not known:
-        raise ProjectError("no pipeline yet", where=f"{PIPELINES}/", fix="write one, NAME.toml: it decides about one model")
+        raise ProjectError(
+            "no pipeline yet", where=f"{PIPELINES}/", fix="write one, NAME.toml: it decides about one model"
+        )
     if name is None and len(known) > 1:
         raise ProjectError(f"which pipeline? there are {', '.join(known)}", fix=f"add --pipeline {known[0]}")
     wanted = name or known[0]
@@ -161,7 +163,9 @@ def read(path: Path) -> Spec:
         return Spec.model_validate({"name": path.stem, **tomllib.loads(text)})
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        raise ProjectError(f"not TOML: {error}", where=f"{path}:{line[1] if line else 1}", fix="mend the line") from None
+        raise ProjectError(
+            f"not TOML: {error}", where=f"{path}:{line[1] if line else 1}", fix="mend the line"
+        ) from None
     except pydantic.ValidationError as error:
         raise explain(error, path) from None
 
@@ -180,7 +184,8 @@ def explain(error: pydantic.ValidationError, path: Path, prefix: tuple[str, ...]
         path: The pipeline file.
         prefix: The table below which the validated settings stand, such as ("model", "params").
     """
-    first = error.errors()[0]
+    # A misspelt key is missing under its right name as well; the unknown one is the cause.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     keys = [*prefix, *(str(part) for part in first["loc"] if isinstance(part, str))]
     where = f"{path}:{line_of(path.read_text(encoding='utf-8'), keys)}"
     said = str(first["msg"]).removeprefix("Value error, ")
@@ -188,7 +193,9 @@ def explain(error: pydantic.ValidationError, path: Path, prefix: tuple[str, ...]
         return ProjectError(f"unknown key {'.'.join(keys)}", where=where, fix=_suggest_key(error.title, first["loc"]))
     if first["type"] == "missing":
         return ProjectError(f"{'.'.join(keys)} is missing", where=where, fix=f"add {keys[-1]} = …")
-    return ProjectError(f"{'.'.join(keys)}: {said}" if keys else said, where=where, fix="change it in the pipeline file")
+    return ProjectError(
+        f"{'.'.join(keys)}: {said}" if keys else said, where=where, fix="change it in the pipeline file"
+    )
 
 
 def _suggest_key(title: str, loc: tuple[int | str, ...]) -> str:
@@ -199,17 +206,17 @@ def _suggest_key(title: str, loc: tuple[int | str, ...]) -> str:
 
 
 def line_of(text: str, keys: list[str]) -> int:
-    """The line, counted from 1, on which the dotted key stands, or else the nearest table above it."""
-    lines = text.splitlines()
-    for depth in range(len(keys), 0, -1):
-        header = ".".join(keys[: depth - 1])
-        inside = not header
-        for number, line in enumerate(lines, start=1):
-            stripped = line.strip()
-            if stripped == f"[{'.'.join(keys[:depth])}]":
-                return number
-            if stripped.startswith("["):
-                inside = stripped == f"[{header}]"
-            elif inside and re.match(rf"[\"']?{re.escape(keys[depth - 1])}[\"']?\s*=", stripped):
-                return number
-    return 1
+    """The line, counted from 1, on which a TOML key stands, or else the nearest table above it."""
+    found = {}
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            table = _parts(header[1])
+            found.setdefault(tuple(table), number)
+        elif key := re.match(r"\s*([\w.\"' -]+?)\s*=", line):
+            found.setdefault((*table, *_parts(key[1])), number)
+    return next((found[tuple(keys[:depth])] for depth in range(len(keys), 0, -1) if tuple(keys[:depth]) in found), 1)
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip(" \"'") for part in dotted.split(".")]

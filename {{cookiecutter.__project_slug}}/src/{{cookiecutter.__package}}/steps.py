@@ -64,8 +64,11 @@ def evaluate(spec: Spec, version: Version) -> Path:
     judgements = [section.judgement for section in sections]
     with console.step("write the report"):
         report.write(page, spec, version, taken.metadata, sections)
-        write_json(numbers, {"version": version.number, "snapshot": taken.digest, "datasets": [j.as_json() for j in judgements]})
-        registry.record(spec, version, judgements, [page, numbers])
+        write_json(
+            numbers,
+            {"version": version.number, "snapshot": taken.digest, "datasets": [j.as_json() for j in judgements]},
+        )
+        registry.record(version, judgements, [page, numbers])
     for judgement in judgements:
         _print(spec, version, judgement)
     console.say(f"report: {page}")

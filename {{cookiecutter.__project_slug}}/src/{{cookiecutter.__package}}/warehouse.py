@@ -116,7 +116,14 @@ def _dbt(command: list[str], progress: Callable[[str], None]) -> None:
             progress(f"{event.data.index}/{event.data.total}")
 
     work = DATA / "dbt"
-    folders = ["--project-dir", str(SQL), "--profiles-dir", str(SQL), "--target-path", str((work / "target").absolute())]
+    folders = [
+        "--project-dir",
+        str(SQL),
+        "--profiles-dir",
+        str(SQL),
+        "--target-path",
+        str((work / "target").absolute()),
+    ]
     silent = ["--quiet", "--log-level", "none", "--log-path", str(work / "logs")]
     DATA.mkdir(exist_ok=True)
     result = dbtRunner(callbacks=[listen]).invoke([*command, *folders, *silent])
@@ -126,7 +133,9 @@ def _dbt(command: list[str], progress: Callable[[str], None]) -> None:
     if failed:
         raise _explain(failed)
     if not result.success:
-        raise ProjectError(_first_line(str(result.exception)), where=f"{SQL}/", fix=f"details: {work / 'logs' / 'dbt.log'}")
+        raise ProjectError(
+            _first_line(str(result.exception)), where=f"{SQL}/", fix=f"details: {work / 'logs' / 'dbt.log'}"
+        )
 
 
 def _explain(failed: list[Any]) -> ProjectError:
@@ -140,8 +149,12 @@ def _explain(failed: list[Any]) -> ProjectError:
         seen = first.message or ""
         compiled = Path(first.node.compiled_path or "")
         shown = compiled.relative_to(Path.cwd()) if compiled.is_absolute() else compiled
-        return ProjectError(f"test {first.node.name} failed: {_first_line(seen)}{more}", where=where, fix=f"see the rows: {shown}")
-    return ProjectError(f"{first.node.name}: {_first_line(first.message or '')}{more}", where=where, fix="mend the SQL or its source")
+        return ProjectError(
+            f"test {first.node.name} failed: {_first_line(seen)}{more}", where=where, fix=f"see the rows: {shown}"
+        )
+    return ProjectError(
+        f"{first.node.name}: {_first_line(first.message or '')}{more}", where=where, fix="mend the SQL or its source"
+    )
 
 
 def _first_line(message: str) -> str:
@@ -160,7 +173,9 @@ def connect() -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(WAREHOUSE, read_only=True)
     except duckdb.IOException as error:
-        raise ProjectError(_first_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it") from None
+        raise ProjectError(
+            _first_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it"
+        ) from None
 
 
 def one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> tuple[Any, ...]:

@@ -1,0 +1,102 @@
+"""A small project in a temporary folder: 1,500 flights that are late more often in the evening and with carrier XX."""
+
+import datetime as dt
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from {{ cookiecutter.__package }} import spec as specs
+from {{ cookiecutter.__package }}.spec import Spec
+
+SPEC = """
+description = "Will it be late?"
+task = "binary"
+
+[data]
+relation = "features.flights"
+key = "id"
+time = "day"
+label = "late"
+known_after_event = ["delay"]
+
+[features]
+categorical = ["carrier"]
+numeric = ["hour", "wind"]
+
+[splits]
+train = { from = 2013-01-01, until = 2013-03-01 }
+validation = { from = 2013-03-01, until = 2013-04-01 }
+test = { from = 2013-04-01, until = 2013-06-01 }
+
+[model]
+factory = "model:XGBoost"
+seed = 7
+params = { max_depth = 3, rounds = 30, early_stopping_rounds = 5 }
+
+[baseline]
+factory = "baseline:GroupRate"
+params = { by = ["carrier"] }
+
+[evaluation]
+primary = "roc_auc"
+metrics = ["roc_auc", "average_precision", "log_loss", "brier_score"]
+slices = ["carrier", "hour"]
+resamples = 40
+"""
+
+ROWS = """
+create schema features;
+select setseed(0.5);
+create table features.flights as
+with drawn as (
+    select
+        'F' || i as id,
+        date '2013-01-01' + cast(i // 10 as integer) as day,
+        case when i % 3 = 0 then 'XX' else 'YY' end as carrier,
+        i % 24 as hour,
+        case when i % 7 = 0 then null else random() * 30 end as wind,
+        random() as luck
+    from range(1500) numbers (i)
+)
+select * exclude (luck), luck < 0.1 + hour / 40 + (case when carrier = 'XX' then 0.2 else 0 end) as late from drawn;
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root of the project, which is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "team.toml").write_text('stage = "prototype"\n')
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "flights.toml").write_text(SPEC)
+    manifest = tmp_path / "data" / "dbt" / "target" / "manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{}")
+    run_sql(ROWS)
+    return tmp_path
+
+
+@pytest.fixture
+def spec(project: Path) -> Spec:
+    """The project's one pipeline."""
+    return specs.read(project / "pipelines" / "flights.toml")
+
+
+def run_sql(sql: str) -> None:
+    """Change the warehouse."""
+    with duckdb.connect("data/warehouse.duckdb") as connection:
+        connection.execute(sql)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a text that must stand in the file."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def day(month: int, number: int) -> dt.date:
+    """A day of 2013."""
+    return dt.date(2013, month, number)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from {{ cookiecutter.__package }} import metrics
+from {{ cookiecutter.__package }}.errors import ProjectError
+from {{ cookiecutter.__package }}.metrics import METRICS, Judge
+from {{ cookiecutter.__package }}.spec import Evaluation
+
+SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
+REFERENCE = {
+    "roc_auc": reference.roc_auc_score,
+    "average_precision": reference.average_precision_score,
+    "log_loss": reference.log_loss,
+    "brier_score": reference.brier_score_loss,
+}
+ROWS = st.lists(
+    st.tuples(st.booleans(), st.integers(1, 19).map(lambda n: n / 20), st.integers(0, 3)), min_size=4, max_size=60
+).filter(lambda rows: {late for late, _, weight in rows if weight} == {True, False})
+
+
+@given(ROWS)
+def test_metrics_agree_with_scikit_learn_on_weighted_rows_with_ties(rows: list[tuple[bool, float, int]]) -> None:
+    label, prediction, weight = (np.array(column) for column in zip(*rows, strict=True))
+    label, weight = label.astype(np.int8), weight.astype(float)
+    for name, metric in METRICS.items():
+        expected = REFERENCE[name](label, prediction, sample_weight=weight)
+        assert metric.function(label, prediction, weight) == pytest.approx(expected, abs=1e-9), name
+
+
+def test_every_metric_is_compared_with_a_reference() -> None:
+    assert set(REFERENCE) == set(METRICS)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_one_class_has_no_ranking_and_says_so(name: str) -> None:
+    estimate = Judge(np.ones(30, np.int8), SETTINGS).estimate(METRICS[name], np.linspace(0, 1, 30))
+    assert (estimate.value, estimate.undefined) == (None, "all rows are of one class")
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    covered, truth = 0, 0.7602  # the chance that N(1, 1) exceeds N(0, 1)
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        label = np.repeat(np.array([0, 1], np.int8), 200)
+        estimate = Judge(label, SETTINGS, seed).estimate(METRICS["roc_auc"], random.normal(label))
+        assert estimate.low is not None
+        assert estimate.high is not None
+        covered += estimate.low <= truth <= estimate.high
+    assert 50 <= covered <= 60
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    random = np.random.default_rng(1)
+    label, prediction = random.integers(0, 2, 300).astype(np.int8), random.random(300)
+    first, second = (Judge(label, SETTINGS, 5).estimate(METRICS["log_loss"], prediction) for _ in range(2))
+    assert first == second
+
+
+def test_a_metric_of_another_name_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(ProjectError, match="there is no metric 'rocauc'\ndid you mean 'roc_auc'"):
+        metrics.choose(["rocauc"])

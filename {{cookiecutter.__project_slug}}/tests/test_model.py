@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from conftest import edit
+
+from {{ cookiecutter.__package }} import features, model, snapshot
+from {{ cookiecutter.__package }} import spec as specs
+from {{ cookiecutter.__package }}.baseline import GroupRate
+from {{ cookiecutter.__package }}.errors import ProjectError
+from {{ cookiecutter.__package }}.features import Examples, Schema
+from {{ cookiecutter.__package }}.model import Model, XGBoost
+from {{ cookiecutter.__package }}.spec import Spec
+
+Split = tuple[Examples, Examples, Schema]
+
+
+@pytest.fixture
+def rows(spec: Spec) -> Split:
+    taken = snapshot.take(spec)
+    train = features.read(taken, spec, "train")
+    schema = features.learn_schema(spec, train)
+    watch = features.read(taken, spec, "validation")
+    return features.examples(spec, schema, "train", train), features.examples(spec, schema, "watch", watch), schema
+
+
+def test_splits_take_their_days_and_no_other(spec: Spec) -> None:
+    taken = snapshot.take(spec)
+    days = {name: set(features.read(taken, spec, name)["day"].to_pylist()) for name in ("train", "validation", "test")}
+    assert max(days["train"]) < min(days["validation"]) <= max(days["validation"]) < min(days["test"])
+    assert sum(map(len, days.values())) == 150
+
+
+def test_categories_and_missing_values_are_encoded_as_training_saw_them(rows: Split) -> None:
+    table = pa.table({"carrier": ["YY", "ZZ", None, "XX"], "hour": [1, 2, 3, 4], "wind": [0.5, None, 1.5, 2.5]})
+    expected = [[1, 1, 0.5], [np.nan, 2, np.nan], [np.nan, 3, 1.5], [0, 4, 2.5]]
+    np.testing.assert_array_equal(rows[2].encode(table), np.array(expected, np.float32))
+
+
+def test_a_missing_column_is_named(rows: Split) -> None:
+    with pytest.raises(ProjectError, match="no column wind"):
+        rows[2].encode(pa.table({"carrier": ["XX"], "hour": [1]}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('numeric = ["hour", "wind"]', 'numeric = ["hour", "id"]', "is the key"),
+        ('categorical = ["carrier"]', 'categorical = ["carrier", "hour"]', "twice"),
+        ('categorical = ["carrier"]\nnumeric = ["hour", "wind"]', 'numeric = ["carrier"]', "which is not numeric"),
+    ],
+)
+def test_a_feature_of_the_wrong_kind_is_refused(spec: Spec, old: str, new: str, said: str) -> None:
+    edit(spec.path, old, new)
+    with pytest.raises(ProjectError, match=said):
+        features.learn_schema(specs.choose(None), features.read(snapshot.take(spec), spec, "train"))
+
+
+@pytest.mark.parametrize("part", ["model", "baseline"])
+def test_a_saved_model_predicts_the_same_numbers(spec: Spec, rows: Split, part: str, tmp_path: Path) -> None:
+    fitted = model.fit(spec, part, *rows)
+    fitted.save(tmp_path / "saved")
+    loaded: Model = type(fitted).load(tmp_path / "saved")
+    np.testing.assert_array_equal(loaded.predict(rows[1].matrix), fitted.predict(rows[1].matrix))
+
+
+def test_training_twice_gives_the_same_numbers(spec: Spec, rows: Split) -> None:
+    first, second = (model.fit(spec, "model", *rows).predict(rows[1].matrix) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_model_can_learn_a_few_rows_by_heart(spec: Spec, rows: Split) -> None:
+    train, _, schema = rows
+    few = Examples("few", train.matrix[:40], train.label[:40], train.table[:40])
+    params = {"max_depth": 10, "min_child_weight": 0, "rounds": 200, "early_stopping_rounds": 200, "learning_rate": 0.5}
+    deep = spec.model.model_copy(update={"params": params})
+    predicted = XGBoost.fit(few, few, schema, deep).predict(few.matrix)
+    assert ((predicted > 0.5) == few.label).all()
+
+
+def test_only_the_trees_up_to_the_best_round_are_kept(spec: Spec, rows: Split) -> None:
+    hasty = spec.model.model_copy(update={"params": {"rounds": 300, "learning_rate": 1}})
+    patient = spec.model_copy(update={"model": hasty})
+    assert model.fit(patient, "model", *rows).facts()["trees"] < 100
+
+
+def test_contributions_add_up_to_the_prediction(spec: Spec, rows: Split) -> None:
+    fitted = model.fit(spec, "model", *rows)
+    assert isinstance(fitted, XGBoost)
+    matrix = rows[1].matrix
+    added = fitted.contributions(matrix).sum(axis=1)
+    odds = np.log(fitted.predict(matrix) / (1 - fitted.predict(matrix)))
+    assert np.ptp(odds - added) < 1e-4
+
+
+def test_a_group_of_the_baseline_has_its_own_rate(spec: Spec, rows: Split) -> None:
+    train = rows[0]
+    factory = spec.baseline.model_copy(update={"params": {"by": ("carrier",), "prior_rows": 1e-9}})
+    predicted = GroupRate.fit(train, train, rows[2], factory).predict(train.matrix)
+    for carrier in (0, 1):
+        members = train.matrix[:, 0] == carrier
+        assert predicted[members] == pytest.approx(train.label[members].mean(), abs=1e-6)
+
+
+def test_a_misspelt_parameter_names_its_line(spec: Spec, rows: Split) -> None:
+    edit(spec.path, "params = { max_depth = 3, rounds = 30, early_stopping_rounds = 5 }", "params.max_dept = 3")
+    number = spec.path.read_text().splitlines().index("params.max_dept = 3") + 1
+    with pytest.raises(ProjectError) as caught:
+        model.fit(specs.choose(None), "model", *rows)
+    assert str(caught.value) == f"{spec.path}:{number}: unknown key model.params.max_dept\ndid you mean 'max_depth'?"
+
+
+def test_a_model_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ProjectError, match="there is no model model:LightGBM"):
+        model.resolve("model:LightGBM")

@@ -1,0 +1,102 @@
+import json
+from pathlib import Path
+
+import pytest
+from conftest import edit
+
+from {{ cookiecutter.__package }} import registry, snapshot, steps
+from {{ cookiecutter.__package }} import spec as specs
+from {{ cookiecutter.__package }}.errors import ProjectError
+from {{ cookiecutter.__package }}.paths import ARTIFACTS
+from {{ cookiecutter.__package }}.registry import Version
+from {{ cookiecutter.__package }}.spec import Spec
+
+
+@pytest.fixture
+def version(spec: Spec) -> Version:
+    return steps.train(spec, snapshot.take(spec))
+
+
+def test_rows_become_a_registered_version_with_a_report(spec: Spec, version: Version) -> None:
+    page = steps.evaluate(spec, registry.open_version(spec))
+    judged = json.loads(page.with_suffix(".json").read_text())
+    auc = judged["datasets"][0]["metrics"][0]["model"]
+    assert (judged["version"], judged["datasets"][0]["dataset"]) == (1, "test")
+    assert 0.6 < auc["low"] < auc["value"] < auc["high"] < 1
+    html = page.read_text()
+    assert html.count("<svg") == 2 * 4 + 2
+    assert "http://" not in html.replace("http://www.w3.org/", "")
+    assert "<script" not in html
+    assert len(html) < 3_000_000
+
+
+def test_a_version_knows_what_it_was_made_from(spec: Spec, version: Version) -> None:
+    tags = registry.client().get_model_version_by_alias("flights", "candidate").tags
+    assert tags["snapshot"] == snapshot.newest("flights").digest
+    assert {"git_commit", "content_sha256", "libraries.mlflow", "param.max_depth", "created_by"} <= set(tags)
+
+
+def test_training_again_makes_the_next_version_the_candidate(spec: Spec, version: Version) -> None:
+    assert steps.train(spec, snapshot.newest("flights")).number == 2
+    assert registry.open_version(spec).number == 2
+    assert registry.open_version(spec, "1").number == 1
+
+
+def test_a_version_is_judged_on_the_splits_that_it_was_trained_by(spec: Spec, version: Version) -> None:
+    edit(spec.path, "from = 2013-01-01, until = 2013-03-01", "from = 2013-01-01, until = 2013-01-15")
+    edit(spec.path, "from = 2013-03-01, until = 2013-04-01", "from = 2013-01-15, until = 2013-02-01")
+    edit(spec.path, "from = 2013-04-01", "from = 2013-02-01")
+    page = steps.evaluate(specs.choose(None), registry.open_version(spec))
+    assert json.loads(page.with_suffix(".json").read_text())["datasets"][0]["rows"] == 600
+
+
+@pytest.mark.parametrize("file", ["model.ubj", "schema.json", "spec.json"])
+def test_altered_files_are_refused_before_they_are_read(spec: Spec, version: Version, file: str) -> None:
+    (found,) = ARTIFACTS.rglob(f"{version.run}/**/{file}")
+    found.write_bytes(found.read_bytes() + b" ")
+    with pytest.raises(ProjectError, match="are not those that were registered"):
+        registry.open_version(spec)
+
+
+def test_missing_files_are_refused(spec: Spec, version: Version) -> None:
+    (found,) = ARTIFACTS.rglob(f"{version.run}/**/model.ubj")
+    found.unlink()
+    with pytest.raises(ProjectError, match="are not those that were registered"):
+        registry.open_version(spec)
+
+
+def test_a_version_that_does_not_exist_is_refused(spec: Spec, version: Version) -> None:
+    with pytest.raises(ProjectError, match="flights has no version '7'"):
+        registry.open_version(spec, "7")
+
+
+def test_a_moved_repository_keeps_its_models(
+    spec: Spec, version: Version, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = project.rename(project.with_name("moved"))
+    monkeypatch.chdir(moved)
+    assert registry.open_version(spec, "1").number == 1
+    assert steps.train(spec, snapshot.newest("flights")).number == 2
+    assert not project.exists()
+
+
+def test_a_run_that_was_killed_is_not_left_running(spec: Spec, version: Version) -> None:
+    tracking = registry.client()
+    experiment = tracking.get_experiment_by_name("flights").experiment_id
+    left = tracking.create_run(experiment).info.run_id
+    steps.train(spec, snapshot.newest("flights"))
+    assert tracking.get_run(left).info.status == "KILLED"
+
+
+def test_a_failed_training_registers_nothing(spec: Spec, version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr(registry, "content_digest", lambda _: 1 / 0)
+        steps.train(spec, snapshot.newest("flights"))
+    assert len(registry.client().search_model_versions("name='flights'")) == 1
+    assert not list(Path("data").rglob("*.part"))
+
+
+def test_hostile_texts_are_shown_as_they_are(spec: Spec, version: Version) -> None:
+    hostile = spec.model_copy(update={"description": "<script>alert(1)</script>"})
+    version = steps.train(hostile, snapshot.newest("flights"))
+    assert "<script" not in steps.evaluate(hostile, version).read_text()
