@@ -24,8 +24,8 @@ def demo(session: nox.Session) -> None:
     session.run("cookiecutter", ".", "--no-input", "--default-config", "--output-dir", folder, silent=True)
     (project,) = Path(folder).iterdir()
     session.log(f"generated {project}")
-    # The project's environment is its own: what this session activated is taken away.
-    own = {"VIRTUAL_ENV": None}
+    # The project's environment is its own, not the one that this session made.
+    own = {"VIRTUAL_ENV": None, "UV_PROJECT_ENVIRONMENT": None, "UV_PYTHON": None}
     with session.chdir(project):
         session.run(sys.executable, "-m", "uv", "sync", env=own, external=True)
         session.run(sys.executable, "-m", "nox", "-s", "pipeline", env=own, external=True)

@@ -122,7 +122,8 @@ def blocks(page: Path, language: str) -> list[str]:
 def fresh_machine() -> dict[str, str]:
     """The environment of this process without the environment of packages that runs the tests."""
     own = str(Path(sys.executable).parent)
-    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV" and not name.startswith("NOX_")}
+    activated = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "NOX_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(activated)}
     return kept | {"PATH": os.pathsep.join(folder for folder in kept["PATH"].split(os.pathsep) if folder != own)}
 
 
