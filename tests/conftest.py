@@ -8,10 +8,13 @@ import pytest
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the template as a clone would hold it, without what tools leave behind."""
+    """A copy of the template as a clone holds it, with what is not committed yet and without what tools leave behind."""
     copy = tmp_path_factory.mktemp("template") / "mlteam-template"
-    left_behind = shutil.ignore_patterns(".git", ".nox", ".venv", "__pycache__", ".*_cache", ".hypothesis")
-    return Path(shutil.copytree(baking.ROOT, copy, ignore=left_behind))
+    listed = baking.run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=baking.ROOT)
+    for name in sorted({name for name in listed.stdout.split("\0") if (baking.ROOT / name).is_file()}):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(baking.ROOT / name, copy / name)
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,13 @@ import ast
 import re
 from pathlib import Path
 
+from checks.skeleton import fix
+from reset_example import reset_pages
+
 FILES = [
     "pipelines/flight_delays.toml",
     "process/remove_example.py",
+    "process/reset_example.py",
     "sql/macros/clock_minutes.sql",
     "sql/macros/late_history.sql",
     "sql/models/sources.yml",
@@ -52,7 +56,7 @@ REPLACED = {
 
 
 def main() -> None:
-    """Remove the example's files, what other files hold for its sake, and this script."""
+    """Remove the example's files, what other files hold for its sake, and this script; open its answers again."""
     for name in FILES:
         Path(name).unlink(missing_ok=True)
     for name, (pattern, replacement) in REPLACED.items():
@@ -61,6 +65,8 @@ def main() -> None:
         keep_docstring(path)
     for name, purpose in FOLDERS.items():
         Path(name, "README.md").write_text(f"{purpose}\n", encoding="utf-8", newline="\n")
+    reset_pages(Path())
+    fix(Path())
 
 
 def replace(path: Path, pattern: str, replacement: str) -> None:
@@ -77,4 +83,5 @@ def keep_docstring(path: Path) -> None:
     path.write_text("\n".join(kept) + "\n", encoding="utf-8", newline="\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
