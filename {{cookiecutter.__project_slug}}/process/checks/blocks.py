@@ -4,11 +4,12 @@ import ast
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
 from .project import Project
-from .team import ROLES, SEVERITIES
+from .team import ROLES, SEVERITIES, title
 
 BLOCKS: dict[str, Callable[[Project], str]] = {}
 
@@ -41,13 +42,13 @@ def people(project: Project) -> str:
     for role in ROLES:
         for person in team.holders(role):
             handle = f" @{person.handle.lstrip('@')}" if person.handle else ""
-            lines.append([role.replace("_", " "), cell(person.name), f"{cell(person.email)}{cell(handle)}"])
+            lines.append([title(role), cell(person.name), f"{cell(person.email)}{cell(handle)}"])
     text = rows(["Role", "Person", "Contact"], lines, "Nobody holds a role yet.")
     called = []
     for severity in SEVERITIES:
         entry = team.escalation.get(severity, {})
         called.append(
-            [severity, *(cell(str(entry.get(key, "")).replace("_", " ")) for key in ("role", "within", "then"))]
+            [severity, *(cell(title(str(entry.get(key, "")))) for key in ("role", "within", "then"))]
         )
     calls = rows(["Severity", "Answers", "Within", "Then"], called, "")
     return f"{text}\n\nQuestions go to {cell(team.channel)}.\n\n{calls}"
@@ -67,7 +68,7 @@ def documents(project: Project) -> str:
     for document in project.documents:
         if document.path.startswith("docs/"):
             link = f"[{cell(document.title)}]({document.path})"
-            lines.append([link, document.role.replace("_", " ")])
+            lines.append([link, title(document.role)])
     return rows(["Page", "Delivered by"], lines, "There is no page yet.")
 
 
@@ -129,6 +130,7 @@ def modules(project: Project) -> str:
     return "\n".join(["```mermaid", "flowchart LR", *arrows, "```"])
 
 
+@cache
 def imports(code: str) -> set[str]:
     """The sibling modules that a module imports, by their relative import statements."""
     try:
@@ -226,6 +228,13 @@ def table(value: object, key: str = "") -> dict[str, Any]:
     """A table of a TOML file, or an empty one where the file has none."""
     found = value.get(key) if key and isinstance(value, dict) else value
     return found if isinstance(found, dict) else {}
+
+
+def rendered(name: str, project: Project) -> str:
+    """A block as the files say it now."""
+    if name not in project.rendered:
+        project.rendered[name] = BLOCKS[name](project)
+    return project.rendered[name]
 
 
 def replaced(text: str, write: Callable[[str, str], str]) -> str:

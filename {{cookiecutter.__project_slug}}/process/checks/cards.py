@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .blocks import BLOCKS, cell, replaced, rows, table
+from .blocks import BLOCKS, cell, rendered, replaced, rows, table
 from .project import Project
 
 Facts = dict[str, Any]
@@ -150,7 +150,7 @@ def committed(name: str, text: str, project: Project) -> str:
 
 def refreshed(text: str, project: Project) -> str:
     """A page's text with each of its generated blocks as the files say now, those of runs with the newest run."""
-    return replaced(text, lambda name, content: _or_kept(name, content, BLOCKS[name](project)))
+    return replaced(text, lambda name, content: _or_kept(name, content, rendered(name, project)))
 
 
 def _or_kept(name: str, content: str, fresh: str) -> str:
@@ -163,6 +163,6 @@ def current(text: str, project: Project) -> str:
     """A page's text with each of its generated blocks as it must be, those of runs for the run that they name."""
 
     def write(name: str, content: str) -> str:
-        return committed(name, content, project) if name in STATE else BLOCKS[name](project)
+        return committed(name, content, project) if name in STATE else rendered(name, project)
 
     return replaced(text, write)

@@ -47,11 +47,15 @@ class Question:
 
 
 class Project:
-    """The repository at `root`; every property is computed when a check first asks for it."""
+    """The repository at `root`; every property is computed when a check first asks for it.
+
+    `rendered` keeps the generated blocks, some of which stand on several pages.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._texts: dict[str, str] = {}
+        self.rendered: dict[str, str] = {}
 
     @cached_property
     def files(self) -> list[str]:
@@ -212,7 +216,7 @@ class Project:
     def described(self, owner: str) -> str:
         """`Ada Lovelace (data engineer)` for a role, the name alone for a person."""
         person = self.team.resolve(owner)
-        role = owner.replace("_", " ")
+        role = team.title(owner)
         if person is None:
             return f"nobody ({role})" if owner else ""
         return f"{person.name} ({role})" if owner in team.ROLES else person.name

@@ -15,6 +15,7 @@ ROLES = (
     "data_engineer",
     "devops_engineer",
 )
+TITLES = {"ml_engineer": "ML engineer", "devops_engineer": "DevOps engineer"}
 SEVERITIES = ("page", "ticket")
 KEYS = ("stage", "channel", "people", "roles", "escalation")
 PERSON_KEYS = ("name", "email", "handle", "left")
@@ -95,6 +96,11 @@ def read(text: str) -> Team:
         for key, entry in table(raw.get("people")).items()
     }
     return Team(text, raw, people)
+
+
+def title(role: str) -> str:
+    """A role as people write it."""
+    return TITLES.get(role, role.replace("_", " "))
 
 
 def table(value: object) -> dict[str, Any]:
