@@ -241,3 +241,12 @@ def test_generating_again_over_a_project_keeps_the_team_s_own_files(template: Pa
         (folder / "ours.txt").write_text("ours")
     assert baking.run(*command, cwd=tmp_path, env=home).returncode == 0
     assert all((folder / "ours.txt").exists() for folder in folders)
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_left_alone(template: Path, tmp_path: Path) -> None:
+    # Nobody, not even root, can make a folder there.
+    closed = "/proc/self"
+    command = [str(baking.tool("cookiecutter")), str(template), "--default-config", "--no-input", "-o", closed]
+    done = baking.run(*command, cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)})
+    assert done.returncode
+    assert "Unable to create directory at /proc/self/flight-delays" in done.stderr.splitlines()[-1]
