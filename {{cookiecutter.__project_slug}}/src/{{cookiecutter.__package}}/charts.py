@@ -77,14 +77,15 @@ def slices(judgement: Judgement) -> str:
     ]
     if not rows:
         return ""
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    data = alt.InlineData(values=rows)
+    base = alt.Chart(data).encode(
         y=alt.Y("slice:N", sort=alt.SortField("order"), title=None, axis=alt.Axis(labelLimit=260))
     )
     bars = base.mark_rule(color="#2563a8").encode(
         x=alt.X("low:Q", title=metric.metric, scale=alt.Scale(zero=False)), x2="high:Q"
     )
     dots = base.mark_point(filled=True, color="#2563a8", size=40).encode(x="value:Q")
-    whole = base.mark_rule(color="#a3a3a3", strokeDash=[4, 3]).encode(x=alt.datum(metric.model.value))
+    whole = alt.Chart(data).mark_rule(color="#a3a3a3", strokeDash=[4, 3]).encode(x=alt.datum(metric.model.value))
     chart = (whole + bars + dots).properties(width=WIDTH, height=alt.Step(16))
     facets = alt.Row("column:N", title=None, sort=list(dict.fromkeys(part.column for part in judgement.slices)))
     return _render(chart.facet(row=facets).resolve_scale(y="independent"))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .features import Examples
-from .metrics import Estimate, Floats, Judge, Metric, choose
+from .metrics import Estimate, Floats, Judge, Metric, UndefinedMetricError, choose
 from .spec import Spec
 
 MOST_SLICES = 24
@@ -77,12 +77,13 @@ def judge(spec: Spec, data: Examples, model: Floats, baseline: Floats) -> Judgem
 
 
 def _compare(jury: Judge, metric: Metric, model: Floats, baseline: Floats) -> Comparison:
-    ours, theirs = jury.estimate(metric, model), jury.estimate(metric, baseline)
-    if ours.value is None or theirs.value is None:
-        return Comparison(metric.name, ours, theirs, Estimate(None, None, None, ours.undefined))
-    sign = 1 if metric.higher_is_better else -1
-    gain = jury.summarize(sign * (jury.samples(metric, model) - jury.samples(metric, baseline)))
-    return Comparison(metric.name, ours, theirs, gain)
+    try:
+        ours, theirs = jury.samples(metric, model), jury.samples(metric, baseline)
+    except UndefinedMetricError as error:
+        nothing = Estimate(None, None, None, str(error))
+        return Comparison(metric.name, nothing, nothing, nothing)
+    gain = ours - theirs if metric.higher_is_better else theirs - ours
+    return Comparison(metric.name, *(jury.summarize(samples) for samples in (ours, theirs, gain)))
 
 
 def _slices(spec: Spec, data: Examples, model: Floats, metrics: list[Metric]) -> Iterator[Slice]:
