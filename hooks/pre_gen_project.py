@@ -1,5 +1,8 @@
 """Refuse answers of which no working project can be made: one line each, with an answer that would do."""
 
+# Pythons that are too old have to get as far as being refused.
+from __future__ import annotations
+
 import keyword
 import re
 import sys
