@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the template as a clone holds it, with what is not committed yet and without what tools leave behind."""
+    """A copy of the template as a clone holds it, and what is not committed yet."""
     copy = tmp_path_factory.mktemp("template") / "mlteam-template"
     listed = baking.run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=baking.ROOT)
     for name in sorted({name for name in listed.stdout.split("\0") if (baking.ROOT / name).is_file()}):

@@ -1,5 +1,6 @@
 """A project follows the template: made, compared and updated by cruft from a local git repository with two tags."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -52,6 +53,13 @@ def test_cruft_makes_the_project_that_cookiecutter_makes(project: Path, bake: ba
 def test_a_fresh_project_is_up_to_date_and_differs_in_nothing(project: Path) -> None:
     assert "up to date" in ok(baking.tool("cruft"), "check", "--checkout", "v1", cwd=project)
     assert ok(baking.tool("cruft"), "diff", "--exit-code", cwd=project) == ""
+
+
+def test_awkward_answers_are_kept_for_the_next_update(published: Path, tmp_path: Path) -> None:
+    answers = json.dumps({"description": 'Zoë\'s "late" \\ 🦓', "team_channel": "#a: b"})
+    options = ["--no-input", "--default-config", "--output-dir", str(tmp_path), "--extra-context", answers]
+    ok(baking.tool("cruft"), "create", published, *options, cwd=tmp_path)
+    assert ok(baking.tool("cruft"), "diff", "--exit-code", cwd=tmp_path / "flight-delays") == ""
 
 
 def test_an_update_brings_the_new_version_and_keeps_the_team_s_own_lines(project: Path) -> None:

@@ -50,7 +50,7 @@ in `pipelines/` that names the relation, the label and the features.
 # What to put in the place of what, file by file.
 REPLACED = {
     "README.md": (r"```sh\nnox -s pipeline\n```.*?(?=\n#)", BEGIN),
-    "noxfile.py": (r"\n\n@nox\.session\ndef remove_example\(.*?(?=\n\n\n|\Z)", ""),
+    "noxfile.py": (r"\n\n\n@nox\.session[^\n]*\ndef remove_example\(.*?(?=\n\n\n|\n\Z)", ""),
     "pyproject.toml": (r"(?m)^example = \[\n(?: .*?\n)*?\]\n", ""),
 }
 
