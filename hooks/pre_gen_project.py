@@ -27,7 +27,8 @@ DEPENDENCIES = """
     scikit_learn scipy sklearn sqlfluff typer types_pyyaml uv vl_convert vl_convert_python xgboost xgboost_cpu yaml
 """.split()
 FOLDERS = "data deploy docs examples metrics monitoring notebooks noxfile pipelines process sql src tests".split()
-WINDOWS = ["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
+COMMANDS = "bash cookiecutter cruft docker git kubectl pip pipx python python3 sh uvx".split()
+DEVICES = ["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
 BIDIRECTIONAL = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
@@ -65,18 +66,29 @@ def is_control(character: str) -> bool:
 
 def name_problems() -> Iterator[str]:
     """Yield why no folder, package and command can be named after the project."""
-    reasons = {
-        "is a path or an option, not a name": re.search(r"^\s*[.~-]|[/\\]", NAME),
-        "has no letter and no digit to name a folder after": SLUG == "invalid-project-name",
-        "begins with a digit, which no Python package can": SLUG[0].isdigit(),
-        "is a Python keyword": keyword.iskeyword(PACKAGE),
-        "is a module of Python itself": PACKAGE in sys.stdlib_module_names,
-        "is a package that the project depends on": PACKAGE in DEPENDENCIES,
-        "is a folder of the project": PACKAGE in FOLDERS,
-        "is a name that Windows keeps for itself": PACKAGE in WINDOWS,
-    }
-    for reason in [reason for reason, holds in reasons.items() if holds][:1]:
+    if re.search(r"^\s*[.~-]|[/\\]", NAME):
+        reason = "is a path or an option, not a name"
+    elif SLUG == "invalid-project-name":
+        reason = "has no letter and no digit to name a folder after"
+    elif SLUG[0].isdigit():
+        reason = "begins with a digit, which no Python package can"
+    else:
+        reason = taken()
+    if reason:
         yield f"project_name {NAME!r} {reason}; try {usable_name()!r}"
+
+
+def taken() -> str:
+    """Return what else has the name already, or an empty text."""
+    holders = {
+        "is a Python keyword": keyword.kwlist,
+        "is a module of Python itself": sys.stdlib_module_names,
+        "is a package that the project depends on": DEPENDENCIES,
+        "is a folder of the project": FOLDERS,
+        "is a command that the project needs": COMMANDS,
+        "is a name that Windows keeps for itself": DEVICES,
+    }
+    return next((reason for reason, names in holders.items() if PACKAGE in names), "")
 
 
 def usable_name() -> str:
@@ -86,8 +98,7 @@ def usable_name() -> str:
         return "Flight Delays"
     if words[0].isdigit():
         return f"project {words}"[:60].strip()
-    taken = keyword.iskeyword(PACKAGE) or PACKAGE in {*sys.stdlib_module_names, *DEPENDENCIES, *FOLDERS, *WINDOWS}
-    return f"{words} model" if taken else words
+    return f"{words} model" if taken() else words
 
 
 def email_problems() -> Iterator[str]:

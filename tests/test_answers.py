@@ -45,7 +45,20 @@ AWKWARD = {
     "xml": "]]><!--",
 }
 PATHS = ["../../x", "/abs/x", "..", ".", "~", "~/x", "C:\\x", "a/b", ".git", "-rf", "--help", "...", "./"]
-TAKEN = ["class", "JSON", "2024 sales", "CON", "lpt1", "tests", "sql", "mlflow", "scikit-learn", "xgboost cpu", "dbt"]
+TAKEN = [
+    "class",
+    "JSON",
+    "2024 sales",
+    "CON",
+    "lpt1",
+    "tests",
+    "sql",
+    "mlflow",
+    "git",
+    "scikit-learn",
+    "xgboost cpu",
+    "dbt",
+]
 EMPTY = ["", "   ", "\u3000", "🦓", "---", "!!!", "invalid project name"]
 BROKEN = ["a\nb", "a\x00b", "a\x1b[31mb", "a\u2028b", "a\u202eb", "a\ud800b", "a\x7fb", "x" * 300]
 
