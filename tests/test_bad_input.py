@@ -180,7 +180,7 @@ def judged(root: Path) -> object:
 def test_data_that_was_killed_half_way_is_made_whole_by_the_next_run(project: Project) -> None:
     before = project.results()
     shutil.rmtree(project.path("data"))
-    for line, seconds in (("fetch nycflights.flights", 0.0), ("fetch", 2.5), ("build and test the SQL", 0.2)):
+    for line, seconds in (("fetch nycflights.flights", 0.0), ("fetch", 2.5), ("build and test the SQL", 0.1)):
         kill_during(project, "data", line, seconds)
         assert list(project.path("data").glob("snapshots/*/*/metadata.json")) == []
         for source in project.path("data/raw").glob("*.parquet"):
@@ -199,11 +199,11 @@ def test_a_training_and_an_evaluation_that_were_killed_half_way_leave_no_trace(
     for made in ("artifacts", "reports", "mlflow.db"):
         path = project.path("data") / made
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for line, seconds in (("read and encode", 0.7), ("train on", 0.5)):
+    for line, seconds in (("read and encode", 0.5), ("train on", 0.3)):
         kill_during(project, "train", line, seconds)
         assert "run `nox -s train`" in complaint(project.run("evaluate"))
     assert project.run("train").returncode == 0
-    for line, seconds in (("judge on test", 0.5), ("judge on validation", 0.3)):
+    for line, seconds in (("judge on test", 0.3), ("judge on validation", 0.1)):
         kill_during(project, "evaluate", line, seconds)
         assert list(project.path("data/reports").glob("*.html")) == []
     done = project.run("evaluate")
