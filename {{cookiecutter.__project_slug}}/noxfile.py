@@ -8,8 +8,9 @@ import sys
 import nox
 
 nox.needs_version = ">=2025.10.16"
-nox.options.sessions = ["lint", "tests"]
+nox.options.sessions = ["lint", "process", "tests"]
 nox.options.default_venv_backend = "none"
+COMMAND = "{{ cookiecutter.__project_slug }}"
 
 
 def run(session: nox.Session, *command: str) -> None:
@@ -21,25 +22,25 @@ def run(session: nox.Session, *command: str) -> None:
 @nox.session
 def pipeline(session: nox.Session) -> None:
     """From upstream data to an evaluated, registered model: data, train, evaluate."""
-    run(session, "{{ cookiecutter.__project_slug }}", "pipeline", *session.posargs)
+    run(session, COMMAND, "pipeline", *session.posargs)
 
 
 @nox.session
 def data(session: nox.Session) -> None:
     """Generate the data: fetch sources, build and test the SQL, take a snapshot."""
-    run(session, "{{ cookiecutter.__project_slug }}", "data", *session.posargs)
+    run(session, COMMAND, "data", *session.posargs)
 
 
 @nox.session
 def train(session: nox.Session) -> None:
     """Train a model and its baseline on a snapshot, register the candidate."""
-    run(session, "{{ cookiecutter.__project_slug }}", "train", *session.posargs)
+    run(session, COMMAND, "train", *session.posargs)
 
 
 @nox.session
 def evaluate(session: nox.Session) -> None:
     """Judge a registered version: metrics with intervals, slices, an HTML report."""
-    run(session, "{{ cookiecutter.__project_slug }}", "evaluate", *session.posargs)
+    run(session, COMMAND, "evaluate", *session.posargs)
 
 
 @nox.session
@@ -52,6 +53,24 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def process(session: nox.Session) -> None:
+    """Check that PROCESS.md and docs/ are true; `-- --fix` refreshes what is generated."""
+    run(session, "python", "process/check.py", *session.posargs)
+
+
+@nox.session
+def status(session: nox.Session) -> None:
+    """Where the project stands: stage, open questions, reviews that are due."""
+    run(session, "python", "process/status.py", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Test the code on small data."""
     run(session, "pytest", *session.posargs)
+
+
+@nox.session
+def remove_example(session: nox.Session) -> None:
+    """Take the flights example out, once, and keep an empty, green project."""
+    run(session, "python", "process/remove_example.py")

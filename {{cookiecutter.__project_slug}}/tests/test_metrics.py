@@ -13,30 +13,64 @@ SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
 REFERENCE = {
     "roc_auc": reference.roc_auc_score,
     "average_precision": reference.average_precision_score,
-    "log_loss": reference.log_loss,
     "brier_score": reference.brier_score_loss,
+    "log_loss": lambda y, p, sample_weight: reference.log_loss(y, p, sample_weight=sample_weight, labels=range(3)[: WIDTH[p.ndim]]),
+    "accuracy": lambda y, p, sample_weight: reference.accuracy_score(y, p.argmax(1), sample_weight=sample_weight),
+    "balanced_accuracy": lambda y, p, sample_weight: reference.recall_score(
+        y, p.argmax(1), sample_weight=sample_weight, average="macro", labels=np.unique(y[sample_weight > 0])
+    ),
+    "mean_absolute_error": reference.mean_absolute_error,
+    "root_mean_squared_error": reference.root_mean_squared_error,
+    "r2": reference.r2_score,
 }
-ROWS = st.lists(
+WIDTH = {1: 2, 2: 3}
+BINARY = st.lists(
     st.tuples(st.booleans(), st.integers(1, 19).map(lambda n: n / 20), st.integers(0, 3)), min_size=4, max_size=60
 ).filter(lambda rows: {late for late, _, weight in rows if weight} == {True, False})
+SEEDS = st.integers(0, 10_000)
 
 
-@given(ROWS)
-def test_metrics_agree_with_scikit_learn_on_weighted_rows_with_ties(rows: list[tuple[bool, float, int]]) -> None:
-    label, prediction, weight = (np.array(column) for column in zip(*rows, strict=True))
-    label, weight = label.astype(np.int8), weight.astype(float)
+def assert_agree(task: str, label: np.ndarray, prediction: np.ndarray, weight: np.ndarray) -> None:
     for name, metric in METRICS.items():
-        expected = REFERENCE[name](label, prediction, sample_weight=weight)
-        assert metric.function(label, prediction, weight) == pytest.approx(expected, abs=1e-9), name
+        if task in metric.tasks:
+            expected = REFERENCE[name](label, prediction, sample_weight=weight)
+            assert metric.function(label, prediction, weight) == pytest.approx(expected, abs=1e-9), name
+
+
+@given(BINARY)
+def test_metrics_of_two_classes_agree_with_scikit_learn_on_weighted_rows_with_ties(
+    rows: list[tuple[bool, float, int]],
+) -> None:
+    label, prediction, weight = (np.array(column) for column in zip(*rows, strict=True))
+    assert_agree("binary", label.astype(np.int64), prediction, weight.astype(float))
+
+
+@given(SEEDS)
+def test_metrics_of_many_classes_agree_with_scikit_learn(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    weight = np.append(random.integers(0, 3, 20), 1).astype(float)
+    assert_agree("multiclass", random.integers(0, 3, 21), random.dirichlet(np.ones(3), 21), weight)
+
+
+@given(SEEDS)
+def test_metrics_of_numbers_agree_with_scikit_learn(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    weight = np.append(random.integers(0, 3, 20), [1, 1]).astype(float)
+    assert_agree("regression", random.normal(size=22), random.normal(size=22), weight)
 
 
 def test_every_metric_is_compared_with_a_reference() -> None:
     assert set(REFERENCE) == set(METRICS)
 
 
+def test_numbers_that_are_all_the_same_have_no_r2_and_say_so() -> None:
+    estimate = Judge(np.ones(30), SETTINGS).estimate(METRICS["r2"], np.linspace(0, 1, 30))
+    assert (estimate.value, estimate.undefined) == (None, "all labels are the same")
+
+
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
 def test_one_class_has_no_ranking_and_says_so(name: str) -> None:
-    estimate = Judge(np.ones(30, np.int8), SETTINGS).estimate(METRICS[name], np.linspace(0, 1, 30))
+    estimate = Judge(np.ones(30, np.int64), SETTINGS).estimate(METRICS[name], np.linspace(0, 1, 30))
     assert (estimate.value, estimate.undefined) == (None, "all rows are of one class")
 
 
@@ -44,7 +78,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     covered, truth = 0, 0.7602  # the chance that N(1, 1) exceeds N(0, 1)
     for seed in range(60):
         random = np.random.default_rng(seed)
-        label = np.repeat(np.array([0, 1], np.int8), 200)
+        label = np.repeat(np.array([0, 1], np.int64), 200)
         estimate = Judge(label, SETTINGS, seed).estimate(METRICS["roc_auc"], random.normal(label))
         assert estimate.low is not None
         assert estimate.high is not None
@@ -54,11 +88,11 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 
 def test_the_same_seed_gives_the_same_interval() -> None:
     random = np.random.default_rng(1)
-    label, prediction = random.integers(0, 2, 300).astype(np.int8), random.random(300)
+    label, prediction = random.integers(0, 2, 300).astype(np.int64), random.random(300)
     first, second = (Judge(label, SETTINGS, 5).estimate(METRICS["log_loss"], prediction) for _ in range(2))
     assert first == second
 
 
 def test_a_metric_of_another_name_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(ProjectError, match="there is no metric 'rocauc'\ndid you mean 'roc_auc'"):
-        metrics.choose(["rocauc"])
+    with pytest.raises(ProjectError, match="there is no metric 'rocauc' for the task binary\ndid you mean 'roc_auc'"):
+        metrics.choose(["rocauc"], "binary")

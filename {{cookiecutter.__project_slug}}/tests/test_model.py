@@ -7,7 +7,7 @@ from conftest import edit
 
 from {{ cookiecutter.__package }} import features, model, snapshot
 from {{ cookiecutter.__package }} import spec as specs
-from {{ cookiecutter.__package }}.baseline import GroupRate
+from {{ cookiecutter.__package }}.baseline import GroupMean
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.features import Examples, Schema
 from {{ cookiecutter.__package }}.model import Model, XGBoost
@@ -97,7 +97,7 @@ def test_contributions_add_up_to_the_prediction(spec: Spec, rows: Split) -> None
 def test_a_group_of_the_baseline_has_its_own_rate(spec: Spec, rows: Split) -> None:
     train = rows[0]
     factory = spec.baseline.model_copy(update={"params": {"by": ("carrier",), "prior_rows": 1e-9}})
-    predicted = GroupRate.fit(train, train, rows[2], factory).predict(train.matrix)
+    predicted = GroupMean.fit(train, train, rows[2], factory).predict(train.matrix)
     for carrier in (0, 1):
         members = train.matrix[:, 0] == carrier
         assert predicted[members] == pytest.approx(train.label[members].mean(), abs=1e-6)

@@ -13,22 +13,27 @@ from .features import Examples, Matrix, Schema
 from .spec import Factory, Settings, suggest
 
 
-class GroupRateParams(Settings):
+class GroupMeanParams(Settings):
     """Features to group `by`, numbers cut into `bins` of equal counts; `prior_rows` of the mean join each group."""
 
-    by: tuple[str, ...] = Field(min_length=1)
+    by: tuple[str, ...] = ()
     bins: int = Field(default=8, ge=2)
     prior_rows: float = Field(default=50, gt=0)
 
 
-class GroupRate:
-    """The share of positives among training rows of the same group, pulled toward the mean where rows are few."""
+class GroupMean:
+    """The mean label of training rows of the same group, pulled toward the mean of all where rows are few.
 
-    Params = GroupRateParams
+    The mean of a class is the share of rows that have it. Without features to group by, all rows are one group.
+    """
+
+    Params = GroupMeanParams
     FILE = "baseline.json"
 
-    def __init__(self, columns: list[int], edges: list[list[float]], rates: dict[str, float], mean: float) -> None:
-        self.columns, self.edges, self.rates, self.mean = columns, edges, rates, mean
+    def __init__(
+        self, columns: list[int], edges: list[list[float]], means: dict[str, list[float]], overall: list[float]
+    ) -> None:
+        self.columns, self.edges, self.means, self.overall = columns, edges, means, overall
 
     @classmethod
     def fit(cls, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:  # noqa: ARG003
@@ -37,33 +42,42 @@ class GroupRate:
         columns = [_position(name, schema) for name in params.by]
         edges = [_edges(train.matrix[:, column], schema, column, params.bins) for column in columns]
         keys, group = np.unique(_groups(train.matrix, columns, edges), return_inverse=True)
-        mean = float(train.label.mean())
-        rows, positives = np.bincount(group), np.bincount(group, weights=train.label)
-        rates = (positives + params.prior_rows * mean) / (rows + params.prior_rows)
-        return cls(columns, edges, dict(zip(keys.tolist(), rates.tolist(), strict=True)), mean)
+        targets = _targets(train, schema)
+        overall = targets.mean(axis=0)
+        sums = np.stack([np.bincount(group, weights=target) for target in targets.T], axis=1)
+        means = (sums + params.prior_rows * overall) / (np.bincount(group)[:, None] + params.prior_rows)
+        return cls(columns, edges, dict(zip(keys.tolist(), means.tolist(), strict=True)), overall.tolist())
 
     def predict(self, matrix: Matrix) -> NDArray[np.float32]:
-        """The group's rate, shape (rows,); the mean for a group that training did not see."""
+        """The group's mean, (rows,) or (rows, classes); the mean of all for a group that training did not see."""
         keys, group = np.unique(_groups(matrix, self.columns, self.edges), return_inverse=True)
-        return np.array([self.rates.get(key, self.mean) for key in keys], dtype=np.float32)[group]
+        means = np.array([self.means.get(key, self.overall) for key in keys], dtype=np.float32)[group]
+        return means if means.shape[1] > 1 else means[:, 0]
 
     def contributions(self, matrix: Matrix) -> NDArray[np.float32]:
-        """Not to be had from a table of rates: zeros, shape (rows, features)."""
+        """Not to be had from a table of means: zeros, shape (rows, features)."""
         return np.zeros_like(matrix)
 
     def facts(self) -> dict[str, Any]:
         """How many groups there are."""
-        return {"groups": len(self.rates)}
+        return {"groups": len(self.means)}
 
     def save(self, folder: Path) -> None:
-        """Write the rates as JSON."""
+        """Write the means as JSON."""
         folder.mkdir(parents=True)
         (folder / self.FILE).write_text(json.dumps(vars(self), indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the rates."""
+        """Read the means."""
         return cls(**json.loads((folder / cls.FILE).read_text(encoding="utf-8")))
+
+
+def _targets(train: Examples, schema: Schema) -> NDArray[np.float64]:
+    """What is averaged: one column for a number or a positive class, or one for each of many classes."""
+    if schema.task == "multiclass":
+        return np.eye(len(schema.classes))[train.label.astype(np.int64)]
+    return train.label.astype(np.float64)[:, None]
 
 
 def _position(name: str, schema: Schema) -> int:
@@ -79,8 +93,8 @@ def _edges(values: Matrix, schema: Schema, column: int, bins: int) -> list[float
 
 
 def _groups(matrix: Matrix, columns: list[int], edges: list[list[float]]) -> NDArray[np.str_]:
-    """One text a row, such as "2|11|nan|5"."""
-    parts = []
+    """One text a row, such as "all|2|11|-1"."""
+    parts = [np.full(len(matrix), "all")]
     for column, cuts in zip(columns, edges, strict=True):
         values = matrix[:, column]
         codes = np.where(np.isnan(values), -1, np.searchsorted(cuts, values) if cuts else values)

@@ -1,10 +1,14 @@
 """What rows must be before a model may learn from them: one query each, in the warehouse."""
 
+from typing import get_args
+
 import duckdb
 
 from . import warehouse
 from .errors import ProjectError
-from .spec import Spec, suggest
+from .privacy import quoted
+from .spec import HashSplits, Spec, Split, suggest
+from .splits import condition, describe
 
 CLASSES = 2
 
@@ -14,14 +18,14 @@ def relation(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:
 
     Raises:
         ProjectError: It, or one of its columns, is not there; it holds what is known only after the event; keys
-            repeat; a number is not finite; or a split has no rows, or rows of one class.
+            repeat; a number is not finite; or a split has no rows, no label, or labels that nothing can be learned from.
     """
     types = _columns(connection, spec)
     _columns_are_there(types, spec)
     _nothing_from_after_the_event(types, spec)
     _keys_are_unique(connection, spec)
     _numbers_are_finite(connection, spec, types)
-    _splits_have_both_classes(connection, spec)
+    _labels_can_be_learned(connection, spec, types)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, spec: Spec) -> dict[str, str]:
@@ -41,8 +45,9 @@ def _error(spec: Spec, what: str, fix: str) -> ProjectError:
 
 def _columns_are_there(types: dict[str, str], spec: Spec) -> None:
     data = spec.data
-    for column in (data.key, data.time, data.label, *spec.features.names, *spec.evaluation.slices):
-        if column not in types:
+    split = (spec.splits.column,) if isinstance(spec.splits, HashSplits) else ()
+    for column in (data.key, data.time, data.label, *split, *spec.features.names, *spec.evaluation.slices):
+        if column is not None and column not in types:
             raise _error(spec, f"{data.relation} has no column {column!r}", suggest(column, list(types)))
 
 
@@ -76,25 +81,48 @@ def _numbers_are_finite(connection: duckdb.DuckDBPyConnection, spec: Spec, types
             raise _error(spec, f"{column} is NaN or infinite in {count:,} rows", "make it null where it is unknown")
 
 
-def _splits_have_both_classes(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:
-    label, time = f'"{spec.data.label}"', f'"{spec.data.time}"'
-    for name in ("train", "validation", "test"):
-        window = getattr(spec.splits, name)
-        query = (
-            f"select count(*), count({label}), count(distinct {label}) from {spec.data.relation} "  # noqa: S608
-            f"where {time} >= ? and {time} < ?"
-        )
-        rows, labelled, classes = warehouse.one(connection, query, window.start, window.until)
-        stretch = f"split {name} ({window.start} until {window.until})"
-        if rows == 0:
-            raise _error(spec, f"{stretch} has no rows", "change splits in the pipeline file")
-        if labelled < rows:
-            raise _error(
-                spec, f"{stretch} has {rows - labelled:,} rows without a label", "leave them out in the features model"
-            )
-        if classes != CLASSES:
+def _labels_can_be_learned(connection: duckdb.DuckDBPyConnection, spec: Spec, types: dict[str, str]) -> None:
+    if spec.task == "regression" and types[spec.data.label] in ("VARCHAR", "BOOLEAN", "DATE"):
+        what = f"label {spec.data.label} is {types[spec.data.label]}, regression needs a number"
+        raise _error(spec, what, "cast it in SQL, or change task")
+    learned: set[str] = set()
+    for split in get_args(Split):
+        labels = _labels(connection, spec, split)
+        where = f"split {describe(spec, split)}"
+        learned = learned or labels
+        if spec.task == "binary" and len(labels) != CLASSES:
             raise _error(
                 spec,
-                f"{stretch} has {classes} class(es) of {spec.data.label}, {spec.task} needs {CLASSES}",
+                f"{where} has {len(labels)} class(es) of {spec.data.label}, binary needs 2",
                 "look at the label's SQL",
             )
+        if len(learned) < CLASSES:
+            raise _error(spec, f"{where} has only one value of {spec.data.label}", "look at the label's SQL")
+        if spec.task != "regression" and labels - learned:
+            few = ", ".join(sorted(labels - learned)[:3])
+            raise _error(
+                spec, f"{where} has {spec.data.label} {few}, which no training row has", "merge rare classes in SQL"
+            )
+
+
+def _labels(connection: duckdb.DuckDBPyConnection, spec: Spec, split: Split) -> set[str]:
+    """The labels of a split as text; of a number, the least and the greatest are enough."""
+    label, where = quoted(spec.data.label), f"from {spec.data.relation} where {condition(spec, split)}"
+    rows, labelled = warehouse.one(connection, f"select count(*), count({label}) {where}")
+    if rows == 0:
+        raise _error(spec, f"split {describe(spec, split)} has no rows", "change splits in the pipeline file")
+    if labelled < rows:
+        what = f"split {describe(spec, split)} has {rows - labelled:,} rows without a label"
+        raise _error(spec, what, "leave them out in the features model")
+    if spec.task == "regression":
+        query = (
+            f"select count(*) filter (where not isfinite(cast({label} as double))), min({label}), max({label}) {where}"
+        )
+        broken, *ends = warehouse.one(connection, query)
+        if broken:
+            raise _error(
+                spec, f"{spec.data.label} is NaN or infinite in {broken:,} rows", "leave them out in the features model"
+            )
+        return set(map(str, ends))
+    found = connection.execute(f"select distinct cast({label} as varchar) {where}").fetchall()
+    return {str(value) for (value,) in found}

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .features import Examples
+from .features import Examples, Labels
 from .metrics import Estimate, Floats, Judge, Metric, UndefinedMetricError, choose
-from .spec import Spec
+from .spec import Spec, Split
 
 MOST_SLICES = 24
 BINS = 6
@@ -32,22 +32,22 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows that share a value of a column."""
+    """Rows that share a value of a column; `label_mean` is the share of positives, or None for many classes."""
 
     column: str
     value: str
     rows: int
-    positive_rate: float
+    label_mean: float | None
     metrics: dict[str, Estimate]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """All that is known about a model on one dataset."""
+    """All that is known about a model on one dataset; `label_mean` as in a slice."""
 
-    dataset: str
+    dataset: Split
     rows: int
-    positive_rate: float
+    label_mean: float | None
     metrics: list[Comparison]
     slices: list[Slice]
 
@@ -62,18 +62,22 @@ def judge(spec: Spec, data: Examples, model: Floats, baseline: Floats) -> Judgem
     Args:
         spec: Names metrics and slices.
         data: The rows.
-        model: Predictions of the model, shape (rows,).
-        baseline: Predictions of the baseline, shape (rows,).
+        model: Predictions of the model, shape (rows,) or (rows, classes).
+        baseline: Predictions of the baseline, of the same shape.
     """
-    metrics = choose(spec.evaluation.metrics)
+    metrics = choose(spec.evaluation.metrics, spec.task)
     jury = Judge(data.label, spec.evaluation, spec.model.seed)
     return Judgement(
         dataset=data.name,
         rows=len(data.label),
-        positive_rate=float(data.label.mean()),
+        label_mean=_mean(spec, data.label),
         metrics=[_compare(jury, metric, model, baseline) for metric in metrics],
         slices=list(_slices(spec, data, model, metrics)),
     )
+
+
+def _mean(spec: Spec, label: Labels) -> float | None:
+    return None if spec.task == "multiclass" else float(label.mean())
 
 
 def _compare(jury: Judge, metric: Metric, model: Floats, baseline: Floats) -> Comparison:
@@ -94,7 +98,7 @@ def _slices(spec: Spec, data: Examples, model: Floats, metrics: list[Metric]) ->
             label = data.label[members]
             jury = Judge(label, spec.evaluation, spec.model.seed)
             estimates = {metric.name: jury.estimate(metric, model[members]) for metric in metrics}
-            yield Slice(column, value, len(members), float(label.mean()), estimates)
+            yield Slice(column, value, len(members), _mean(spec, label), estimates)
 
 
 def groups(column: pa.ChunkedArray) -> Iterator[tuple[str, NDArray[np.int64]]]:

@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from .errors import ProjectError
 from .snapshot import Snapshot
-from .spec import Settings, Spec, Split
+from .spec import Settings, Spec, Split, Task, suggest
+from .splits import condition
 
 Matrix = NDArray[np.float32]
+Labels = NDArray[np.int64] | NDArray[np.float64]
 
 
 class Feature(Settings):
@@ -27,8 +29,16 @@ class Feature(Settings):
 
 
 class Schema(Settings):
-    """The features of a model, in order; stored beside the model and valid as long as it is."""
+    """What goes into a model and comes out of it; stored beside the model and valid as long as it is.
 
+    Attributes:
+        task: What is predicted.
+        classes: The labels in order, the positive one of two last; empty in a regression.
+        features: The columns, in the order of the matrix.
+    """
+
+    task: Task
+    classes: tuple[str, ...]
     features: tuple[Feature, ...]
 
     @property
@@ -57,21 +67,26 @@ class Schema(Settings):
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of one dataset: `matrix` (rows, features), `label` (rows,) of 0 and 1, and all columns in `table`."""
+    """Rows of one dataset made ready for a model.
+
+    Attributes:
+        name: The dataset's name.
+        matrix: The features, shape (rows, features).
+        label: Shape (rows,): the position of the class, or the number itself in a regression.
+        table: All columns of the rows.
+    """
 
     name: str
     matrix: Matrix
-    label: NDArray[np.int8]
+    label: Labels
     table: pa.Table
 
 
 def read(snapshot: Snapshot, spec: Spec, split: Split) -> pa.Table:
-    """The rows of a split."""
-    window = getattr(spec.splits, split)
-    time = ds.field(spec.data.time)
-    return ds.dataset(snapshot.parquet).to_table(
-        filter=(time >= pa.scalar(window.start)) & (time < pa.scalar(window.until))
-    )
+    """The rows of a split, in the snapshot's order."""
+    query = f"select * from read_parquet(?) where {condition(spec, split)}"  # noqa: S608
+    with duckdb.connect() as connection:
+        return connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
 
 
 def learn_schema(spec: Spec, train: pa.Table) -> Schema:
@@ -82,13 +97,35 @@ def learn_schema(spec: Spec, train: pa.Table) -> Schema:
     """
     numeric = [_learn_range(name, train[name], spec) for name in spec.features.numeric]
     categorical = [_learn_categories(name, train[name], spec) for name in spec.features.categorical]
-    return Schema(features=(*categorical, *numeric))
+    return Schema(task=spec.task, classes=_learn_classes(spec, train), features=(*categorical, *numeric))
 
 
 def examples(spec: Spec, schema: Schema, name: str, table: pa.Table) -> Examples:
     """Rows made ready for a model."""
-    label = pc.cast(table[spec.data.label], pa.int8()).to_numpy()
-    return Examples(name, schema.encode(table), label, table)
+    column = table[spec.data.label]
+    if schema.classes:
+        column = pc.index_in(_as_text(column), value_set=pa.array(schema.classes))
+    if column.null_count:
+        raise ProjectError(
+            f"{column.null_count:,} rows of {name} have no label that training knows", where=str(spec.path)
+        )
+    label = pc.cast(column, pa.float64(), safe=False).to_numpy()
+    return Examples(name, schema.encode(table), label.astype(np.int64) if schema.classes else label, table)
+
+
+def _learn_classes(spec: Spec, train: pa.Table) -> tuple[str, ...]:
+    """The labels in order: of numbers the least first, of text by the alphabet, the positive one last."""
+    if spec.task == "regression":
+        return ()
+    column = train[spec.data.label]
+    distinct = pc.unique(column if _is_number(column.type) else _as_text(column))
+    classes = [str(value) for value in sorted(distinct.to_pylist())]
+    positive = spec.data.positive
+    if positive is not None and positive not in classes:
+        raise ProjectError(
+            f"data.positive is {positive!r}, which no row has", where=str(spec.path), fix=suggest(positive, classes)
+        )
+    return tuple(sorted(classes, key=lambda name: name == positive))
 
 
 def _learn_range(name: str, column: pa.ChunkedArray, spec: Spec) -> Feature:

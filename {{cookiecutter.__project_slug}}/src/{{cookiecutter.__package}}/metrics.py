@@ -1,7 +1,8 @@
 """The metrics a model is judged by, and how sure one can be of them.
 
-A metric takes labels, predictions and row weights, each of shape (rows,), and gives one number. Weights are what makes
-a bootstrap cheap: drawing rows with replacement is counting how often each one was drawn.
+A metric takes labels of shape (rows,), predictions of shape (rows,) or (rows, classes) and row weights of shape
+(rows,), and gives one number. Weights are what makes a bootstrap cheap: drawing rows with replacement is counting how
+often each one was drawn.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ProjectError
-from .spec import Evaluation, suggest
+from .features import Labels
+from .spec import Evaluation, Task, suggest
 
-Labels = NDArray[np.int8]
 Floats = NDArray[np.floating]
 Function = Callable[[Labels, Floats, Floats], float]
+SMALLEST = 1e-7
 
 
 class UndefinedMetricError(Exception):
@@ -24,11 +26,12 @@ class UndefinedMetricError(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """A named function; `higher_is_better` says which way is good."""
+    """A named function, the tasks it fits, and which way is good."""
 
     name: str
     function: Function
     higher_is_better: bool
+    tasks: tuple[Task, ...]
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,11 @@ def average_precision(label: Labels, prediction: Floats, weight: Floats) -> floa
 
 def log_loss(label: Labels, prediction: Floats, weight: Floats) -> float:
     """Mean surprise in nats; 0 is perfect."""
-    sure = np.clip(np.where(label == 1, prediction, 1 - prediction), 1e-7, 1)
-    return float(-(weight @ np.log(sure)) / weight.sum())
+    if prediction.ndim == 1:
+        sure = np.where(label == 1, prediction, 1 - prediction)
+    else:
+        sure = prediction[np.arange(len(label)), label.astype(np.int64)]
+    return float(-(weight @ np.log(np.clip(sure, SMALLEST, 1))) / weight.sum())
 
 
 def brier_score(label: Labels, prediction: Floats, weight: Floats) -> float:
@@ -68,26 +74,63 @@ def brier_score(label: Labels, prediction: Floats, weight: Floats) -> float:
     return float(weight @ (prediction - label) ** 2 / weight.sum())
 
 
+def accuracy(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Share of rows whose most probable class is the right one; 1 is perfect."""
+    return float(weight @ (prediction.argmax(axis=1) == label) / weight.sum())
+
+
+def balanced_accuracy(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Accuracy within each class, averaged over the classes that occur; 1 is perfect, a rare class counts like any."""
+    classes = prediction.shape[1]
+    rows = np.bincount(label.astype(np.int64), weight, classes)
+    right = np.bincount(label.astype(np.int64), weight * (prediction.argmax(axis=1) == label), classes)
+    return float((right[rows > 0] / rows[rows > 0]).mean())
+
+
+def mean_absolute_error(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Mean distance between prediction and truth, in the label's unit; 0 is perfect."""
+    return float(weight @ np.abs(prediction - label) / weight.sum())
+
+
+def root_mean_squared_error(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Root of the mean squared distance, in the label's unit; 0 is perfect, large errors count more."""
+    return float(np.sqrt(weight @ (prediction - label) ** 2 / weight.sum()))
+
+
+def r2(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Share of the label's variance that is predicted; 0 is guessing the mean, 1 is perfect."""
+    spread = weight @ (label - weight @ label / weight.sum()) ** 2
+    if spread == 0:
+        raise UndefinedMetricError("all labels are the same")
+    return float(1 - weight @ (prediction - label) ** 2 / spread)
+
+
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("roc_auc", roc_auc, higher_is_better=True),
-        Metric("average_precision", average_precision, higher_is_better=True),
-        Metric("log_loss", log_loss, higher_is_better=False),
-        Metric("brier_score", brier_score, higher_is_better=False),
+        Metric("roc_auc", roc_auc, True, ("binary",)),
+        Metric("average_precision", average_precision, True, ("binary",)),
+        Metric("brier_score", brier_score, False, ("binary",)),
+        Metric("log_loss", log_loss, False, ("binary", "multiclass")),
+        Metric("accuracy", accuracy, True, ("multiclass",)),
+        Metric("balanced_accuracy", balanced_accuracy, True, ("multiclass",)),
+        Metric("mean_absolute_error", mean_absolute_error, False, ("regression",)),
+        Metric("root_mean_squared_error", root_mean_squared_error, False, ("regression",)),
+        Metric("r2", r2, True, ("regression",)),
     )
 }
 
 
-def choose(names: Sequence[str]) -> list[Metric]:
-    """The metrics called so.
+def choose(names: Sequence[str], task: Task) -> list[Metric]:
+    """The metrics called so, the primary one first if it is named first.
 
     Raises:
-        ProjectError: There is none of that name.
+        ProjectError: There is none of that name for the task.
     """
+    known = [metric.name for metric in METRICS.values() if task in metric.tasks]
     for name in names:
-        if name not in METRICS:
-            raise ProjectError(f"there is no metric {name!r}", fix=suggest(name, list(METRICS)))
+        if name not in known:
+            raise ProjectError(f"there is no metric {name!r} for the task {task}", fix=suggest(name, known))
     return [METRICS[name] for name in names]
 
 
@@ -97,7 +140,7 @@ class Judge:
     All models judged by it see the same resamples, so that the difference of two of them is a paired one.
 
     Args:
-        label: 0 or 1, shape (rows,).
+        label: Shape (rows,).
         settings: Confidence and number of resamples.
         seed: Makes the intervals repeatable.
     """
@@ -114,7 +157,8 @@ class Judge:
         Raises:
             UndefinedMetricError: All rows together have no such number.
         """
-        order = np.argsort(-prediction, kind="stable")
+        # Metrics that rank rows sort them each time; a sort of sorted rows costs next to nothing.
+        order = np.argsort(-prediction, kind="stable") if prediction.ndim == 1 else np.arange(len(prediction))
         label, prediction = self._label[order], prediction[order].astype(np.float64)
         values = np.full(len(self._weights), np.nan)
         for position, weight in enumerate(self._weights):

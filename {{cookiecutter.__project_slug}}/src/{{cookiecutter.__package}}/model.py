@@ -2,7 +2,7 @@
 
 import importlib
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import pydantic
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from .errors import ProjectError
 from .features import Examples, Matrix, Schema
-from .spec import Factory, Settings, Spec, explain
+from .spec import Factory, Settings, Spec, Task, explain
 
 Predictions = NDArray[np.float32]
 
@@ -25,10 +25,10 @@ class Model(Protocol):
         """Learn from the training rows; the validation rows may decide when to stop, and nothing else."""
 
     def predict(self, matrix: Matrix) -> Predictions:
-        """Probability of the positive class, shape (rows,)."""
+        """Probability of the positive class or the number, shape (rows,); of each of many classes, (rows, classes)."""
 
     def contributions(self, matrix: Matrix) -> NDArray[np.float32]:
-        """What each feature adds to each prediction, shape (rows, features)."""
+        """What each feature adds to a prediction: (rows, features), for many classes (rows, classes, features)."""
 
     def facts(self) -> dict[str, Any]:
         """What was learned, in a few numbers for the record."""
@@ -61,6 +61,11 @@ class XGBoost:
 
     Params = XGBoostParams
     FILE = "model.ubj"
+    OBJECTIVES: ClassVar[dict[Task, dict[str, Any]]] = {
+        "binary": {"objective": "binary:logistic", "eval_metric": "logloss"},
+        "multiclass": {"objective": "multi:softprob", "eval_metric": "mlogloss"},
+        "regression": {"objective": "reg:squarederror", "eval_metric": "rmse"},
+    }
 
     def __init__(self, booster: xgboost.Booster) -> None:
         self.booster = booster
@@ -70,7 +75,9 @@ class XGBoost:
         """Learn, and keep the trees up to the round that did best on the validation rows."""
         params = cls.Params.model_validate(factory.params).model_dump()
         rounds, patience = params.pop("rounds"), params.pop("early_stopping_rounds")
-        params |= {"objective": "binary:logistic", "eval_metric": "logloss", "seed": factory.seed}
+        params |= cls.OBJECTIVES[schema.task] | {"seed": factory.seed}
+        if schema.task == "multiclass":
+            params["num_class"] = len(schema.classes)
         kinds = ["c" if feature.kind == "categorical" else "q" for feature in schema.features]
         shared = {"feature_names": schema.names, "feature_types": kinds, "enable_categorical": True}
         learn = xgboost.QuantileDMatrix(train.matrix, train.label, **shared)
@@ -81,16 +88,16 @@ class XGBoost:
         return cls(booster[: booster.best_iteration + 1])
 
     def predict(self, matrix: Matrix) -> Predictions:
-        """Probability of the positive class, shape (rows,)."""
+        """Probabilities or numbers, as `Model.predict` says."""
         predictions: Predictions = self.booster.inplace_predict(matrix)
         return predictions
 
     def contributions(self, matrix: Matrix) -> NDArray[np.float32]:
-        """Exact TreeSHAP values in log-odds, shape (rows, features)."""
+        """Exact TreeSHAP values, in log-odds or in the label's own unit, shaped as `Model.contributions` says."""
         names, kinds = self.booster.feature_names, self.booster.feature_types
         rows = xgboost.DMatrix(matrix, feature_names=names, feature_types=kinds, enable_categorical=True)
         values: NDArray[np.float32] = self.booster.predict(rows, pred_contribs=True)
-        return values[:, :-1]
+        return values[..., :-1]
 
     def facts(self) -> dict[str, Any]:
         """How many trees were kept."""

@@ -213,7 +213,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, 
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
-    return connection.execute(query).fetchone() or ()
+    return tuple(connection.execute(query).fetchall()[0])
 
 
 def quoted(column: str) -> str:

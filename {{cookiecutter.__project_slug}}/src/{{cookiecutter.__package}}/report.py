@@ -1,5 +1,6 @@
 """One HTML page about one evaluation: pictures drawn here, nothing loaded from elsewhere, no script."""
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,15 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from . import charts
+from .charts import common
+from .charts.common import Picture
 from .evaluation import Judgement
 from .features import Examples, Matrix
 from .files import whole
 from .metrics import Floats
 from .registry import Version
 from .spec import Spec
+from .splits import describe
 
 SAMPLE = 2_000
 
@@ -44,27 +47,29 @@ def write(target: Path, spec: Spec, version: Version, made: dict[str, Any], sect
         spec=spec,
         version=version,
         made=made,
-        datasets=[{"judgement": section.judgement, "charts": _charts(section)} for section in sections],
-        importance=charts.importance(_importance(version, sections[0].data.matrix)),
+        datasets=[_dataset(spec, version, section) for section in sections],
+        importance=common.importance(_importance(version, sections[0].data.matrix)),
     )
     with whole(target) as part:
         part.write_text(page, encoding="utf-8")
 
 
-def _charts(section: Section) -> dict[str, str]:
-    label, curves = section.data.label, {"model": section.model, "baseline": section.baseline}
+def _dataset(spec: Spec, version: Version, section: Section) -> dict[str, Any]:
+    task = importlib.import_module(f".charts.{spec.task}", __package__)
+    curves = {"model": section.model, "baseline": section.baseline}
+    pictures: list[Picture] = task.pictures(section.data.label, curves, version.schema.classes)
     return {
-        "roc": charts.roc(label, curves),
-        "precision_recall": charts.precision_recall(label, curves),
-        "calibration": charts.calibration(label, curves),
-        "scores": charts.scores(label, section.model),
-        "slices": charts.slices(section.judgement),
+        "judgement": section.judgement,
+        "split": describe(spec, section.judgement.dataset),
+        "pictures": pictures,
+        "slices": common.slices(section.judgement),
     }
 
 
 def _importance(version: Version, matrix: Matrix) -> list[tuple[str, float]]:
     """Mean absolute contribution of each feature on a sample of rows, the largest first."""
     rows = np.random.default_rng(0).choice(len(matrix), size=min(SAMPLE, len(matrix)), replace=False)
-    mean = np.abs(version.model.contributions(matrix[rows])).mean(axis=0)
+    moved = np.abs(version.model.contributions(matrix[rows]))
+    mean = moved.reshape(-1, moved.shape[-1]).mean(axis=0)
     pairs = zip(version.schema.names, mean.tolist(), strict=True)
     return sorted(pairs, key=lambda pair: -pair[1])

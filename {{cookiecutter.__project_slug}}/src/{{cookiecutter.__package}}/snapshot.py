@@ -1,12 +1,14 @@
 """Immutable, content-addressed data sets: what a model was trained on can be opened again years later.
 
-A snapshot is a folder data/snapshots/PIPELINE/DIGEST/ of two files:
+A snapshot is a folder data/snapshots/PIPELINE/DIGEST/ of three files:
 
 data.parquet    the rows, ordered by time and key
-metadata.json   digest, provenance, the sources it came from, and a profile of every column
+metadata.json   digest, provenance, the sources it came from, a profile of every column, the anonymization check
+croissant.json  the same for other people's tools, as MLCommons Croissant
 """
 
 import json
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +18,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet
 
-from . import checks, provenance, warehouse
+from . import checks, croissant, privacy, provenance, warehouse
 from .digest import TableDigest
 from .errors import ProjectError
 from .files import scratch, sha256, whole, write_json
 from .paths import DATA, SNAPSHOTS
+from .privacy import quoted
 from .spec import Spec
 
 BATCH_ROWS = 65_536
@@ -54,10 +57,13 @@ def take(spec: Spec) -> Snapshot:
     home = SNAPSHOTS / spec.name
     with warehouse.connect() as connection, scratch(home / "snapshot") as part:
         checks.relation(connection, spec)
+        hidden = privacy.check(connection, spec.data.relation, spec.privacy, str(spec.path))
         part.mkdir()
         digest = _write_rows(_ordered(connection, spec), part / "data.parquet")
         if not (home / digest[:DIGITS]).exists():
-            write_json(part / "metadata.json", _describe(connection, spec, digest, part / "data.parquet"))
+            metadata = _describe(connection, spec, digest, part / "data.parquet") | {"privacy": hidden}
+            write_json(part / "metadata.json", metadata)
+            write_json(part / "croissant.json", croissant.describe(metadata, _about(spec)))
             part.rename(home / digest[:DIGITS])
     with whole(home / "newest") as pointer:
         pointer.write_text(digest[:DIGITS] + "\n", encoding="utf-8")
@@ -95,7 +101,8 @@ def load(pipeline: str, digest: str) -> Snapshot:
 
 
 def _ordered(connection: duckdb.DuckDBPyConnection, spec: Spec) -> pa.RecordBatchReader:
-    query = f'select * from {spec.data.relation} order by "{spec.data.time}", "{spec.data.key}"'  # noqa: S608
+    order = ", ".join(quoted(column) for column in (spec.data.time, spec.data.key) if column)
+    query = f"select * from {spec.data.relation} order by {order}"  # noqa: S608
     return connection.sql(query).to_arrow_reader(BATCH_ROWS)
 
 
@@ -121,6 +128,19 @@ def _describe(connection: duckdb.DuckDBPyConnection, spec: Spec, digest: str, pa
         "sources": [_describe_source(connection, source) for source in warehouse.sources()],
         "columns": profile,
     }
+
+
+def _about(spec: Spec) -> croissant.About:
+    team = tomllib.loads(Path("team.toml").read_text(encoding="utf-8"))
+    owner = next(iter(team.get("roles", {}).get("data_engineer", [])), "")
+    described = warehouse.describe(spec.data.relation)
+    return croissant.About(
+        description=described.pop("") or spec.description,
+        licence=spec.data.licence,
+        url=spec.data.url,
+        creator=team.get("people", {}).get(owner, {}).get("name", "the data engineer"),
+        columns=described,
+    )
 
 
 def _describe_source(connection: duckdb.DuckDBPyConnection, source: warehouse.Source) -> dict[str, Any]:

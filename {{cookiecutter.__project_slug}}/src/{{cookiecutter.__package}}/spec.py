@@ -5,16 +5,18 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import pydantic
 from pydantic import Field
 
 from .errors import ProjectError
 from .paths import PIPELINES
+from .privacy import Privacy
 
 Column = str
 Split = Literal["train", "validation", "test"]
+Task = Literal["binary", "multiclass", "regression"]
 
 
 class Settings(pydantic.BaseModel):
@@ -24,13 +26,29 @@ class Settings(pydantic.BaseModel):
 
 
 class Data(Settings):
-    """Which rows, and which of their columns mean what."""
+    """Which rows, and which of their columns mean what.
+
+    Attributes:
+        relation: The table that dbt builds, as schema.table.
+        key: Names a row; no two rows share it.
+        time: When the row happened, where that is known.
+        label: What is to be predicted; never missing.
+        positive: Which of two labels the model gives the probability of; else the last in alphabetical order.
+        known_after_event: Columns that must not be features.
+        allowed_leaks: Features that give the label away and are allowed to, by the team's decision.
+        licence: SPDX id of the data's licence.
+        url: Where the data can be asked for.
+    """
 
     relation: str = Field(pattern=r"^\w+\.\w+$")
     key: Column
-    time: Column
+    time: Column | None = None
     label: Column
+    positive: str | None = None
     known_after_event: tuple[Column, ...] = ()
+    allowed_leaks: tuple[Column, ...] = ()
+    licence: str = "unknown"
+    url: str = "unknown"
 
 
 class Features(Settings):
@@ -58,9 +76,10 @@ class Window(Settings):
         return self
 
 
-class Splits(Settings):
+class TimeSplits(Settings):
     """Stretches of time that never overlap and come in this order, so that no model is judged on its past."""
 
+    by: Literal["time"]
     train: Window
     validation: Window
     test: Window
@@ -72,6 +91,15 @@ class Splits(Settings):
             if start < end:
                 raise ValueError(f"{later} starts on {start}, before {earlier} ends on {end}")
         return self
+
+
+class HashSplits(Settings):
+    """Shares of the rows, drawn by a hash: of the key, or of a group whose rows must stay together."""
+
+    by: Literal["key", "group"]
+    column: Column
+    validation: float = Field(default=0.15, gt=0, lt=0.5)
+    test: float = Field(default=0.15, gt=0, lt=0.5)
 
 
 class Factory(Settings):
@@ -103,10 +131,11 @@ class Spec(Settings):
 
     name: str
     description: str
-    task: Literal["binary"]
+    task: Task
     data: Data
+    privacy: Privacy
     features: Features
-    splits: Splits
+    splits: Annotated[TimeSplits | HashSplits, Field(discriminator="by")]
     model: Factory
     baseline: Factory
     evaluation: Evaluation
@@ -124,6 +153,12 @@ class Spec(Settings):
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
             raise ValueError(f"features name {', '.join(sorted(repeated))} twice")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _splits_have_their_column(self) -> Self:
+        if isinstance(self.splits, TimeSplits) and self.data.time is None:
+            raise ValueError("splits by time need data.time")
         return self
 
     @property
@@ -186,11 +221,15 @@ def explain(error: pydantic.ValidationError, path: Path, prefix: tuple[str, ...]
     """
     # A misspelt key is missing under its right name as well; the unknown one is the cause.
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    keys = [*prefix, *(str(part) for part in first["loc"] if isinstance(part, str))]
+    loc = tuple(part for part in first["loc"] if isinstance(part, str))
+    if loc[:1] == ("splits",):
+        # Between the table and its key pydantic names which kind of splits was meant; the file has no such key.
+        loc = loc[:1] + loc[2:]
+    keys = [*prefix, *loc]
     where = f"{path}:{line_of(path.read_text(encoding='utf-8'), keys)}"
     said = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        return ProjectError(f"unknown key {'.'.join(keys)}", where=where, fix=_suggest_key(error.title, first["loc"]))
+        return ProjectError(f"unknown key {'.'.join(keys)}", where=where, fix=_suggest_key(error.title, loc))
     if first["type"] == "missing":
         return ProjectError(f"{'.'.join(keys)} is missing", where=where, fix=f"add {keys[-1]} = …")
     return ProjectError(
@@ -198,16 +237,18 @@ def explain(error: pydantic.ValidationError, path: Path, prefix: tuple[str, ...]
     )
 
 
-def _suggest_key(title: str, loc: tuple[int | str, ...]) -> str:
-    model: Any = next(known for known in Settings.__subclasses__() if known.__name__ == title)
+def _suggest_key(title: str, loc: tuple[str, ...]) -> str:
+    models: list[Any] = [known for known in Settings.__subclasses__() if known.__name__ == title]
     for parent in loc[:-1]:
-        model = next(f.annotation for name, f in model.model_fields.items() if parent in (name, f.alias))
-    return suggest(str(loc[-1]), [field.alias or name for name, field in model.model_fields.items() if name != "name"])
+        fields = [f for model in models for name, f in model.model_fields.items() if parent in (name, f.alias)]
+        models = [kind for field in fields for kind in (get_args(field.annotation) or (field.annotation,))]
+    known = [field.alias or name for model in models for name, field in model.model_fields.items()]
+    return suggest(loc[-1], [name for name in known if name != "name"])
 
 
 def line_of(text: str, keys: list[str]) -> int:
     """The line, counted from 1, on which a TOML key stands, or else the nearest table above it."""
-    found = {}
+    found: dict[tuple[str, ...], int] = {}
     table: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[([^\[\]]+)\]", line):

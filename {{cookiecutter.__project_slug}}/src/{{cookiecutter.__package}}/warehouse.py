@@ -1,6 +1,7 @@
 """The SQL side: upstream sources come in, dbt builds and tests what is made of them."""
 
 import importlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,6 +177,17 @@ def connect() -> duckdb.DuckDBPyConnection:
         raise ProjectError(
             _first_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it"
         ) from None
+
+
+def describe(relation: str) -> dict[str, str]:
+    """What dbt's files say about a relation, under the empty name, and about each of its columns."""
+    manifest = json.loads((DATA / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+    schema, _, table = relation.partition(".")
+    for node in manifest.get("nodes", {}).values():
+        if (node["schema"], node["name"], node["resource_type"]) == (schema, table, "model"):
+            columns = {name: column["description"] for name, column in node["columns"].items()}
+            return {"": node["description"].strip()} | columns
+    return {"": ""}
 
 
 def one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> tuple[Any, ...]:

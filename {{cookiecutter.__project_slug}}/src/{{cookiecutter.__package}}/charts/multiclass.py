@@ -1,0 +1,70 @@
+"""Pictures of predicted probabilities of many classes."""
+
+import altair as alt
+import numpy as np
+
+from ..features import Labels
+from ..metrics import Floats
+from .common import BLUE, CURVES, Curves, Picture, Rows, dashed, picture
+
+MOST_CLASSES = 20
+GROUPS = 10
+
+
+def pictures(label: Labels, curves: Curves, classes: tuple[str, ...]) -> list[Picture]:
+    """Confusion, recall of each class, and whether the probability of the best class can be believed.
+
+    Args:
+        label: Position of the class, shape (rows,).
+        curves: Predictions of "model" and "baseline", shape (rows, classes).
+        classes: Their names; the 20 most frequent ones are drawn.
+    """
+    shown = np.argsort(-np.bincount(label.astype(int), minlength=len(classes)), kind="stable")[:MOST_CLASSES]
+    return [
+        picture("Confusion, share of each true class", _confusion(label, curves["model"], classes, shown)),
+        picture("Recall by class", _recall(label, curves, classes, shown)),
+        picture("Calibration of the best class", _calibration(label, curves)),
+    ]
+
+
+def _confusion(label: Labels, scores: Floats, classes: tuple[str, ...], shown: Floats) -> alt.Chart:
+    best = scores.argmax(axis=1)
+    rows: Rows = []
+    for truth in shown:
+        members = best[label == truth]
+        for guess in shown:
+            share = float((members == guess).mean()) if len(members) else 0.0
+            rows.append({"true": classes[int(truth)], "predicted": classes[int(guess)], "share": share})
+    shades = alt.Scale(domain=[0, 1], range=["#ffffff", BLUE])
+    color = alt.Color("share:Q", scale=shades, title="Share", legend=alt.Legend(format="%"))
+    chart = alt.Chart(alt.InlineData(values=rows)).mark_rect()
+    return chart.encode(  # type: ignore[no-any-return]
+        x=alt.X("predicted:N", sort=None, title="Predicted"), y=alt.Y("true:N", sort=None, title="True"), color=color
+    )
+
+
+def _recall(label: Labels, curves: Curves, classes: tuple[str, ...], shown: Floats) -> alt.Chart:
+    rows: Rows = []
+    for name, scores in curves.items():
+        right = scores.argmax(axis=1) == label
+        for truth in shown:
+            members = label == truth
+            if members.any():
+                rows.append({"curve": name, "class": classes[int(truth)], "recall": float(right[members].mean())})
+    chart = alt.Chart(alt.InlineData(values=rows)).mark_point(filled=True, size=50)
+    return chart.encode(  # type: ignore[no-any-return]
+        x=alt.X("recall:Q", scale=alt.Scale(domain=[0, 1]), title="Recall"),
+        y=alt.Y("class:N", sort=None, title=None),
+        color=alt.Color("curve:N", scale=CURVES, title=None),
+    )
+
+
+def _calibration(label: Labels, curves: Curves) -> alt.LayerChart:
+    rows: Rows = []
+    for name, scores in curves.items():
+        best, right = scores.max(axis=1), scores.argmax(axis=1) == label
+        for members in np.array_split(np.argsort(best, kind="stable"), min(GROUPS, len(label))):
+            rows.append({"curve": name, "x": float(best[members].mean()), "y": float(right[members].mean())})
+    dots = alt.Chart(alt.InlineData(values=rows)).mark_point(filled=True, size=40)
+    x, y = alt.X("x:Q", title="Mean probability of the best class"), alt.Y("y:Q", title="Share that was right")
+    return dashed([(0, 0), (1, 1)]) + dots.encode(x=x, y=y, color=alt.Color("curve:N", scale=CURVES, title=None))

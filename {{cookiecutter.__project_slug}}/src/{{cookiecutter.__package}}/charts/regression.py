@@ -1,0 +1,68 @@
+"""Pictures of predicted numbers."""
+
+import altair as alt
+import numpy as np
+
+from ..features import Labels
+from ..metrics import Floats
+from .common import BLUE, CURVES, Curves, Picture, Rows, dashed, picture
+
+GROUPS = 20
+DOTS = 600
+
+
+def pictures(label: Labels, curves: Curves, classes: tuple[str, ...]) -> list[Picture]:  # noqa: ARG001
+    """Truth against prediction, means along the prediction, and the spread of errors.
+
+    Args:
+        label: The true numbers, shape (rows,).
+        curves: Predictions of "model" and "baseline", shape (rows,).
+        classes: Empty.
+    """
+    return [
+        picture("Truth and prediction, a sample of rows", _scatter(label, curves["model"])),
+        picture("Mean truth along the prediction", _calibration(label, curves)),
+        picture("Errors", _errors(label, curves)),
+    ]
+
+
+def _scatter(label: Labels, numbers: Floats) -> alt.LayerChart:
+    sample = np.random.default_rng(0).choice(len(label), size=min(DOTS, len(label)), replace=False)
+    rows = [{"x": float(numbers[row]), "y": float(label[row])} for row in sample]
+    ends = [
+        float(min(label[sample].min(), numbers[sample].min())),
+        float(max(label[sample].max(), numbers[sample].max())),
+    ]
+    dots = alt.Chart(alt.InlineData(values=rows)).mark_point(color=BLUE, size=12, opacity=0.5)
+    scale = alt.Scale(zero=False)
+    x, y = alt.X("x:Q", title="Prediction", scale=scale), alt.Y("y:Q", title="Truth", scale=scale)
+    return dashed([(ends[0], ends[0]), (ends[1], ends[1])]) + dots.encode(x=x, y=y)
+
+
+def _calibration(label: Labels, curves: Curves) -> alt.LayerChart:
+    rows: Rows = []
+    for name, numbers in curves.items():
+        for members in np.array_split(np.argsort(numbers, kind="stable"), min(GROUPS, len(label))):
+            rows.append({"curve": name, "x": float(numbers[members].mean()), "y": float(label[members].mean())})
+    ends = [min(row["x"] for row in rows), max(row["x"] for row in rows)]
+    dots = alt.Chart(alt.InlineData(values=rows)).mark_point(filled=True, size=40)
+    scale = alt.Scale(zero=False)
+    x, y = alt.X("x:Q", title="Mean prediction", scale=scale), alt.Y("y:Q", title="Mean truth", scale=scale)
+    color = alt.Color("curve:N", scale=CURVES, title=None)
+    return dashed([(ends[0], ends[0]), (ends[1], ends[1])]) + dots.encode(x=x, y=y, color=color)
+
+
+def _errors(label: Labels, curves: Curves) -> alt.Chart:
+    errors = {name: numbers - label for name, numbers in curves.items()}
+    low, high = np.quantile(np.concatenate(list(errors.values())), [0.005, 0.995])
+    edges = np.linspace(low, high if high > low else low + 1, 41)
+    rows: Rows = []
+    for name, values in errors.items():
+        shares = np.histogram(values, edges)[0] / len(values)
+        rows += [{"from": float(a), "share": float(b), "curve": name} for a, b in zip(edges[:-1], shares, strict=True)]
+    chart = alt.Chart(alt.InlineData(values=rows)).mark_area(opacity=0.5, interpolate="step-after", line=True)
+    return chart.encode(  # type: ignore[no-any-return]
+        x=alt.X("from:Q", title="Prediction minus truth"),
+        y=alt.Y("share:Q", title="Share of rows", stack=None, axis=alt.Axis(format="%")),
+        color=alt.Color("curve:N", scale=CURVES, title=None),
+    )
