@@ -33,7 +33,7 @@ def screen(root: Path) -> str:
     result = runner.run(root)
     lines = [
         ("stage", f"{result.stage}, questions go to {project.team.channel}"),
-        ("checks", f"{len(result.failures)} findings: `nox -s process` shows them" if result.failures else "no finding"),
+        ("checks", f"{len(result.failures)} findings: see `nox -s process`" if result.failures else "no finding"),
         ("questions", f"{result.answered} of {result.asked} answered"),
         *_open_questions(project),
         ("pages", _reviews(project)),

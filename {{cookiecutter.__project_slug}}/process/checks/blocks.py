@@ -47,9 +47,7 @@ def people(project: Project) -> str:
     called = []
     for severity in SEVERITIES:
         entry = team.escalation.get(severity, {})
-        called.append(
-            [severity, *(cell(title(str(entry.get(key, "")))) for key in ("role", "within", "then"))]
-        )
+        called.append([severity, *(cell(title(str(entry.get(key, "")))) for key in ("role", "within", "then"))])
     calls = rows(["Severity", "Answers", "Within", "Then"], called, "")
     return f"{text}\n\nQuestions go to {cell(team.channel)}.\n\n{calls}"
 
@@ -117,32 +115,30 @@ def node(name: str) -> str:
 
 @block
 def modules(project: Project) -> str:
-    """Which module of the package imports which, from the import statements."""
-    edges = set()
-    for path in project.files:
-        name = PurePosixPath(path).stem
-        if path.startswith(f"{project.package}/") and path.endswith(".py") and name != "__init__":
-            edges |= {(name, imported) for imported in imports(project.text(path))}
-    known = {PurePosixPath(f).stem for f in project.files if f.startswith(f"{project.package}/")}
-    arrows = [f"    {name} --> {imported}" for name, imported in sorted(edges) if imported in known]
+    """Which module of the package imports which, from the import statements; a folder of modules counts as one."""
+    inside = [p for p in project.files if p.startswith(f"{project.package}/") and p.endswith(".py")]
+    parts = {path: path.removeprefix(f"{project.package}/").removesuffix(".py").split("/") for path in inside}
+    known = {names[0] for names in parts.values()} - {"__init__"}
+    edges = {(names[0], to) for path, names in parts.items() for to in imports(project.text(path), len(names))}
+    arrows = [f"    {name} --> {to}" for name, to in sorted(edges) if to in known and name in known and to != name]
     if not arrows:
         return "No module imports another yet."
     return "\n".join(["```mermaid", "flowchart LR", *arrows, "```"])
 
 
 @cache
-def imports(code: str) -> set[str]:
-    """The sibling modules that a module imports, by their relative import statements."""
+def imports(code: str, depth: int) -> frozenset[str]:
+    """What a module imports from the root of its package, which is `depth` dots away."""
     try:
         tree = ast.parse(code)
     except SyntaxError:
-        return set()
+        return frozenset()
     found: set[str] = set()
     for statement in ast.walk(tree):
-        if isinstance(statement, ast.ImportFrom) and statement.level == 1:
+        if isinstance(statement, ast.ImportFrom) and statement.level == depth:
             name = statement.module
             found |= {name.split(".")[0]} if name else {alias.name for alias in statement.names}
-    return found
+    return frozenset(found)
 
 
 @block
@@ -151,11 +147,21 @@ def datasets(project: Project) -> str:
     lines = []
     for name, spec in project.pipelines.items():
         relation = table(spec, "data").get("relation", "")
-        for split, window in table(spec, "splits").items():
-            bounds = [str(table(window).get(key, "")) for key in ("from", "until")]
-            lines.append([f"`{name}`", split, f"`{relation}`", *map(cell, bounds)])
-    header = ["Pipeline", "Dataset", "Relation", "From", "Until, not included"]
+        said = split_rows(table(spec, "splits"))
+        lines += [[f"`{name}`", split, f"`{relation}`", which] for split, which in said.items()]
+    header = ["Pipeline", "Dataset", "Relation", "Rows"]
     return rows(header, lines, "There is no pipeline yet: write one in `pipelines/`.")
+
+
+def split_rows(splits: dict[str, Any]) -> dict[str, str]:
+    """Which rows each split holds, in words: a stretch of time, or a share drawn by a hash."""
+    windows = {name: window for name, window in splits.items() if isinstance(window, dict)}
+    if windows:
+        return {name: f"from {cell(w.get('from'))} until before {cell(w.get('until'))}" for name, w in windows.items()}
+    shares = {name: splits.get(name) for name in ("validation", "test")}
+    said = {name: f"{share:.0%}" if share else "the usual share" for name, share in shares.items()}
+    by = f"drawn by a hash of `{splits.get('column', '')}`"
+    return {"train": "all others", **{name: f"{share}, {by}" for name, share in said.items()}}
 
 
 @block

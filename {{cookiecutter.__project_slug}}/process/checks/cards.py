@@ -61,12 +61,27 @@ def snapshot(digest: str, facts: Facts) -> str:
     said = f"Pipeline `{facts.get('pipeline')}`, snapshot `{digest}`: {facts.get('rows', 0):,} rows of "
     said += f"`{facts.get('relation')}`, taken {facts.get('created_at')}."
     sources = [[f"`{s['name']}`", f"{s['rows']:,}", f"`{s['sha256'][:DIGITS]}`"] for s in facts.get("sources", [])]
+    said += f" {hidden(table(facts.get('privacy')))}".rstrip()
     columns = [
         [f"`{c['name']}`", cell(c["type"]), f"{float(c['missing_pct'] or 0):.2f}", cell(c["min"]), cell(c["max"])]
         for c in facts.get("columns", [])
     ]
     shown = rows(["Column", "Type", "Missing, %", "Smallest", "Largest"], columns, "")
-    return "\n\n".join([said, rows(["Source", "Rows", "SHA-256"], sources, ""), shown])
+    return "\n\n".join(filter(None, [said, rows(["Source", "Rows", "SHA-256"], sources, ""), shown]))
+
+
+def hidden(facts: Facts) -> str:
+    """What was found about persons in a snapshot's rows."""
+    if not facts:
+        return ""
+    required, found = table(facts.get("required")), table(facts.get("found"))
+    scanned = f"{facts.get('scanned', 0)} columns were looked at for undeclared personal data, none was found."
+    if found.get("k") is None:
+        return scanned
+    levels = f"k is {found['k']:,} (required: {required.get('k')})"
+    if found.get("l") is not None:
+        levels += f", l is {found['l']:,} (required: {required.get('l')})"
+    return f"Persons: {levels}; {scanned}"
 
 
 def evaluation(digest: str, facts: Facts) -> str:
@@ -84,20 +99,20 @@ def slices(digest: str, facts: Facts) -> str:
     """The groups of the test rows on which the model is worst."""
     said = f"Pipeline `{facts['pipeline']}`, version {facts.get('version')}, evaluation `{digest}`."
     test: Facts = next((d for d in facts.get("datasets", []) if d.get("dataset") == "test"), {})
-    metric = next((m["metric"] for m in test.get("metrics", [])), "")
+    whole: Facts = next(iter(test.get("metrics", [])), {})
+    metric = str(whole.get("metric", ""))
     judged = [s for s in test.get("slices", []) if table(table(s, "metrics"), metric).get("value") is not None]
-    worst = sorted(judged, key=lambda s: float(s["metrics"][metric]["value"]))[:SLICES]
-    lines = [
-        [
-            f"`{s['column']}` {cell(s['value'])}",
-            f"{s['rows']:,}",
-            f"{s['positive_rate']:.3f}",
-            interval(s["metrics"][metric]),
-        ]
-        for s in worst
-    ]
-    header = ["Slice of test", "Rows", "Positive rate", f"`{metric}`"]
-    return f"{said} The lowest {len(lines)} of {len(judged)} slices.\n\n{rows(header, lines, '')}"
+    sign = -1 if lower_is_better(whole) else 1
+    worst = sorted(judged, key=lambda s: sign * float(s["metrics"][metric]["value"]))[:SLICES]
+    lines = [[f"`{s['column']}` {cell(s['value'])}", f"{s['rows']:,}", interval(s["metrics"][metric])] for s in worst]
+    header = ["Slice of test", "Rows", f"`{metric}`"]
+    return f"{said} The worst {len(lines)} of {len(judged)} slices.\n\n{rows(header, lines, '')}"
+
+
+def lower_is_better(compared: Facts) -> bool:
+    """Whether the gain grows as the metric falls."""
+    model, baseline, gain = (table(compared.get(key)).get("value") for key in ("model", "baseline", "gain"))
+    return None not in (model, baseline, gain) and (model - baseline) * gain < 0
 
 
 def version(digest: str, facts: Facts) -> str:

@@ -17,7 +17,7 @@ STARTS = re.compile(
     re.IGNORECASE,
 )
 WHOLE = re.compile(
-    r"(\.{2,}|…|-+|\?+|<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|(same )?(as|see) (above|below)|ditto|none yet|pending"
+    r"(\.{2,}|…|\?+|<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|(same )?(as|see) (above|below)|ditto|none yet|pending"
     r"|unknown)\.?",
     re.IGNORECASE,
 )

@@ -114,6 +114,8 @@ def named_columns(spec: dict[str, object]) -> list[tuple[str, list[str]]]:
     """Each column that a pipeline reads, with the key that names it."""
     data, features = table(spec, "data"), table(spec, "features")
     named = [(str(data[key]), ["data", key]) for key in ("key", "time", "label", "group") if data.get(key)]
+    split_by = table(spec, "splits").get("column")
+    named += [(str(split_by), ["splits", "column"])] if split_by else []
     named += [(str(c), ["features", kind]) for kind in ("categorical", "numeric") for c in features.get(kind, [])]
     return named + [(str(c), ["evaluation", "slices"]) for c in table(spec, "evaluation").get("slices", [])]
 
@@ -145,13 +147,8 @@ def privacy(project: Project) -> Iterator[Finding]:
         listed = [column for key in PRIVACY_LISTS for column in said.get(key, [])]
         if not listed and not str(said.get("none_because", "")).strip():
             expected = '[privacy] with quasi_identifiers, sensitive, k, l, or none_because = "…"'
-            yield Finding(
-                path,
-                line,
-                f"pipeline {name} does not say whether its data touches persons",
-                expected=expected,
-                blocks="shadow",
-            )
+            text = f"pipeline {name} does not say whether its data touches persons"
+            yield Finding(path, line, text, expected=expected)
         elif listed and "k" not in said:
             yield Finding(path, line, f"pipeline {name} names personal columns and no k", expected="k = 5, or more")
 

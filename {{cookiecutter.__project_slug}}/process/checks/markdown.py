@@ -216,6 +216,8 @@ def _walk(tokens: list[Token], page: Page) -> None:
             _read_inline(token, heading, page)
         elif token.type in ("fence", "code_block"):
             _read_fence(token, page)
+        elif token.type == "html_block" and (text := COMMENT.sub("", token.content).strip()):
+            page.blocks.append(Block("text", text, text, _line(token), _is_generated(_line(token), page)))
 
 
 def _read_fence(token: Token, page: Page) -> None:

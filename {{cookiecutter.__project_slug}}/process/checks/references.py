@@ -83,9 +83,17 @@ def paths(project: Project) -> Iterator[Finding]:
         test = TEST.fullmatch(span.text)
         if test:
             yield from _missing_test(project, path, span, test["file"], test["name"])
-        elif PATH.fullmatch(span.text) and not span.text.startswith(MADE) and not _names_file(project, path, span.text):
+        elif _is_path(project, span.text) and not _names_file(project, path, span.text):
             fix = _near(project, span.text)
             yield Finding(path, span.line, f"path `{span.text}` does not exist", column=span.column, fix=fix)
+
+
+def _is_path(project: Project, text: str) -> bool:
+    """Whether words in code marks are a path: they have an ending, close with a slash, or begin with a folder."""
+    if not PATH.fullmatch(text) or text.startswith(MADE):
+        return False
+    first, last = text.split("/", maxsplit=1)[0], text.rsplit("/", maxsplit=1)[-1]
+    return not last or "." in last or "/" not in text or project.exists(first)
 
 
 def _spans(project: Project) -> Iterator[tuple[str, Span]]:

@@ -25,7 +25,7 @@ PINNED = re.compile(r"@[0-9a-f]{40}$")
 LOADERS = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve"}
 RATING = re.compile(r"^\W*(rating|score|grade|assessment)\b.*:", re.IGNORECASE)
 EVALUATION_FORM = "docs/performance-expectations.md"
-EVALUATED = re.compile(r"^\W*(name of the person|period|rating)\W*:\W*\w", re.IGNORECASE | re.MULTILINE)
+EVALUATED = re.compile(r"^[^\w\n]*(name of the person|period|rating)[^\w\n]*:[^\w\n]*\w", re.IGNORECASE | re.MULTILINE)
 
 
 @check("PRC070", "no secret is in a file")

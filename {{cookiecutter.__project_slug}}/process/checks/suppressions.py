@@ -61,8 +61,8 @@ def exceptions(project: Project) -> Iterator[Finding]:
             yield Finding(FILE, line, text, expected=", ".join(KEYS), fix=fix)
 
 
-def problem(project: Project, entry: dict[str, object]) -> tuple[str, str]:
-    """What an entry lacks and what to do, or two empty texts."""
+def problem(project: Project, entry: dict[str, object]) -> tuple[str, str] | None:
+    """What is wrong with an entry and what to do, or None."""
     missing = [key for key in KEYS if not entry.get(key)]
     unknown = [key for key in entry if key not in KEYS]
     if missing:
@@ -70,10 +70,9 @@ def problem(project: Project, entry: dict[str, object]) -> tuple[str, str]:
     if unknown:
         return f"unknown key {unknown[0]!r}", did_you_mean(unknown[0], KEYS)
     if entry["code"] not in CHECKS or entry["code"] == "PRC090":
-        return f"there is no check {entry['code']!r} to make an exception from", did_you_mean(
-            str(entry["code"]), CHECKS
-        )
-    return _unaccountable(project, entry) or ("", "")
+        fix = did_you_mean(str(entry["code"]), CHECKS)
+        return f"there is no check {entry['code']!r} to make an exception from", fix
+    return _unaccountable(project, entry)
 
 
 def _unaccountable(project: Project, entry: dict[str, object]) -> tuple[str, str] | None:

@@ -1,0 +1,157 @@
+"""What the process check writes, shows and runs."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import baking
+import pytest
+from mutants_edits import CARD, DESIGN, GRACE, TEAM, append, both, check, codes, crlf, replace, report, snapshot
+
+
+@pytest.fixture(scope="module")
+def fresh(bake: baking.Bake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bake(tmp_path_factory.mktemp("process"))
+
+
+@pytest.fixture
+def project(fresh: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(fresh, tmp_path / fresh.name, symlinks=True))
+
+
+def test_fix_adds_what_is_missing_and_leaves_prose_alone(project: Path) -> None:
+    text = (project / DESIGN).read_text(encoding="utf-8")
+    start, end = text.index("## Training\n"), text.index("## Serving\n")
+    (project / DESIGN).write_text(text[:start] + text[end:], encoding="utf-8", newline="\n")
+    (project / CARD).unlink()
+    done = check(project, "--fix")
+    assert done.returncode == 0
+    assert f"wrote {DESIGN}\n" in done.stdout
+    after = (project / DESIGN).read_text(encoding="utf-8")
+    assert after.startswith(text[:start] + text[end:])
+    assert "**Open:** What training reads" in after
+    assert "**Open:**" in (project / CARD).read_text(encoding="utf-8")
+
+
+def test_fix_changes_nothing_where_nothing_is_missing(project: Path) -> None:
+    before = baking.tree(project)
+    assert check(project, "--fix").stdout.startswith("process: ")
+    assert baking.tree(project) == before
+
+
+def test_fix_keeps_the_line_ends_of_windows(project: Path) -> None:
+    crlf(project)
+    replace("noxfile.py", '"""Check style', '"""Read style')(project)
+    check(project, "--fix")
+    assert b"Read style" in (project / "PROCESS.md").read_bytes()
+    assert b"\r\n" in (project / "PROCESS.md").read_bytes()
+    assert not re.search(rb"(?<!\r)\n", (project / "PROCESS.md").read_bytes())
+
+
+def test_fix_keeps_what_the_team_wrote_into_codeowners(project: Path) -> None:
+    append("CODEOWNERS", "/tests/ ada@example.org\n")(project)
+    append(TEAM, GRACE)(project)
+    replace(TEAM, 'data_engineer = ["ada"]', 'data_engineer = ["grace"]')(project)
+    check(project, "--fix")
+    text = (project / "CODEOWNERS").read_text(encoding="utf-8")
+    assert "/sql/ grace@navy.mil\n" in text
+    assert text.endswith("/tests/ ada@example.org\n")
+
+
+def test_a_card_says_the_same_where_the_run_is_and_where_it_is_not(project: Path, tmp_path: Path) -> None:
+    both(snapshot(rows=1234), report())(project)
+    check(project, "--fix")
+    assert "1,234 rows" in (project / CARD).read_text(encoding="utf-8")
+    clone = Path(shutil.copytree(project, tmp_path / "clone", ignore=shutil.ignore_patterns("data")))
+    assert check(project).stdout == check(clone).stdout
+    assert not check(clone, "--fix").stdout.startswith("refreshed")
+    replace(CARD, "1,234 rows", "9,999 rows")(project)
+    assert "PRC050" in codes(project)
+
+
+def test_a_card_names_the_newest_snapshot(project: Path) -> None:
+    snapshot("aaaaaaaaaaaa", 1)(project)
+    snapshot("bbbbbbbbbbbb", 2)(project)
+    check(project, "--fix")
+    assert "snapshot `bbbbbbbbbbbb`" in (project / CARD).read_text(encoding="utf-8")
+
+
+def test_birth_is_silent(project: Path) -> None:
+    done = check(project, "--birth")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_explain_lists_every_check_with_its_meaning_and_stage(project: Path) -> None:
+    lines = check(project, "--explain").stdout.splitlines()
+    assert len(lines) >= 40
+    assert all(re.fullmatch(r"PRC\d{3}  \S.*  \(from (prototype|shadow|production)\)", line) for line in lines)
+
+
+def status(project: Path) -> str:
+    done = baking.run(sys.executable, "-B", project / "process" / "status.py", cwd=project)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_status_fits_on_a_screen(project: Path) -> None:
+    screen = status(project).splitlines()
+    assert len(screen) <= 24
+    assert max(map(len, screen)) <= 120
+    assert screen[0] == "stage      prototype, questions go to #ml-team"
+    assert any("Ada Lovelace holds 6 of 6 roles" in line for line in screen)
+
+
+def test_status_shows_the_newest_run(project: Path) -> None:
+    both(snapshot(rows=1234), report())(project)
+    assert "1,234 rows" in status(project)
+    assert "flight_delays version 3: roc_auc 0.7000 on test, +0.7000 [+0.6900, +0.7100] over the baseline" in status(
+        project
+    )
+
+
+def kept(project: Path, words: str, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the promises of a project whose only runnable block is this one."""
+    for page in (project / "PROCESS.md", *project.glob("docs/*.md")):
+        page.write_text(page.read_text(encoding="utf-8").replace("```sh run", "```sh"), encoding="utf-8", newline="\n")
+    append(DESIGN, f"\n```sh run{words}\n{command}\n```\n")(project)
+    return check(project, "--execute", **environment)
+
+
+def test_a_promise_that_is_kept_is_said_to_be(project: Path) -> None:
+    done = kept(project, " creates=made.txt", "python -c \"open('made.txt', 'w')\"")
+    assert (done.returncode, "kept      docs/design.md:" in done.stdout) == (0, True)
+    assert not (project / "made.txt").exists(), "blocks run in a copy"
+
+
+def test_a_promised_file_that_is_not_made_is_found(project: Path) -> None:
+    done = kept(project, " creates=made.txt", "python -V")
+    assert done.returncode == 1
+    assert "expected: made.txt\n  found:    no such file" in done.stdout
+
+
+def test_another_exit_code_than_promised_is_found_with_what_was_printed(project: Path) -> None:
+    done = kept(project, "", "python -c \"print('why'); raise SystemExit(3)\"")
+    assert done.returncode == 1
+    assert "found:    exit 3\n  | why" in done.stdout
+
+
+def test_a_failure_can_be_promised(project: Path) -> None:
+    assert kept(project, " exit=3", 'python -c "raise SystemExit(3)"').returncode == 0
+
+
+def test_a_block_that_promises_what_nobody_knows_makes_the_check_give_up(project: Path) -> None:
+    assert kept(project, " makes=x", "python -V").returncode == 2
+
+
+def test_blocks_run_without_secrets(project: Path) -> None:
+    command = "python -c \"import os; raise SystemExit('GITHUB_TOKEN' in os.environ)\""
+    assert kept(project, "", command, GITHUB_TOKEN="x").returncode == 0  # noqa: S106
+
+
+def test_blocks_that_need_a_pipeline_are_left_out_where_there_is_none(empty: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(empty, tmp_path / empty.name))
+    done = kept(project, " needs=pipeline", "python -V")
+    assert "left out  docs/design.md:" in done.stdout

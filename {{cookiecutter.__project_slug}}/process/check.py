@@ -1,0 +1,76 @@
+"""Checks that the process documents are true.
+
+    python process/check.py              check; exit 0: fine, 1: something is not true, 2: the check could not run
+    python process/check.py --fix        refresh generated blocks, add what is missing as open items, then check
+    python process/check.py --execute    also run the blocks tagged `sh run`, in a copy of the repository
+    python process/check.py --stage production   what would block at that stage
+    python process/check.py --open       also list what is open at a later stage
+    python process/check.py --explain    list the checks
+    python process/check.py --birth      fill in the generated blocks and check, silent if all is well
+
+It needs markdown-it-py and PyYAML, imports nothing from src/, and writes only with --fix or --birth.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+try:
+    from checks import runner
+    from checks.findings import CHECKS, STAGES, CannotRunError
+except ModuleNotFoundError as missing:
+    print(
+        f"process: the check could not run: {missing}; run `nox -s process`, which brings what it needs",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Run the check and return its exit code."""
+    options = parse(arguments)
+    try:
+        return answer(options, root)
+    except CannotRunError as error:
+        print(f"process: the check could not run: {error}", file=sys.stderr)
+        return 2
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Check that the process documents are true.")
+    parser.add_argument("--fix", action="store_true", help="refresh generated blocks, add missing sections, then check")
+    parser.add_argument("--execute", action="store_true", help="run the blocks tagged `sh run` in a copy")
+    parser.add_argument("--open", action="store_true", help="also list what blocks at a later stage")
+    parser.add_argument("--stage", choices=STAGES, default="", help="check as if the project stood at this stage")
+    parser.add_argument("--explain", action="store_true", help="list the checks")
+    parser.add_argument("--birth", action="store_true", help="fill in the generated blocks, silent if all is well")
+    return parser.parse_args(arguments)
+
+
+def answer(options: argparse.Namespace, root: Path) -> int:
+    """Do what the command line asks for."""
+    if options.explain:
+        print("\n".join(f"{c.code}  {c.meaning}  (from {c.blocks})" for c in CHECKS.values()))
+        return 0
+    if options.fix or options.birth:
+        from checks.skeleton import fix
+
+        for change in fix(root):
+            print("" if options.birth else f"{change}\n", end="")
+    result = runner.run(root, options.stage)
+    if result.failures or not options.birth:
+        print(runner.report(result))
+    if options.open:
+        print("\n".join(f"{f.blocks:<11} {f.path}:{f.line} {f.code} {f.text}" for f in result.later))
+    if options.execute and not result.failures:
+        from checks.execute import execute
+
+        return execute(root)
+    return 1 if result.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
