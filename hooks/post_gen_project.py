@@ -15,8 +15,7 @@ def main() -> None:
     if WITHOUT_EXAMPLE:
         subprocess.run([sys.executable, "-B", "process/remove_example.py"], check=True)
     start_repository()
-    if all(Path(name).exists() for name in ("process/check.py", "PROCESS.md")):
-        sys.exit(subprocess.run([sys.executable, "-B", "process/check.py", "--birth"], check=False).returncode)
+    sys.exit(subprocess.run([sys.executable, "-B", "process/check.py", "--birth"], check=False).returncode)
 
 
 def remove(path: Path) -> None:

@@ -113,11 +113,19 @@ def test_no_file_is_executable(baked: Baked) -> None:
         assert not path.stat().st_mode & stat.S_IXUSR, path
 
 
-def test_the_formatter_has_nothing_to_change(baked: Baked) -> None:
-    project, _ = baked
+def ruff_changes_nothing(project: Path) -> None:
     for command in (["format", "--check"], ["check"]):
         ruff = baking.run(baking.tool("ruff"), *command, "--no-cache", ".", cwd=project)
         assert ruff.returncode == 0, ruff.stdout + ruff.stderr
+
+
+def test_the_formatter_has_nothing_to_change(baked: Baked) -> None:
+    ruff_changes_nothing(baked[0])
+
+
+@pytest.mark.parametrize("name", ["Q", "Aardvarks", "Zebras", "Nine Words of Six Letters Or So Make a Long Name"])
+def test_the_formatter_has_nothing_to_change_whatever_the_name(bake: baking.Bake, tmp_path: Path, name: str) -> None:
+    ruff_changes_nothing(bake(tmp_path, project_name=name))
 
 
 def test_git_starts_on_main_and_holds_no_commit(baked: Baked) -> None:
