@@ -26,6 +26,11 @@ def cell(value: object) -> str:
     return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", text)
 
 
+def line(text: str) -> str:
+    """The team's own words as the content of a table's cell: code marks and emphasis stay what they are."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def rows(header: list[str], lines: list[list[str]], empty: str) -> str:
     """A Markdown table, or the sentence `empty` where it would have no row."""
     if not lines:
@@ -55,7 +60,7 @@ def people(project: Project) -> str:
 @block
 def sessions(project: Project) -> str:
     """The team's menu."""
-    lines = [[f"`nox -s {name}`", cell(doc)] for name, (doc, _) in project.sessions.items()]
+    lines = [[f"`nox -s {name}`", line(doc)] for name, (doc, _) in project.sessions.items()]
     return rows(["Command", "What it does"], lines, "There is no session yet.")
 
 
@@ -65,7 +70,9 @@ def documents(project: Project) -> str:
     lines = []
     for document in project.documents:
         if document.path.startswith("docs/"):
-            link = f"[{cell(document.title)}]({document.path})"
+            page = project.pages.get(document.path)
+            headings = page.headings if page else []
+            link = f"[{headings[0].text if headings else document.title}]({document.path})"
             lines.append([link, title(document.role)])
     return rows(["Page", "Delivered by"], lines, "There is no page yet.")
 
@@ -77,7 +84,7 @@ def sources(project: Project) -> str:
     for source in sorted(project.dbt.sources.values(), key=lambda s: s.name):
         owner = project.described(source.owner)
         ages = [age(source.freshness.get(key)) for key in ("warn_after", "error_after")]
-        lines.append([f"`{source.name}`", cell(source.description), cell(owner), *ages])
+        lines.append([f"`{source.name}`", line(source.description), cell(owner), *ages])
     empty = "No upstream system is declared yet in `sql/models/`."
     return rows(["Source", "What it holds", "Owner here", "Warn when older than", "Fail when older than"], lines, empty)
 
@@ -94,7 +101,7 @@ def age(limit: object) -> str:
 def models(project: Project) -> str:
     """The SQL models and their grain."""
     found = sorted(project.dbt.models.values(), key=lambda m: (m.path, m.name))
-    lines = [[f"`{m.name}`", cell(m.description), str(len(m.columns))] for m in found]
+    lines = [[f"`{m.name}`", line(m.description), str(len(m.columns))] for m in found]
     return rows(["Model", "What a row is", "Columns described"], lines, "There is no SQL model yet.")
 
 
@@ -186,7 +193,7 @@ def features(project: Project) -> str:
         for kind in ("categorical", "numeric"):
             for column in table(spec, "features").get(kind, []):
                 said = model.columns.get(column, (0, {}))[1].get("description", "") if model else ""
-                lines.append([f"`{name}`", f"`{column}`", kind, cell(said)])
+                lines.append([f"`{name}`", f"`{column}`", kind, line(str(said))])
     header = ["Pipeline", "Feature", "Kind", "What it says"]
     return rows(header, lines, "There is no pipeline yet: write one in `pipelines/`.")
 

@@ -1,0 +1,201 @@
+"""What the process check costs, and what it sees beside what a Markdown linter and a link checker see.
+
+    python benchmarks/process_check.py [--runs 11] [--without-npm]
+
+1. Wall time of the whole check in a fresh process: on a fresh project, and with 1,000 sections more.
+   rules for required and repeated headings and for fragments, with an offline checker of relative links beside them?
+   rules for required and repeated headings and for fragments, together with an offline checker of relative links?
+   The linter is told every heading of every page, as a team would have to.
+
+Needs the packages of the group `test` in pyproject.toml; the second part also Node.js with npm.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.dont_write_bytecode = True
+
+import baking  # noqa: E402
+from mutants import Mutant, checker  # noqa: E402
+from mutants_all import mutants  # noqa: E402
+
+PAGES, SECTIONS = 20, 50
+PACKAGES = ("markdownlint@0.40.0", "markdownlint-rule-relative-links@3.0.0", "markdown-it@14")
+LINTER = """
+import { readFileSync } from "node:fs";
+import markdownIt from "markdown-it";
+import { lint } from "markdownlint/sync";
+import links from "markdownlint-rule-relative-links";
+
+const { headings, cases } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const found = (path, text) => {
+  const config = { default: false, MD024: true, MD051: true, "relative-links": true };
+  config.MD043 = headings[path] ? { headings: headings[path], match_case: true } : false;
+  const options = { strings: { [path]: text }, customRules: [links], config, markdownItFactory: () => markdownIt() };
+  const result = lint(options);
+  return Object.values(result).flat().map((issue) => issue.ruleNames[0]);
+};
+process.stdout.write(JSON.stringify(cases.map(({ path, text }) => found(path, text))));
+"""
+
+
+def main() -> None:
+    """Measure and print both parts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=11)
+    parser.add_argument("--without-npm", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="process-check-") as scratch:
+        project = baking.bake(clone(Path(scratch)), Path(scratch) / "baked")
+        print(f"fresh project:           {timed(project, options.runs)}")
+        large = Path(shutil.copytree(project, Path(scratch) / "large"))
+        grow(large)
+        print(f"{PAGES * SECTIONS:,} sections more:     {timed(large, options.runs)}")
+        if not options.without_npm:
+            compare(project, Path(scratch) / "npm")
+
+
+def clone(scratch: Path) -> Path:
+    """The template without what tools leave behind."""
+    ignored = shutil.ignore_patterns(".git", ".nox", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+    return Path(shutil.copytree(ROOT, scratch / "template", ignore=ignored))
+
+
+def timed(project: Path, runs: int) -> str:
+    """Median and slowest wall time of the check, one process a run."""
+    seconds = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        command = [sys.executable, "-B", str(project / "process" / "check.py")]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        seconds.append(time.perf_counter() - started)
+        if done.returncode:
+            sys.exit(f"the check found something in a project without a fault:\n{done.stdout}{done.stderr}")
+    return f"median {statistics.median(seconds):.2f} s, slowest {max(seconds):.2f} s of {runs} runs"
+
+
+def grow(project: Path) -> None:
+    """Add required pages with sections of their own, each of about sixty words, a path, a link and a command."""
+    wanted = [(project / "process" / "documents.toml").read_text(encoding="utf-8")]
+    for page in range(PAGES):
+        path, titles = f"docs/large-{page}.md", [f"Part {page}-{section}" for section in range(SECTIONS)]
+        has = "what this part is about and who needs it"
+        entries = ", ".join(f'{{ title = "{title}", has = "{has}" }}' for title in titles)
+        wanted.append(
+            f'\n[[document]]\npath = "{path}"\ntitle = "Large"\nrole = "ml_engineer"\nsection = [{entries}]\n'
+        )
+        (project / path).write_text(grown(titles), encoding="utf-8")
+    (project / "process" / "documents.toml").write_text("".join(wanted), encoding="utf-8")
+    subprocess.run([sys.executable, "-B", "process/check.py", "--fix"], cwd=project, capture_output=True, check=True)
+
+
+def grown(titles: list[str]) -> str:
+    """A page whose sections differ in every word that counts."""
+    front = "owner: ml_engineer\nreviewers: [data_scientist]\nstatus: draft\nlast_reviewed: never\nreview_in_days: 90"
+    sections = []
+    for title in titles:
+        words = " ".join(f"{title.replace(' ', '-').lower()}-word-{number}" for number in range(60))
+        sections.append(f"## {title}\n\nSee `sql/models/` and [design](design.md); run `nox -s data`. {words}.\n")
+    return f"---\n{front}\n---\n# Large\n\n" + "\n".join(sections)
+
+
+def compare(project: Path, folder: Path) -> None:
+    """Count what the check reports and what the linter does, of mutants and of legitimate edits."""
+    seeded = list(mutants(project))
+    edited = list(legitimate(project))
+    caught = sum(checked(project, mutant) for mutant in seeded)
+    false_alarms = sum(any(run_on(project, changed)) for changed in edited)
+    theirs, their_alarms = linted(project, folder, seeded, edited)
+    print(f"mutants caught:          {caught} of {len(seeded)} by the check, at their line; {theirs} by the linter")
+    print(f"alarms without a fault:  {false_alarms} of {len(edited)} edits by the check; {their_alarms} by the linter")
+
+
+def checked(project: Path, mutant: Mutant) -> bool:
+    """Whether the check reports a mutant as it must."""
+    found = run_on(project, {mutant.path: mutant.text})
+    return (mutant.code, mutant.where, mutant.line) in found
+
+
+def run_on(project: Path, changed: dict[str, str | None]) -> list[tuple[str, str, int]]:
+    """What the check finds with some files changed; they are put back afterwards."""
+    before = {path: (project / path).read_bytes() if (project / path).exists() else None for path in changed}
+    try:
+        for path, text in changed.items():
+            put(project / path, None if text is None else text.encode())
+        return [(f.code, f.path, f.line) for f in checker().run(project).failures]
+    finally:
+        for path, content in before.items():
+            put(project / path, content)
+
+
+def put(path: Path, content: bytes | None) -> None:
+    """Write a file, or remove it."""
+    if content is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def legitimate(project: Path) -> list[dict[str, str | None]]:
+    """The legitimate edits of the tests, each as the files that it changes."""
+    from test_process_edits import LEGITIMATE
+
+    found = []
+    before = text_tree(project)
+    for edit in LEGITIMATE.values():
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = Path(shutil.copytree(project, Path(scratch) / project.name))
+            edit(copy)
+            after = text_tree(copy)
+        found.append(
+            {path: after.get(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+        )
+    return found
+
+
+def text_tree(project: Path) -> dict[str, str]:
+    """Every file of a project as text."""
+    return {path: content.decode("utf-8", "replace") for path, content in baking.tree(project).items()}
+
+
+def linted(project: Path, folder: Path, seeded: list[Mutant], edited: list[dict[str, str | None]]) -> tuple[int, int]:
+    """How many mutants and how many legitimate edits the linter reports."""
+    folder.mkdir()
+    subprocess.run(["npm", "install", "--silent", "--prefix", str(folder), *PACKAGES], check=True)
+    pages = {path: text for path, text in text_tree(project).items() if path.endswith(".md")}
+    groups = [[(m.path, m.text)] for m in seeded] + [list(changed.items()) for changed in edited]
+    told = [[(path, text) for path, text in group if path.endswith(".md") and text is not None] for group in groups]
+    flat = [*pages.items(), *((path, text) for group in told for path, text in group)]
+    found = iter(node(project, folder, pages, flat))
+    usual = {path: next(found) for path in pages}
+    reported = [any([next(found) != usual.get(path, []) for path, _ in group]) for group in told]  # noqa: C419
+    return sum(reported[: len(seeded)]), sum(reported[len(seeded) :])
+
+
+def node(project: Path, folder: Path, pages: dict[str, str], flat: list[tuple[str, str]]) -> list[Any]:
+    """The linter's findings for each text, in a fresh copy of the project, from which links are followed."""
+    headings = {
+        path: re.findall(r"(?m)^#{1,6} .*$", re.sub(r"(?ms)^```.*?^```", "", text)) for path, text in pages.items()
+    }
+    cases = [{"path": path, "text": text} for path, text in flat]
+    (folder / "cases.json").write_text(json.dumps({"headings": headings, "cases": cases}), encoding="utf-8")
+    (folder / "lint.mjs").write_text(LINTER, encoding="utf-8")
+    command = ["node", str(folder / "lint.mjs"), str(folder / "cases.json")]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    return list(json.loads(done.stdout))
+
+
+if __name__ == "__main__":
+    main()
