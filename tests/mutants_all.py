@@ -113,6 +113,7 @@ def data_mutants(project: Path) -> Iterator[Mutant]:
     yield pipeline.edit(
         "until = 2014-01-01", "until = 2014-02-01", "PRC050", "PROCESS.md", block_row(project, "2014-01-01")
     )
+    yield pipeline.edit('"log_loss"', '"logloss"', "PRC054", line=pipeline.line("metrics = "))
     yield pipeline.edit("[splits]", "[splits", "PRC043", line=pipeline.line("[splits]"))
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,6 +207,9 @@ BREACHES = [
         both(replace("noxfile.py", '"""Check style', '"""Read style'), fix),
     ),
     Breach(
+        "PRC054", replace(PIPELINE, '"brier_score"]', '"brier_scores"]'), replace(PIPELINE, ', "brier_score"]', "]")
+    ),
+    Breach(
         "PRC060",
         replace(DESIGN, "last_reviewed: never", "last_reviewed: 2999-01-01"),
         replace(DESIGN, "last_reviewed: never", "last_reviewed: 2020-01-01"),
@@ -259,3 +263,23 @@ def test_a_check_finds_its_breach(breach: Breach, project: Path) -> None:
 def test_a_check_lets_pass_what_only_looks_like_a_breach(breach: Breach, project: Path) -> None:
     breach.right(project)
     assert breach.code not in codes(project, breach.stage)
+
+
+# One check of each family, and one edit of it that a commit must not carry.
+FAMILIES = ("PRC002", "PRC011", "PRC020", "PRC027", "PRC041", "PRC044", "PRC060", "PRC074", "PRC090")
+
+
+@pytest.mark.parametrize("code", FAMILIES)
+def test_a_commit_that_breaks_a_check_of_each_family_is_refused(code: str, project: Path) -> None:
+    committed(project)
+    hook = project / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nexec '{sys.executable}' -B process/check.py >&2\n", encoding="utf-8")
+    hook.chmod(0o755)
+    next(breach for breach in BREACHES if breach.code == code).wrong(project)
+    before = baking.run("git", "rev-parse", "HEAD", cwd=project).stdout
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    done = baking.run("git", *identity, "commit", "--all", "--message", "Break it", cwd=project)
+    assert done.returncode == 1
+    assert code in done.stderr
+    assert baking.run("git", "rev-parse", "HEAD", cwd=project).stdout == before

@@ -63,7 +63,15 @@ def setext(project: Path) -> None:
     (project / CARD).write_text(text, encoding="utf-8", newline="\n")
 
 
-METRIC = '\n\ndef lift(label: Labels, prediction: Floats, weight: Floats) -> float:\n    """Lift."""\n    return 1.0\n'
+METRIC = """
+
+def lift(label: Labels, prediction: Floats, weight: Floats) -> float:
+    \'\'\'How much better than chance the highest predictions are.\'\'\'
+    return 1.0
+
+
+METRICS["lift"] = Metric("lift", lift, True, ("binary",))
+"""
 OPEN_LINE = re.compile(r"(?m)^\*\*Open:\*\*.*$")
 
 

@@ -48,7 +48,5 @@ def test_k_and_l_agree_with_pycanon(template: Path, tmp_path: Path) -> None:
         shutil.copy(template / SOURCE / module, tmp_path / "hidden")
     (tmp_path / "compare.py").write_text(COMPARE, encoding="utf-8")
     wanted = [word for package in NEEDED for word in ("--with", package)]
-    done = baking.run(
-        sys.executable, "-m", "uv", "run", "--no-project", *wanted, "python", "compare.py", cwd=tmp_path
-    )
+    done = baking.run(sys.executable, "-m", "uv", "run", "--no-project", *wanted, "python", "compare.py", cwd=tmp_path)
     assert done.stdout == "same\n", done.stderr

@@ -181,7 +181,10 @@ def metrics(project: Project) -> str:
         slices = [f"`{s}`" for s in judged.get("slices", [])]
         lines.append([f"`{name}`", f"`{judged.get('primary', '')}`", ", ".join(others), ", ".join(slices)])
     header = ["Pipeline", "Primary metric", "Also computed", "On each slice of"]
-    return rows(header, lines, "There is no pipeline yet: write one in `pipelines/`.")
+    used = {m for spec in project.pipelines.values() for m in table(spec, "evaluation").get("metrics", [])}
+    meanings = [[f"`{m}`", line(said)] for m, said in project.metrics.items() if m in used]
+    shown = rows(header, lines, "There is no pipeline yet: write one in `pipelines/`.")
+    return "\n\n".join(filter(None, [shown, rows(["Metric", "What it says"], meanings, "")]))
 
 
 @block

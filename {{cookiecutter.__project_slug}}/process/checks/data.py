@@ -153,6 +153,19 @@ def privacy(project: Project) -> Iterator[Finding]:
             yield Finding(path, line, f"pipeline {name} names personal columns and no k", expected="k = 5, or more")
 
 
+@check("PRC054", "every metric that a pipeline names is defined")
+def metrics(project: Project) -> Iterator[Finding]:
+    """The package registers the metric, and its docstring says what the number means."""
+    for name, spec in project.pipelines.items():
+        path = f"pipelines/{name}.toml"
+        for metric in table(spec, "evaluation").get("metrics", []) if project.metrics else ():
+            if not project.metrics.get(metric):
+                line = _line_in(project.text(path), metric, ["evaluation", "metrics"])
+                fault = "has no docstring" if metric in project.metrics else "is not registered"
+                text = f"metric {metric!r} {fault} in {project.package}/metrics.py"
+                yield Finding(path, line, text, fix=did_you_mean(metric, project.metrics))
+
+
 @check("PRC050", "every generated block shows what its file says now")
 def generated(project: Project) -> Iterator[Finding]:
     """A page's blocks are compared with what the command would write, and required ones are there."""

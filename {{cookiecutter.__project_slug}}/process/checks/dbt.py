@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-CALL = re.compile(r"\b(ref|source)\(\s*((?:['\"][^'\"]*['\"]\s*,?\s*)+)\)")
+CALL = re.compile(r"\b(ref|source)\(\s*((?:['\"][^'\"]*['\"]\s*,?\s*)+)(?:v(?:ersion)?\s*=\s*[\w'\"]+\s*)?\)")
+REMARK = re.compile(r"--[^\n]*|\{#.*?#\}", re.DOTALL)
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -69,7 +70,8 @@ def read(descriptions: dict[str, str], sql: dict[str, str]) -> Dbt:
             model = _model(entry, path)
             layer.models[model.name] = model
     for path, text in sql.items():
-        for call in CALL.finditer(text):
+        read_by_dbt = REMARK.sub(lambda remark: re.sub(r"[^\n]", " ", remark[0]), text)
+        for call in CALL.finditer(read_by_dbt):
             names = re.findall(r"['\"]([^'\"]*)['\"]", call[2])
             target = ".".join(names) if call[1] == "source" else names[-1]
             layer.reads.append(Read(call[1], target, path, text.count("\n", 0, call.start()) + 1))

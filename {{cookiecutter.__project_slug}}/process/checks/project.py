@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import subprocess
 import tomllib
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -59,7 +60,12 @@ class Project:
 
     @cached_property
     def files(self) -> list[str]:
-        """Every file of the repository as a path with forward slashes, without what commands and tools make."""
+        """Every file of the repository as a path with forward slashes, without what git ignores."""
+        listed = git_files(self.root)
+        return listed if "team.toml" in listed else self._walked()
+
+    def _walked(self) -> list[str]:
+        """The same where there is no git, or where a repository around this one ignores it."""
         found = []
         for folder, folders, names in os.walk(self.root):
             folders[:] = sorted(name for name in folders if name not in SKIPPED and not name.endswith("_cache"))
@@ -194,6 +200,12 @@ class Project:
         return cli_commands(self.text(path)) if self.exists(path) else set()
 
     @cached_property
+    def metrics(self) -> dict[str, str]:
+        """Each metric that the package registers, with the first line of its definition."""
+        path = f"{self.package}/metrics.py"
+        return metric_definitions(self.text(path)) if self.exists(path) else {}
+
+    @cached_property
     def strings(self) -> set[str]:
         """Every string constant in the Python code, where names of environment variables must stand."""
         code = [
@@ -238,6 +250,17 @@ class Project:
             raise CannotRunError(f"{path} is not TOML: {error}") from None
 
 
+def git_files(root: Path) -> list[str]:
+    """The files below `root` that git tracks, or would; none where git or a repository is missing."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    except OSError:
+        return []
+    names = sorted(set(done.stdout.decode("utf-8", "surrogateescape").split("\0")) - {""})
+    return [name for name in names if (root / name).is_file()] if done.returncode == 0 else []
+
+
 @cache
 def nox_sessions(text: str) -> dict[str, tuple[str, int]]:
     """The sessions that a noxfile defines, found without running it."""
@@ -276,6 +299,20 @@ def cli_commands(code: str) -> set[str]:
                 given = decorator.args if isinstance(decorator, ast.Call) else []
                 name = given[0].value if given and isinstance(given[0], ast.Constant) else node.name
                 found.add(str(name).replace("_", "-") if not given else str(name))
+    return found
+
+
+@cache
+def metric_definitions(code: str) -> dict[str, str]:
+    """The names that a module gives to `Metric(name, function, …)`, each with what the function's docstring says."""
+    tree = ast.parse(code)
+    said = {n.name: (ast.get_docstring(n) or "").split("\n")[0] for n in tree.body if isinstance(n, ast.FunctionDef)}
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Metric":
+            match node.args[:2]:
+                case [ast.Constant(value=str(name)), ast.Name(id=function)]:
+                    found[name] = said.get(function, "")
     return found
 
 
