@@ -18,12 +18,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet
 
-from . import checks, croissant, privacy, provenance, warehouse
+from . import checks, croissant, privacy, provenance, sources, warehouse
 from .digest import TableDigest
 from .errors import ProjectError
 from .files import scratch, sha256, whole, write_json
 from .paths import DATA, SNAPSHOTS
 from .privacy import quoted
+from .sources import Source
 from .spec import Spec
 
 BATCH_ROWS = 65_536
@@ -125,7 +126,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, spec: Spec, digest: str, pa
         **provenance.stamp(),
         "relation": spec.data.relation,
         "dbt_manifest_sha256": sha256(DATA / "dbt" / "target" / "manifest.json"),
-        "sources": [_describe_source(connection, source) for source in warehouse.sources()],
+        "sources": [_describe_source(connection, source) for source in sources.declared()],
         "columns": profile,
     }
 
@@ -143,15 +144,17 @@ def _about(spec: Spec) -> croissant.About:
     )
 
 
-def _describe_source(connection: duckdb.DuckDBPyConnection, source: warehouse.Source) -> dict[str, Any]:
-    query = "select count(*), min(_loaded_at), max(_loaded_at) from read_parquet(?)"
-    rows, first, last = warehouse.one(connection, query, str(source.location))
+def _describe_source(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, Any]:
+    described = connection.execute(f"describe select * from {source.relation}").fetchall()  # noqa: S608
+    loaded = "_loaded_at" if "_loaded_at" in {column[0] for column in described} else "null"
+    query = f"select count(*), min({loaded}), max({loaded}) from {source.relation}"  # noqa: S608
+    rows, first, last = warehouse.one(connection, query)
     return {
         "name": source.name,
         "rows": rows,
         "loaded_from": first,
         "loaded_until": last,
-        "sha256": sha256(source.location),
+        "sha256": sha256(source.location) if source.location else None,
     }
 
 

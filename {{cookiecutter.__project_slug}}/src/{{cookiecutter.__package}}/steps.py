@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import console, registry, snapshot, warehouse
+from . import console, registry, snapshot, sources, upstream, warehouse
 from .evaluation import Judgement
 from .metrics import Estimate
 from .paths import REPORTS
@@ -13,11 +13,11 @@ from .spec import Spec
 
 def data(spec: Spec) -> Snapshot:
     """Fetch what is missing upstream, build and test the SQL, take a snapshot."""
-    for source in warehouse.sources():
-        if not source.location.exists():
+    for source in sources.declared():
+        if source.location and not source.location.exists():
             with console.step(f"fetch {source.name}"):
-                warehouse.fetch(source)
-        warehouse.check_readable(source)
+                upstream.fetch(source)
+        upstream.check(source)
     with console.step("build and test the SQL") as progress:
         warehouse.build(progress)
     with console.step("take the snapshot"):

@@ -1,110 +1,29 @@
-"""The SQL side: upstream sources come in, dbt builds and tests what is made of them."""
+"""The SQL side: dbt builds and tests what is made of the upstream sources."""
 
-import importlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet
-import yaml
 
 from .errors import ProjectError
 from .paths import DATA, SQL, WAREHOUSE
 
-SOURCES = SQL / "models" / "sources.yml"
 
-
-@dataclass(frozen=True)
-class Source:
-    """One upstream table, as declared in sql/models/sources.yml."""
-
-    system: str
-    table: str
-    loader: str
-    owner: str
-    location: Path
-
-    @property
-    def name(self) -> str:
-        """The name that SQL uses: system.table."""
-        return f"{self.system}.{self.table}"
-
-
-def sources() -> list[Source]:
-    """The declared upstream tables."""
-    if not SOURCES.exists():
-        return []
-    try:
-        declared = yaml.safe_load(SOURCES.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
-        raise ProjectError("not YAML", where=f"{SOURCES}:{line}", fix="mend the line") from None
-    return [
-        Source(
-            system=system["name"],
-            table=table["name"],
-            loader=system.get("loader", ""),
-            owner=system["config"]["meta"]["owner"],
-            location=Path(system["config"]["meta"]["external_location"].format(identifier=table["name"])),
-        )
-        for system in declared.get("sources") or []
-        for table in system["tables"]
-    ]
-
-
-def fetch(source: Source) -> bool:
-    """Fetch a source that is not there yet; whether it had to be fetched."""
-    if source.location.exists():
-        return False
-    module, separator, function = source.loader.partition(":")
-    if not separator:
-        raise ProjectError(
-            f"source {source.name} is missing, and sources.yml names no loader for it",
-            where=str(source.location),
-            fix=f"ask its owner ({source.owner}), or put the file there",
-        )
-    load: Callable[[Path], None] = getattr(importlib.import_module(f".{module}", __package__), function)
-    load(source.location)
-    return True
-
-
-def check_readable(source: Source) -> None:
-    """Refuse a source whose file is not whole.
-
-    Raises:
-        ProjectError: The file is truncated, empty or not Parquet.
-    """
-    try:
-        rows = pyarrow.parquet.read_metadata(source.location).num_rows
-    except (pa.ArrowInvalid, OSError):
-        raise _unusable(source, "is not a whole Parquet file") from None
-    if rows == 0:
-        raise _unusable(source, "has no rows")
-
-
-def _unusable(source: Source, what: str) -> ProjectError:
-    return ProjectError(
-        f"source {source.name} {what}; nothing was built",
-        where=str(source.location),
-        fix=f"delete the file and run `nox -s data` to fetch it again; if it comes back so, ask {source.owner}",
-    )
-
-
-def build(progress: Callable[[str], None]) -> None:
-    """Check that sources are fresh, then build and test every model.
+def build(progress: Callable[[str], None], select: Sequence[str] = ()) -> None:
+    """Check that sources are fresh, then build and test models.
 
     Args:
         progress: Is told how far dbt has come, such as "37/142".
+        select: Which models, in dbt's own words; all of them where nothing is said.
 
     Raises:
         ProjectError: A source is stale, SQL does not run, or a test refuses rows; the first failure is named.
     """
-    _dbt(["source", "freshness"], lambda _: None)
-    _dbt(["build"], progress)
+    chosen = ["--select", *select] if select else []
+    _dbt(["source", "freshness", *chosen], lambda _: None)
+    _dbt(["build", *chosen], progress)
 
 
 def _dbt(command: list[str], progress: Callable[[str], None]) -> None:
