@@ -183,7 +183,7 @@ class Project:
 
     @cached_property
     def package(self) -> str:
-        """The folder of the Python package, such as `src/flight_delays`."""
+        """The folder of the Python package, such as `src/parcels`."""
         inits = [f for f in self.files if re.fullmatch(r"src/[^/]+/__init__\.py", f)]
         return inits[0].removesuffix("/__init__.py") if inits else "src"
 
