@@ -62,12 +62,26 @@ def snapshot(digest: str, facts: Facts) -> str:
     said += f"`{facts.get('relation')}`, taken {facts.get('created_at')}."
     sources = [[f"`{s['name']}`", f"{s['rows']:,}", f"`{s['sha256'][:DIGITS]}`"] for s in facts.get("sources", [])]
     said += f" {hidden(table(facts.get('privacy')))}".rstrip()
+    private = personal(facts)
     columns = [
-        [f"`{c['name']}`", cell(c["type"]), f"{float(c['missing_pct'] or 0):.2f}", cell(c["min"]), cell(c["max"])]
+        [f"`{c['name']}`", cell(c["type"]), f"{float(c['missing_pct'] or 0):.2f}", *extremes(c, private)]
         for c in facts.get("columns", [])
     ]
     shown = rows(["Column", "Type", "Missing, %", "Smallest", "Largest"], columns, "")
     return "\n\n".join(filter(None, [said, rows(["Source", "Rows", "SHA-256"], sources, ""), shown]))
+
+
+def personal(facts: Facts) -> set[str]:
+    """The columns that are declared to touch persons."""
+    required = table(table(facts.get("privacy")).get("required"))
+    return {c for key in ("identifiers", "quasi_identifiers", "sensitive") for c in required.get(key, [])}
+
+
+def extremes(column: Facts, private: set[str]) -> list[str]:
+    """The smallest and the largest value; none of a text or of a column about persons, which a page must not show."""
+    if column["name"] in private or str(column["type"]).startswith("VARCHAR"):
+        return ["-", "-"]
+    return [cell(column["min"]), cell(column["max"])]
 
 
 def hidden(facts: Facts) -> str:
