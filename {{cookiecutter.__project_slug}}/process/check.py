@@ -58,8 +58,8 @@ def answer(options: argparse.Namespace, root: Path) -> int:
     if options.fix or options.birth:
         from checks.skeleton import fix
 
-        for change in fix(root):
-            print("" if options.birth else f"{change}\n", end="")
+        changes = fix(root)
+        print("".join(f"{change}\n" for change in changes if options.fix), end="")
     result = runner.run(root, options.stage)
     if result.failures or not options.birth:
         print(runner.report(result))

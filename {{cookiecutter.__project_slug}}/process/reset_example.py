@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from checks.markdown import Page, parse
+from checks.markdown import parse
+from checks.page import Page
 from checks.project import Document, Project
 from checks.skeleton import part, save
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from .findings import Finding, check, did_you_mean
-from .markdown import Fence
+from .page import Fence
 from .project import Project
 
 DIAGRAM_PAGE = "docs/design.md"

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# Imported so that its blocks are registered.
+from . import tables  # noqa: F401
 from .blocks import BLOCKS, cell, rendered, replaced, rows, table
 from .project import Project
 
@@ -125,8 +127,9 @@ def slices(digest: str, facts: Facts) -> str:
 
 def lower_is_better(compared: Facts) -> bool:
     """Whether the gain grows as the metric falls."""
-    model, baseline, gain = (table(compared.get(key)).get("value") for key in ("model", "baseline", "gain"))
-    return None not in (model, baseline, gain) and (model - baseline) * gain < 0
+    values = [table(compared.get(key)).get("value") for key in ("model", "baseline", "gain")]
+    model, baseline, gain = (float(value or 0) for value in values)
+    return (model - baseline) * gain < 0
 
 
 def version(digest: str, facts: Facts) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from .findings import Finding, check
-from .markdown import OPEN, Block, Page, Section
+from .page import OPEN, Block, Page, Section
 from .project import Project, Question
 from .structure import PROCESS, documented
 

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Iterator
 
 from .findings import Finding, check
-from .markdown import Page, parse
+from .markdown import parse
+from .page import Page
 from .project import Project
 from .structure import NEVER, documented
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .findings import CannotRunError
-from .markdown import Fence
+from .page import Fence
 from .project import Project
 from .references import shell_lines
 

@@ -1,17 +1,17 @@
 """What the checks look at: the repository's files, each read and parsed once."""
 
-import ast
 import os
 import re
 import subprocess
 import tomllib
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from . import dbt, markdown, team
+from . import code, dbt, markdown, team
 from .findings import CannotRunError
+from .page import Page
 
 SKIPPED = {".git", ".venv", ".nox", "data", "node_modules", "__pycache__", "target", "logs"}
 
@@ -113,7 +113,7 @@ class Project:
         return [file for file in self.files if file.endswith(".md")]
 
     @cached_property
-    def pages(self) -> dict[str, markdown.Page]:
+    def pages(self) -> dict[str, Page]:
         """Path to page, for every Markdown file that can be read."""
         return {p: markdown.parse(self.text(p)) for p in self.markdown_files if p not in self.broken}
 
@@ -152,7 +152,7 @@ class Project:
     @cached_property
     def sessions(self) -> dict[str, tuple[str, int]]:
         """Each nox session: the first line of its docstring and the line of its definition."""
-        return nox_sessions(self.text("noxfile.py")) if self.exists("noxfile.py") else {}
+        return code.nox_sessions(self.text("noxfile.py")) if self.exists("noxfile.py") else {}
 
     @cached_property
     def pipelines_files(self) -> list[str]:
@@ -197,21 +197,19 @@ class Project:
     def cli_commands(self) -> set[str]:
         """The commands that the command line defines, found without running it."""
         path = f"{self.package}/cli.py"
-        return cli_commands(self.text(path)) if self.exists(path) else set()
+        return code.cli_commands(self.text(path)) if self.exists(path) else set()
 
     @cached_property
     def metrics(self) -> dict[str, str]:
         """Each metric that the package registers, with the first line of its definition."""
         path = f"{self.package}/metrics.py"
-        return metric_definitions(self.text(path)) if self.exists(path) else {}
+        return code.metric_definitions(self.text(path)) if self.exists(path) else {}
 
     @cached_property
     def strings(self) -> set[str]:
         """Every string constant in the Python code, where names of environment variables must stand."""
-        code = [
-            f for f in self.files if f.endswith(".py") and (f.startswith(("src/", "process/")) or f == "noxfile.py")
-        ]
-        return {text for file in code for text in string_constants(self.text(file))}
+        modules = [f for f in self.files if f.endswith(".py") and f.startswith(("src/", "process/", "noxfile.py"))]
+        return {text for module in modules for text in code.string_constants(self.text(module))}
 
     def owner(self, path: str) -> str:
         """Who answers for a file, as its front matter or else the list of documents says."""
@@ -259,68 +257,3 @@ def git_files(root: Path) -> list[str]:
         return []
     names = sorted(set(done.stdout.decode("utf-8", "surrogateescape").split("\0")) - {""})
     return [name for name in names if (root / name).is_file()] if done.returncode == 0 else []
-
-
-@cache
-def nox_sessions(text: str) -> dict[str, tuple[str, int]]:
-    """The sessions that a noxfile defines, found without running it."""
-    try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        raise CannotRunError(f"noxfile.py:{error.lineno} is not Python: {error.msg}") from None
-    found = {}
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        for decorator in node.decorator_list:
-            call = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if ast.unparse(call) in ("nox.session", "session"):
-                given = decorator.keywords if isinstance(decorator, ast.Call) else []
-                options = {
-                    k.arg: ast.literal_eval(k.value) for k in given if isinstance(k.value, ast.Constant | ast.List)
-                }
-                name = str(options.get("name", node.name))
-                doc = (ast.get_docstring(node) or "").split("\n")[0]
-                versions = options.get("python")
-                found[name] = (doc, node.lineno)
-                for version in versions if isinstance(versions, list) else ():
-                    found[f"{name}-{version}"] = (doc, node.lineno)
-    return found
-
-
-@cache
-def cli_commands(code: str) -> set[str]:
-    """The names under which a module registers functions with `@app.command`."""
-    found = set()
-    for node in (n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.FunctionDef)):
-        for decorator in node.decorator_list:
-            call = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if isinstance(call, ast.Attribute) and call.attr == "command":
-                given = decorator.args if isinstance(decorator, ast.Call) else []
-                name = given[0].value if given and isinstance(given[0], ast.Constant) else node.name
-                found.add(str(name).replace("_", "-") if not given else str(name))
-    return found
-
-
-@cache
-def metric_definitions(code: str) -> dict[str, str]:
-    """The names that a module gives to `Metric(name, function, …)`, each with what the function's docstring says."""
-    tree = ast.parse(code)
-    said = {n.name: (ast.get_docstring(n) or "").split("\n")[0] for n in tree.body if isinstance(n, ast.FunctionDef)}
-    found = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Metric":
-            match node.args[:2]:
-                case [ast.Constant(value=str(name)), ast.Name(id=function)]:
-                    found[name] = said.get(function, "")
-    return found
-
-
-@cache
-def string_constants(code: str) -> frozenset[str]:
-    """The string constants of a module, none if it is not Python (the linter says so)."""
-    try:
-        tree = ast.parse(code)
-    except SyntaxError:
-        return frozenset()
-    return frozenset(n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))

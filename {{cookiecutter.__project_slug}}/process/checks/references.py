@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from .findings import Finding, check, did_you_mean
-from .markdown import Fence, Page, Span
+from .page import Fence, Page, Span
 from .project import Project
 
 PATH = re.compile(

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from .cards import refreshed
 from .content import answers
-from .markdown import OPEN, Page, parse
+from .markdown import parse
 from .owners import CODEOWNERS
+from .page import OPEN, Page
 from .project import Document, Project, Question
 from .structure import PROCESS, documented, nearest
 

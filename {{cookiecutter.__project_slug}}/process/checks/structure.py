@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from .findings import STAGES, Finding, check, did_you_mean
-from .markdown import Page
+from .page import Page
 from .project import Document, Project
 from .team import ESCALATION_KEYS, KEYS, PERSON_KEYS, ROLES, SEVERITIES, table
 

@@ -1,0 +1,71 @@
+"""Reads the project's Python code without running it: sessions, commands, metrics, texts."""
+
+import ast
+from functools import cache
+
+from .findings import CannotRunError
+
+
+@cache
+def nox_sessions(text: str) -> dict[str, tuple[str, int]]:
+    """The sessions that a noxfile defines, found without running it."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise CannotRunError(f"noxfile.py:{error.lineno} is not Python: {error.msg}") from None
+    found = {}
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for decorator in node.decorator_list:
+            call = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if ast.unparse(call) in ("nox.session", "session"):
+                given = decorator.keywords if isinstance(decorator, ast.Call) else []
+                options = {
+                    k.arg: ast.literal_eval(k.value) for k in given if isinstance(k.value, ast.Constant | ast.List)
+                }
+                name = str(options.get("name", node.name))
+                doc = (ast.get_docstring(node) or "").split("\n")[0]
+                versions = options.get("python")
+                found[name] = (doc, node.lineno)
+                for version in versions if isinstance(versions, list) else ():
+                    found[f"{name}-{version}"] = (doc, node.lineno)
+    return found
+
+
+@cache
+def cli_commands(code: str) -> set[str]:
+    """The names under which a module registers functions with `@app.command`."""
+    found = set()
+    for node in (n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.FunctionDef)):
+        for decorator in node.decorator_list:
+            call = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if isinstance(call, ast.Attribute) and call.attr == "command":
+                given = decorator.args if isinstance(decorator, ast.Call) else []
+                name = given[0].value if given and isinstance(given[0], ast.Constant) else node.name
+                found.add(str(name).replace("_", "-") if not given else str(name))
+    return found
+
+
+@cache
+def metric_definitions(code: str) -> dict[str, str]:
+    """The names that a module gives to `Metric(name, function, …)`, each with what the function's docstring says."""
+    tree = ast.parse(code)
+    said = {n.name: (ast.get_docstring(n) or "").split("\n")[0] for n in tree.body if isinstance(n, ast.FunctionDef)}
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Metric":
+            match node.args[:2]:
+                case [ast.Constant(value=str(name)), ast.Name(id=function)]:
+                    found[name] = said.get(function, "")
+    return found
+
+
+@cache
+def string_constants(code: str) -> frozenset[str]:
+    """The string constants of a module, none if it is not Python (the linter says so)."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return frozenset()
+    return frozenset(n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
