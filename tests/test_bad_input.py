@@ -43,7 +43,7 @@ class Project:
         new = self.path(name).with_suffix(".new")
         old = duckdb.read_parquet(str(self.path(name)))
         rows = old.query("old", query)
-        assert rows
+        assert rows is not None
         rows.write_parquet(str(new))
         new.replace(self.path(name))
 
