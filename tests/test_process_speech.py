@@ -8,7 +8,19 @@ from pathlib import Path
 import baking
 import pytest
 from mutants import PROCESS_CODE, checker
-from mutants_edits import DESIGN, ROLLOUT, SUPPRESSION, TEAM, append, check, codes, committed, findings, replace
+from mutants_edits import (
+    DESIGN,
+    ROLLOUT,
+    SOURCES,
+    SUPPRESSION,
+    TEAM,
+    append,
+    check,
+    codes,
+    committed,
+    findings,
+    replace,
+)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +94,26 @@ def test_without_its_libraries_the_check_gives_up_and_says_how_to_get_them(proje
 def test_a_page_that_is_not_utf_8_is_named(project: Path) -> None:
     (project / DESIGN).write_bytes(b"# D\xe9sign\n")
     assert ("PRC006", DESIGN, 1) in findings(project)
+
+
+@pytest.mark.parametrize(
+    "path", ["sql/models/staging/stg_flights.sql", "src/flight_delays/cli.py", "CODEOWNERS", SOURCES]
+)
+def test_any_file_that_is_not_utf_8_is_named(path: str, project: Path) -> None:
+    (project / path).write_bytes(b"\xe9\n")
+    assert ("PRC006", path, 1) in findings(project)
+
+
+def test_a_team_file_that_is_not_utf_8_makes_the_check_give_up(project: Path) -> None:
+    (project / TEAM).write_bytes(b"\xe9\n")
+    assert check(project).returncode == 2
+
+
+def test_a_fault_of_the_checker_itself_is_no_finding(project: Path) -> None:
+    replace("process/checks/runner.py", "check.run(project)", "check.gone(project)")(project)
+    done = check(project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("process: the check could not run: this is a fault of its own\n")
 
 
 def test_a_page_of_five_megabytes_and_a_loop_of_links_are_survived(project: Path) -> None:

@@ -13,6 +13,7 @@ It needs markdown-it-py and PyYAML, imports nothing from src/, and writes only w
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 
 try:
@@ -35,7 +36,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         return answer(options, root)
     except CannotRunError as error:
         print(f"process: the check could not run: {error}", file=sys.stderr)
-        return 2
+    except Exception:
+        # A fault of the checker's own must not pass for a finding, which exits with 1.
+        traceback.print_exc()
+        print("process: the check could not run: this is a fault of its own", file=sys.stderr)
+    return 2
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -13,6 +13,7 @@ from . import code, dbt, markdown, team
 from .findings import CannotRunError
 from .page import Page
 
+READ = (".md", ".toml", ".yml", ".yaml", ".sql", ".py", "CODEOWNERS")
 SKIPPED = {".git", ".venv", ".nox", "data", "node_modules", "__pycache__", "target", "logs"}
 
 
@@ -56,6 +57,7 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._texts: dict[str, str] = {}
+        self._undecodable: dict[str, str] = {}
         self.rendered: dict[str, str] = {}
 
     @cached_property
@@ -87,25 +89,21 @@ class Project:
         return [file for file in self.files if PurePosixPath(file).match(pattern)]
 
     def text(self, path: str) -> str:
-        """A file's text.
-
-        Raises:
-            UnicodeDecodeError: The file is not UTF-8; `broken` lists such files, checks skip them.
-        """
+        """A file's text; that of a file which is not UTF-8 is empty, and `broken` says why."""
         if path not in self._texts:
-            self._texts[path] = (self.root / path).read_bytes().decode("utf-8-sig")
+            try:
+                self._texts[path] = (self.root / path).read_bytes().decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                self._texts[path], self._undecodable[path] = "", str(error)
         return self._texts[path]
 
     @cached_property
     def broken(self) -> dict[str, str]:
         """Files that a check must read and cannot: path to the reason."""
-        reasons = {}
-        for path in [*self.markdown_files, *self.pipelines_files, *self.yaml_files]:
-            try:
+        for path in self.files:
+            if path.endswith(READ):
                 self.text(path)
-            except (UnicodeDecodeError, OSError) as error:
-                reasons[path] = str(error)
-        return reasons
+        return self._undecodable
 
     @cached_property
     def markdown_files(self) -> list[str]:
@@ -166,7 +164,7 @@ class Project:
         for path in self.pipelines_files:
             try:
                 found[PurePosixPath(path).stem] = tomllib.loads(self.text(path))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            except tomllib.TOMLDecodeError:
                 continue
         return found
 
@@ -237,9 +235,12 @@ class Project:
 
     def _required(self, path: str) -> str:
         try:
-            return self.text(path)
-        except (OSError, UnicodeDecodeError) as error:
+            text = self.text(path)
+        except OSError as error:
             raise CannotRunError(f"{path} cannot be read: {error}") from None
+        if path in self._undecodable:
+            raise CannotRunError(f"{path} is not UTF-8 text: {self._undecodable[path]}")
+        return text
 
     def _toml(self, path: str) -> dict[str, Any]:
         try:
