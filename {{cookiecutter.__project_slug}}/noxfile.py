@@ -44,6 +44,12 @@ def evaluate(session: nox.Session) -> None:
 
 
 @nox.session
+def new_pipeline(session: nox.Session) -> None:
+    """Bring your own table: NAME --table FILE --label COLUMN writes a pipeline that runs."""
+    run(session, COMMAND, "new_pipeline", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types and SQL."""
     run(session, "ruff", "check", ".")

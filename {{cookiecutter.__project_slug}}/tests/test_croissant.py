@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import mlcroissant  # type: ignore[import-untyped]
+import mlcroissant
 import pyarrow as pa
 import pyarrow.parquet
 

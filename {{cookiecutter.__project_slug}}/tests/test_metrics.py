@@ -6,7 +6,8 @@ from sklearn import metrics as reference
 
 from {{ cookiecutter.__package }} import metrics
 from {{ cookiecutter.__package }}.errors import ProjectError
-from {{ cookiecutter.__package }}.metrics import METRICS, Judge
+from {{ cookiecutter.__package }}.features import Labels
+from {{ cookiecutter.__package }}.metrics import METRICS, Floats, Judge
 from {{ cookiecutter.__package }}.spec import Evaluation
 
 SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
@@ -14,7 +15,9 @@ REFERENCE = {
     "roc_auc": reference.roc_auc_score,
     "average_precision": reference.average_precision_score,
     "brier_score": reference.brier_score_loss,
-    "log_loss": lambda y, p, sample_weight: reference.log_loss(y, p, sample_weight=sample_weight, labels=range(3)[: WIDTH[p.ndim]]),
+    "log_loss": lambda y, p, sample_weight: reference.log_loss(
+        y, p, sample_weight=sample_weight, labels=[0, 1, 2][: p.ndim + 1]
+    ),
     "accuracy": lambda y, p, sample_weight: reference.accuracy_score(y, p.argmax(1), sample_weight=sample_weight),
     "balanced_accuracy": lambda y, p, sample_weight: reference.recall_score(
         y, p.argmax(1), sample_weight=sample_weight, average="macro", labels=np.unique(y[sample_weight > 0])
@@ -23,14 +26,13 @@ REFERENCE = {
     "root_mean_squared_error": reference.root_mean_squared_error,
     "r2": reference.r2_score,
 }
-WIDTH = {1: 2, 2: 3}
 BINARY = st.lists(
     st.tuples(st.booleans(), st.integers(1, 19).map(lambda n: n / 20), st.integers(0, 3)), min_size=4, max_size=60
 ).filter(lambda rows: {late for late, _, weight in rows if weight} == {True, False})
 SEEDS = st.integers(0, 10_000)
 
 
-def assert_agree(task: str, label: np.ndarray, prediction: np.ndarray, weight: np.ndarray) -> None:
+def assert_agree(task: str, label: Labels, prediction: Floats, weight: Floats) -> None:
     for name, metric in METRICS.items():
         if task in metric.tasks:
             expected = REFERENCE[name](label, prediction, sample_weight=weight)

@@ -22,7 +22,7 @@ def rows(spec: Spec) -> Split:
     train = features.read(taken, spec, "train")
     schema = features.learn_schema(spec, train)
     watch = features.read(taken, spec, "validation")
-    return features.examples(spec, schema, "train", train), features.examples(spec, schema, "watch", watch), schema
+    return features.examples(spec, schema, "train", train), features.examples(spec, schema, "validation", watch), schema
 
 
 def test_splits_take_their_days_and_no_other(spec: Spec) -> None:
@@ -72,7 +72,7 @@ def test_training_twice_gives_the_same_numbers(spec: Spec, rows: Split) -> None:
 
 def test_the_model_can_learn_a_few_rows_by_heart(spec: Spec, rows: Split) -> None:
     train, _, schema = rows
-    few = Examples("few", train.matrix[:40], train.label[:40], train.table[:40])
+    few = Examples("train", train.matrix[:40], train.label[:40], train.table[:40])
     params = {"max_depth": 10, "min_child_weight": 0, "rounds": 200, "early_stopping_rounds": 200, "learning_rate": 0.5}
     deep = spec.model.model_copy(update={"params": params})
     predicted = XGBoost.fit(few, few, schema, deep).predict(few.matrix)

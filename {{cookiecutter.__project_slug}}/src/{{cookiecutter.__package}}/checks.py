@@ -18,7 +18,7 @@ def relation(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:
 
     Raises:
         ProjectError: It, or one of its columns, is not there; it holds what is known only after the event; keys
-            repeat; a number is not finite; or a split has no rows, no label, or labels that nothing can be learned from.
+            repeat; a number is not finite; or a split has no rows, or no labels that something can be learned from.
     """
     types = _columns(connection, spec)
     _columns_are_there(types, spec)
@@ -60,7 +60,7 @@ def _nothing_from_after_the_event(types: dict[str, str], spec: Spec) -> None:
 
 def _keys_are_unique(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:
     key, name = f'"{spec.data.key}"', spec.data.key
-    query = f"select count(*), count({key}), count(distinct {key}) from {spec.data.relation}"  # noqa: S608
+    query = f"select count(*), count({key}), count(distinct {key}) from {spec.data.relation}"
     rows, present, distinct = warehouse.one(connection, query)
     if rows == 0:
         raise _error(spec, f"{spec.data.relation} has no rows", "run `nox -s data`, and look at its sources")
@@ -75,7 +75,7 @@ def _numbers_are_finite(connection: duckdb.DuckDBPyConnection, spec: Spec, types
     if not floats:
         return
     counts = ", ".join(f'count(*) filter (where not isfinite("{column}"))' for column in floats)
-    found = warehouse.one(connection, f"select {counts} from {spec.data.relation}")  # noqa: S608
+    found = warehouse.one(connection, f"select {counts} from {spec.data.relation}")
     for column, count in zip(floats, found, strict=True):
         if count:
             raise _error(spec, f"{column} is NaN or infinite in {count:,} rows", "make it null where it is unknown")

@@ -54,6 +54,27 @@ def whole_pipeline(pipeline: Pipeline = None) -> None:
     steps.evaluate(chosen, steps.train(chosen, steps.data(chosen)))
 
 
+@app.command(name="new_pipeline")
+def new_pipeline(
+    name: Annotated[str, typer.Argument(help="Name of the pipeline, such as churn.")],
+    table: Annotated[str, typer.Option(help="Path of a CSV or Parquet file, or schema.table of the warehouse.")],
+    label: Annotated[str, typer.Option(help="Column to predict.")],
+    time: Annotated[str | None, typer.Option(help="Column that orders the rows in time; splits by it.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column whose rows must stay in one split.")] = None,
+    key: Annotated[str | None, typer.Option(help="Column that tells rows apart.")] = None,
+    task: Annotated[str, typer.Option(help="auto, binary, multiclass or regression.")] = "auto",
+    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; may be said again.")] = None,
+    allow_leak: Annotated[list[str] | None, typer.Option(help="Column that may give the label away.")] = None,
+) -> None:
+    """Make a pipeline from a table: SQL, tests, spec, documents and its first snapshot."""
+    from .onboard.decide import Wish
+    from .onboard.run import new_pipeline as make
+
+    if task not in ("auto", "binary", "multiclass", "regression"):
+        raise ProjectError(f"--task: there is no task {task!r}", fix="say auto, binary, multiclass or regression")
+    make(Wish(name, label, time, group, key, task, tuple(drop or ()), tuple(allow_leak or ())), table)
+
+
 def main() -> None:
     """Run a command: exit 0 when it did what it should, 1 with two lines when not, 2 when called wrongly."""
     from .paths import enter_root

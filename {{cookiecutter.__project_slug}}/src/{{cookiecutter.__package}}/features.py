@@ -76,7 +76,7 @@ class Examples:
         table: All columns of the rows.
     """
 
-    name: str
+    name: Split
     matrix: Matrix
     label: Labels
     table: pa.Table
@@ -84,7 +84,7 @@ class Examples:
 
 def read(snapshot: Snapshot, spec: Spec, split: Split) -> pa.Table:
     """The rows of a split, in the snapshot's order."""
-    query = f"select * from read_parquet(?) where {condition(spec, split)}"  # noqa: S608
+    query = f"select * from read_parquet(?) where {condition(spec, split)}"
     with duckdb.connect() as connection:
         return connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
 
@@ -100,7 +100,7 @@ def learn_schema(spec: Spec, train: pa.Table) -> Schema:
     return Schema(task=spec.task, classes=_learn_classes(spec, train), features=(*categorical, *numeric))
 
 
-def examples(spec: Spec, schema: Schema, name: str, table: pa.Table) -> Examples:
+def examples(spec: Spec, schema: Schema, name: Split, table: pa.Table) -> Examples:
     """Rows made ready for a model."""
     column = table[spec.data.label]
     if schema.classes:

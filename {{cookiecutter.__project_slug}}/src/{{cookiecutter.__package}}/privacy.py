@@ -142,7 +142,7 @@ def check(connection: duckdb.DuckDBPyConnection, relation: str, declared: Privac
 
 def measure(connection: duckdb.DuckDBPyConnection, relation: str, declared: Privacy) -> Anonymity:
     """Count groups of rows that share the quasi-identifiers; a missing value is a value like any other there."""
-    (rows,) = _one(connection, f"select count(*) from {relation}")  # noqa: S608
+    (rows,) = _one(connection, f"select count(*) from {relation}")
     if not declared.quasi_identifiers or rows == 0:
         return Anonymity(rows)
     group = ", ".join(map(quoted, declared.quasi_identifiers))
@@ -150,7 +150,7 @@ def measure(connection: duckdb.DuckDBPyConnection, relation: str, declared: Priv
     fewest = f"least({', '.join(diversity)})" if diversity else "null"
     k, below_k, fewest_values, below_l = _one(
         connection,
-        f"with groups as (select count(*) as size, {fewest} as diversity from {relation} group by {group}) "  # noqa: S608
+        f"with groups as (select count(*) as size, {fewest} as diversity from {relation} group by {group}) "
         f"select min(size), coalesce(sum(size) filter (where size < {declared.k}), 0), min(diversity), "
         f"count(*) filter (where diversity < {declared.l}) from groups",
     )
@@ -161,13 +161,13 @@ def scan(connection: duckdb.DuckDBPyConnection, relation: str, declared: Privacy
     """Columns that look personal, by name or by a sample of their values, and are not declared."""
     known = {*declared.identifiers, *declared.quasi_identifiers, *declared.sensitive, *declared.not_personal}
     columns = {c: kind for c, kind in _columns(connection, relation).items() if c not in known}
-    by_name = [Suspicion(c, found, None) for c in columns if (found := _by_name(c))]
+    by_name = [Suspicion(c, found, None) for c in columns if (found := looks_personal(c))]
     named = {suspicion.column for suspicion in by_name}
     texts = [c for c, kind in columns.items() if kind.startswith("VARCHAR") and c not in named]
     return by_name + list(_by_values(connection, relation, texts))
 
 
-def _by_name(column: str) -> str:
+def looks_personal(column: str) -> str:
     """What a column's name says it holds, or nothing; words are told apart by underscores, hyphens and capitals."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column).lower()
     parts = [part for part in re.split(r"[^a-z0-9]+", words) if part]
@@ -180,10 +180,10 @@ def _by_values(connection: duckdb.DuckDBPyConnection, relation: str, columns: li
     for column in columns:
         shares = [f"avg(cast(regexp_full_match(trim(value), {literal(form)}) as integer))" for form in forms.values()]
         sample = (
-            f"select {quoted(column)} as value from {relation} where {quoted(column)} is not null "  # noqa: S608
+            f"select {quoted(column)} as value from {relation} where {quoted(column)} is not null "
             f"using sample reservoir({SAMPLE_ROWS} rows) repeatable (1)"
         )
-        found = _one(connection, f"select {', '.join(shares)} from ({sample})")  # noqa: S608
+        found = _one(connection, f"select {', '.join(shares)} from ({sample})")
         for kind, share in zip(forms, found, strict=True):
             if share is not None and share >= SHARE_SUSPECT:
                 yield Suspicion(column, kind, float(share))
@@ -208,7 +208,7 @@ def _declared_columns_are_known(columns: dict[str, str], declared: Privacy, wher
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    described = connection.execute(f"describe select * from {relation}").fetchall()  # noqa: S608
+    described = connection.execute(f"describe select * from {relation}").fetchall()
     return {str(row[0]): str(row[1]) for row in described}
 
 

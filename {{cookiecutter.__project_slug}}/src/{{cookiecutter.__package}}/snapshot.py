@@ -103,7 +103,7 @@ def load(pipeline: str, digest: str) -> Snapshot:
 
 def _ordered(connection: duckdb.DuckDBPyConnection, spec: Spec) -> pa.RecordBatchReader:
     order = ", ".join(quoted(column) for column in (spec.data.time, spec.data.key) if column)
-    query = f"select * from {spec.data.relation} order by {order}"  # noqa: S608
+    query = f"select * from {spec.data.relation} order by {order}"
     return connection.sql(query).to_arrow_reader(BATCH_ROWS)
 
 
@@ -145,9 +145,9 @@ def _about(spec: Spec) -> croissant.About:
 
 
 def _describe_source(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, Any]:
-    described = connection.execute(f"describe select * from {source.relation}").fetchall()  # noqa: S608
+    described = connection.execute(f"describe select * from {source.relation}").fetchall()
     loaded = "_loaded_at" if "_loaded_at" in {column[0] for column in described} else "null"
-    query = f"select count(*), min({loaded}), max({loaded}) from {source.relation}"  # noqa: S608
+    query = f"select count(*), min({loaded}), max({loaded}) from {source.relation}"
     rows, first, last = warehouse.one(connection, query)
     return {
         "name": source.name,

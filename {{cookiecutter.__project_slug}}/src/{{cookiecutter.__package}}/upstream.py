@@ -108,7 +108,7 @@ def read_file(path: Path) -> pa.Table:
     )
     try:
         with duckdb.connect() as connection:
-            table = connection.sql(f"select * from {read}", params=[str(path)]).to_arrow_table()  # noqa: S608
+            table = connection.sql(f"select * from {read}", params=[str(path)]).to_arrow_table()
     except duckdb.Error as error:
         said = str(error).strip().splitlines()[0]
         raise ProjectError(

@@ -1,5 +1,7 @@
 """Pictures of predicted probabilities of one class."""
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 
@@ -55,15 +57,13 @@ def _rows(name: str, x: Floats, y: Floats) -> Rows:
     return [{"curve": name, "order": order, "x": float(a), "y": float(b)} for order, (a, b) in points]
 
 
-def _curve(rows: Rows, x: str, y: str) -> alt.Chart:
+def _curve(rows: Rows, x: str, y: str) -> Any:
     shown = alt.Color("curve:N", scale=CURVES, title=None)
     chart = alt.Chart(alt.InlineData(values=rows)).mark_line()
-    return chart.encode(  # type: ignore[no-any-return]
-        x=alt.X("x:Q", title=x), y=alt.Y("y:Q", title=y), color=shown, order="order:Q"
-    )
+    return chart.encode(x=alt.X("x:Q", title=x), y=alt.Y("y:Q", title=y), color=shown, order="order:Q")
 
 
-def _calibration(label: Labels, curves: Curves) -> alt.LayerChart:
+def _calibration(label: Labels, curves: Curves) -> Any:
     """What happened against what was predicted, in ten groups of equal size with 95 % Wilson intervals."""
     rows = [row for name, scores in curves.items() for row in _groups(name, label, scores)]
     top = max(max(row["predicted"], row["high"]) for row in rows)
@@ -84,7 +84,7 @@ def _groups(name: str, label: Labels, scores: Floats) -> Rows:
     return rows
 
 
-def _spread(label: Labels, scores: Floats, classes: tuple[str, ...]) -> alt.Chart:
+def _spread(label: Labels, scores: Floats, classes: tuple[str, ...]) -> Any:
     """How predictions are spread, for rows of either class."""
     edges = np.linspace(0, max(float(scores.max()), 1e-9), 41)
     rows = []
@@ -94,7 +94,7 @@ def _spread(label: Labels, scores: Floats, classes: tuple[str, ...]) -> alt.Char
         rows += [{"from": float(a), "share": float(b), "class": name} for a, b in zip(edges[:-1], shares, strict=True)]
     shades = alt.Scale(domain=list(classes), range=[GREY, RED])
     chart = alt.Chart(alt.InlineData(values=rows)).mark_area(opacity=0.5, interpolate="step-after", line=True)
-    return chart.encode(  # type: ignore[no-any-return]
+    return chart.encode(
         x=alt.X("from:Q", title="Prediction"),
         y=alt.Y("share:Q", title="Share of rows", stack=None, axis=alt.Axis(format="%")),
         color=alt.Color("class:N", scale=shades, title="Label"),

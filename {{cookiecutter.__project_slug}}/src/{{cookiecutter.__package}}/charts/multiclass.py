@@ -1,5 +1,7 @@
 """Pictures of predicted probabilities of many classes."""
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 
@@ -27,7 +29,7 @@ def pictures(label: Labels, curves: Curves, classes: tuple[str, ...]) -> list[Pi
     ]
 
 
-def _confusion(label: Labels, scores: Floats, classes: tuple[str, ...], shown: Floats) -> alt.Chart:
+def _confusion(label: Labels, scores: Floats, classes: tuple[str, ...], shown: Labels) -> Any:
     best = scores.argmax(axis=1)
     rows: Rows = []
     for truth in shown:
@@ -38,12 +40,12 @@ def _confusion(label: Labels, scores: Floats, classes: tuple[str, ...], shown: F
     shades = alt.Scale(domain=[0, 1], range=["#ffffff", BLUE])
     color = alt.Color("share:Q", scale=shades, title="Share", legend=alt.Legend(format="%"))
     chart = alt.Chart(alt.InlineData(values=rows)).mark_rect()
-    return chart.encode(  # type: ignore[no-any-return]
+    return chart.encode(
         x=alt.X("predicted:N", sort=None, title="Predicted"), y=alt.Y("true:N", sort=None, title="True"), color=color
     )
 
 
-def _recall(label: Labels, curves: Curves, classes: tuple[str, ...], shown: Floats) -> alt.Chart:
+def _recall(label: Labels, curves: Curves, classes: tuple[str, ...], shown: Labels) -> Any:
     rows: Rows = []
     for name, scores in curves.items():
         right = scores.argmax(axis=1) == label
@@ -52,14 +54,14 @@ def _recall(label: Labels, curves: Curves, classes: tuple[str, ...], shown: Floa
             if members.any():
                 rows.append({"curve": name, "class": classes[int(truth)], "recall": float(right[members].mean())})
     chart = alt.Chart(alt.InlineData(values=rows)).mark_point(filled=True, size=50)
-    return chart.encode(  # type: ignore[no-any-return]
+    return chart.encode(
         x=alt.X("recall:Q", scale=alt.Scale(domain=[0, 1]), title="Recall"),
         y=alt.Y("class:N", sort=None, title=None),
         color=alt.Color("curve:N", scale=CURVES, title=None),
     )
 
 
-def _calibration(label: Labels, curves: Curves) -> alt.LayerChart:
+def _calibration(label: Labels, curves: Curves) -> Any:
     rows: Rows = []
     for name, scores in curves.items():
         best, right = scores.max(axis=1), scores.argmax(axis=1) == label

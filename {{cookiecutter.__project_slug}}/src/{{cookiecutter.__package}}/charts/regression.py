@@ -1,5 +1,7 @@
 """Pictures of predicted numbers."""
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 
@@ -26,7 +28,7 @@ def pictures(label: Labels, curves: Curves, classes: tuple[str, ...]) -> list[Pi
     ]
 
 
-def _scatter(label: Labels, numbers: Floats) -> alt.LayerChart:
+def _scatter(label: Labels, numbers: Floats) -> Any:
     sample = np.random.default_rng(0).choice(len(label), size=min(DOTS, len(label)), replace=False)
     rows = [{"x": float(numbers[row]), "y": float(label[row])} for row in sample]
     ends = [
@@ -39,7 +41,7 @@ def _scatter(label: Labels, numbers: Floats) -> alt.LayerChart:
     return dashed([(ends[0], ends[0]), (ends[1], ends[1])]) + dots.encode(x=x, y=y)
 
 
-def _calibration(label: Labels, curves: Curves) -> alt.LayerChart:
+def _calibration(label: Labels, curves: Curves) -> Any:
     rows: Rows = []
     for name, numbers in curves.items():
         for members in np.array_split(np.argsort(numbers, kind="stable"), min(GROUPS, len(label))):
@@ -52,7 +54,7 @@ def _calibration(label: Labels, curves: Curves) -> alt.LayerChart:
     return dashed([(ends[0], ends[0]), (ends[1], ends[1])]) + dots.encode(x=x, y=y, color=color)
 
 
-def _errors(label: Labels, curves: Curves) -> alt.Chart:
+def _errors(label: Labels, curves: Curves) -> Any:
     errors = {name: numbers - label for name, numbers in curves.items()}
     low, high = np.quantile(np.concatenate(list(errors.values())), [0.005, 0.995])
     edges = np.linspace(low, high if high > low else low + 1, 41)
@@ -61,7 +63,7 @@ def _errors(label: Labels, curves: Curves) -> alt.Chart:
         shares = np.histogram(values, edges)[0] / len(values)
         rows += [{"from": float(a), "share": float(b), "curve": name} for a, b in zip(edges[:-1], shares, strict=True)]
     chart = alt.Chart(alt.InlineData(values=rows)).mark_area(opacity=0.5, interpolate="step-after", line=True)
-    return chart.encode(  # type: ignore[no-any-return]
+    return chart.encode(
         x=alt.X("from:Q", title="Prediction minus truth"),
         y=alt.Y("share:Q", title="Share of rows", stack=None, axis=alt.Axis(format="%")),
         color=alt.Color("curve:N", scale=CURVES, title=None),

@@ -1,0 +1,91 @@
+"""Features that give the label away: alone nearly perfect, a copy of it, or summands of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ..spec import Task
+
+BINS = 256
+SUSPICIOUS = 0.99
+EXACT = 1 - 1e-9
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A suspicion: the columns, and what is suspicious about them."""
+
+    columns: tuple[str, ...]
+    why: str
+
+
+def strength(column: pa.ChunkedArray, targets: Array) -> float:
+    """How much of the label one column alone explains on rows it was not fitted to: 0 is nothing, 1 is all.
+
+    The column is cut into up to 256 groups; the label's mean in each on one half of the rows predicts the other half.
+
+    Args:
+        column: The values.
+        targets: The label, shape (rows, 1) of numbers or (rows, classes) of zeros and ones.
+
+    Returns:
+        R², summed over classes; never below 0.
+    """
+    groups = _groups(column)
+    half = np.arange(len(groups)) % 2 == 0
+    overall = targets[half].mean(axis=0)
+    size = int(groups.max()) + 1
+    rows = np.bincount(groups[half], minlength=size)
+    sums = np.stack([np.bincount(groups[half], weights=t, minlength=size) for t in targets[half].T], axis=1)
+    means = np.where(rows[:, None] > 0, sums / np.maximum(rows, 1)[:, None], overall)
+    rest = targets[~half]
+    spread = ((rest - rest.mean(axis=0)) ** 2).sum()
+    return float(max(0.0, 1 - ((rest - means[groups[~half]]) ** 2).sum() / spread)) if spread > 0 else 0.0
+
+
+def suspect(strengths: dict[str, float], numbers: dict[str, Array], label: Array, task: Task) -> list[Leak]:
+    """Columns that a model should not be shown without asking.
+
+    Args:
+        strengths: `strength` of each feature.
+        numbers: The numeric features without missing values, each of shape (rows,).
+        label: The label as a number, shape (rows,).
+        task: What is predicted.
+    """
+    found = [
+        Leak((name,), f"alone explains {value:.1%} of the label")
+        for name, value in strengths.items()
+        if value >= SUSPICIOUS
+    ]
+    named = {column for leak in found for column in leak.columns}
+    rest = {name: values for name, values in numbers.items() if name not in named}
+    parts = _summands(rest, label) if task == "regression" else ()
+    return [*found, *([Leak(parts, "together add up to the label")] if parts else [])]
+
+
+def _summands(numbers: dict[str, Array], label: Array) -> tuple[str, ...]:
+    """The columns of an exact linear combination that is the label, or none."""
+    if not numbers or len(label) <= len(numbers) + 1:
+        return ()
+    matrix = np.column_stack([*numbers.values(), np.ones(len(label))])
+    scale = np.maximum(np.abs(matrix).max(axis=0), 1e-300)
+    weights, *_ = np.linalg.lstsq(matrix / scale, label, rcond=None)
+    left = label - matrix / scale @ weights
+    if 1 - left.var() / label.var() < EXACT:
+        return ()
+    shares = np.abs(weights) * (matrix / scale).std(axis=0) / label.std()
+    return tuple(name for name, share in zip(numbers, shares, strict=False) if share > 1e-4)  # noqa: PLR2004
+
+
+def _groups(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        values = pc.cast(column, pa.float64(), safe=False).to_numpy()
+        edges = np.unique(np.nanquantile(values, np.linspace(0, 1, BINS)))
+        return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values)).astype(np.int64)
+    codes = pc.dictionary_encode(pc.cast(column, pa.string())).combine_chunks().indices
+    return np.asarray(pc.fill_null(pc.add(codes, 1), 0).to_numpy(zero_copy_only=False), dtype=np.int64)

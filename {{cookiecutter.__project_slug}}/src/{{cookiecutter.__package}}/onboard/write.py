@@ -1,0 +1,141 @@
+"""The files of a new pipeline: source, staging and features with their tests, the pipeline file, an example."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import jinja2
+
+from ..files import whole
+from ..paths import PIPELINES, SQL
+from ..privacy import literal, quoted
+from ..sources import FILE as SOURCES
+from ..sources import Source
+from .columns import Column
+from .decide import Plan, find, slices
+
+METRICS = {
+    "binary": ("roc_auc", "average_precision", "log_loss", "brier_score"),
+    "multiclass": ("log_loss", "accuracy", "balanced_accuracy"),
+    "regression": ("mean_absolute_error", "root_mean_squared_error", "r2"),
+}
+TYPES = {"integer": "bigint", "number": "double", "boolean": "boolean", "text": "varchar"}
+LONGEST_LINE = 118
+
+
+def write(plan: Plan, source: Source, example: dict[str, object]) -> list[Path]:
+    """Write every file, or none.
+
+    Args:
+        plan: What was decided.
+        source: The upstream table.
+        example: A made-up row, for the examples folder.
+
+    Returns:
+        The files, those that were changed last; the first ones are new.
+    """
+    name = plan.wish.name
+    features, staging = SQL / "models" / "features", SQL / "models" / "staging"
+    texts = {
+        staging / f"stg_{name}.sql": _render("staging.sql", plan, source),
+        staging / f"stg_{name}.yml": _render("staging.yml", plan, source),
+        features / f"{name}_features.sql": _render("features.sql", plan, source),
+        features / f"{name}_features.yml": _render("features.yml", plan, source),
+        PIPELINES / f"{name}.toml": _render("pipeline.toml", plan, source),
+        Path("examples") / f"{name}.json": json.dumps(example, indent=2, ensure_ascii=False) + "\n",
+        SOURCES: _sources(plan, source),
+    }
+    for path, text in texts.items():
+        with whole(path) as part:
+            part.write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def new_files(name: str) -> Iterator[Path]:
+    """The files that only this pipeline has."""
+    for folder, stem in (("staging", f"stg_{name}"), ("features", f"{name}_features")):
+        yield from (SQL / "models" / folder / f"{stem}.{ending}" for ending in ("sql", "yml"))
+    yield PIPELINES / f"{name}.toml"
+    yield Path("examples") / f"{name}.json"
+
+
+def typical(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> dict[str, object]:
+    """A made-up row: the median of each number, the most frequent value of everything else; nobody's own."""
+    parts = [
+        f"median({c.name})"
+        if c.kind == "number"
+        else f"quantile_disc({c.name}, 0.5)"
+        if c.kind == "integer"
+        else f"mode({c.name})"
+        for c in plan.features
+    ]
+    (row,) = connection.execute(f"select {', '.join(parts)} from {typed}").fetchall()
+    return {column.name: value for column, value in zip(plan.features, row, strict=True)}
+
+
+def _render(template: str, plan: Plan, source: Source) -> str:
+    # Marks of its own, since what is written holds dbt's.
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__ or "", "files"),
+        variable_start_string="<<",
+        variable_end_string=">>",
+        block_start_string="<%",
+        block_end_string="%>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 the files are SQL, YAML and TOML; each value is quoted where it stands
+    )
+    environment.filters |= {"q": _quote, "sqlq": literal, "aliased": _aliased, "says": _says}
+    environment.globals["called"] = lambda name: find(plan.columns, name, "").name
+    strongest = sorted(plan.features, key=lambda c: -plan.strengths.get(c.name, 0))[:1]
+    return environment.get_template(f"{template}.jinja").render(
+        plan=plan,
+        source=source,
+        schema="" if source.location else source.relation.split('"')[1],
+        name=plan.wish.name,
+        types=TYPES,
+        metrics=METRICS[plan.task],
+        slices=slices(plan),
+        baseline=strongest,
+        roles=list(dict.fromkeys(c.name for c in (plan.key, plan.time, plan.group, plan.label) if c)),
+    )
+
+
+def _sources(plan: Plan, source: Source) -> str:
+    """The sources with the new one at their end; what stands there is not touched."""
+    entry = _render("source.yml", plan, source)
+    old = SOURCES.read_text(encoding="utf-8").rstrip() + "\n\n" if SOURCES.exists() else "version: 2\n\nsources:\n"
+    return old + entry
+
+
+def _quote(text: object) -> str:
+    """A text as YAML and TOML take it; dbt renders descriptions, so its marks are taken apart."""
+    return (
+        json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f").replace("{{", "{ {").replace("{%", "{ %")
+    )
+
+
+def _raw(sql: str) -> str:
+    """SQL in which dbt sees no marks of its own."""
+    return "{% raw %}" + sql + "{% endraw %}" if any(mark in sql for mark in ("{{", "{%", "{#")) else sql
+
+
+def _aliased(column: Column) -> str:
+    """A line of the staging model."""
+    simple = column.sql == quoted(column.raw) and column.raw == column.name
+    line = column.name if simple else f"{_raw(_unquoted(column))} as {column.name}"
+    return line
+
+
+def _unquoted(column: Column) -> str:
+    """Quotes only where a name needs them, as sqlfluff asks."""
+    return column.sql.replace(quoted(column.raw), column.raw) if column.raw == column.name else column.sql
+
+
+def _says(column: Column) -> str:
+    """A column's description."""
+    read = ", ".join(repr(token) for token, _ in column.read_as_missing)
+    return f"Upstream column {column.raw!r}{f'; {read} read as missing' if read else ''}."
