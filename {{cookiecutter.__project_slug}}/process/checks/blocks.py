@@ -9,6 +9,8 @@ from typing import Any
 from .project import Project
 from .team import ROLES, SEVERITIES, title
 
+# Part of many emoji, which are several characters joined by it.
+ZERO_WIDTH_JOINER = "\u200d"
 BLOCKS: dict[str, Callable[[Project], str]] = {}
 
 
@@ -20,8 +22,9 @@ def block(render: Callable[[Project], str]) -> Callable[[Project], str]:
 
 def cell(value: object) -> str:
     """A value as the content of a table's cell: one line, nothing in it read as Markdown."""
-    text = "".join(character if character.isprintable() else " " for character in " ".join(str(value).split()))
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", text)
+    words = " ".join(str(value).split())
+    text = "".join(c if c.isprintable() or c == ZERO_WIDTH_JOINER else " " for c in words)
+    return re.sub(r"([\\`*_\[\]<>|&~])", r"\\\1", text)
 
 
 def line(text: str) -> str:

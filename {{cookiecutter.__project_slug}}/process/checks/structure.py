@@ -14,7 +14,8 @@ FRONT_MATTER = ("owner", "reviewers", "status", "last_reviewed", "review_in_days
 DECISION_KEYS = ("date", "decided_by", "evidence")
 STATUSES = ("draft", "reviewed", "accepted", "superseded")
 NEVER = "never"
-INVISIBLE = {0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+# Joiners are not among them: scripts and emoji are written with them.
+INVISIBLE = {0x00AD, 0x200B, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
 
 @check("PRC001", "every required page exists")
