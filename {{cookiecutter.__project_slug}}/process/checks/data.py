@@ -149,8 +149,9 @@ def privacy(project: Project) -> Iterator[Finding]:
             expected = '[privacy] with quasi_identifiers, sensitive, k, l, or none_because = "…"'
             text = f"pipeline {name} does not say whether its data touches persons"
             yield Finding(path, line, text, expected=expected)
-        elif listed and "k" not in said:
-            yield Finding(path, line, f"pipeline {name} names personal columns and no k", expected="k = 5, or more")
+        elif said.get("quasi_identifiers") and "k" not in said:
+            text = f"pipeline {name} names quasi-identifiers and no k"
+            yield Finding(path, line, text, expected="k = 5, or more")
 
 
 @check("PRC054", "every metric that a pipeline names is defined")
