@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -258,8 +259,9 @@ def _refuse_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
     if refused:
         original = {column.name: column.raw for column in plan.columns}
         said = "; ".join(f"{', '.join(original[c] for c in leak.columns)}: {leak.why}" for leak in refused)
-        column = original[refused[0].columns[0]]
-        fix = f"known only after the event: --drop {column!r}; really known before: --allow-leak {column!r}"
+        columns = [original[c] for leak in refused for c in leak.columns]
+        drop, allow = (" ".join(f"{option} {shlex.quote(c)}" for c in columns) for option in ("--drop", "--allow-leak"))
+        fix = f"known only after the event: {drop}\nreally known before: {allow}"
         raise ProjectError(f"suspected leak of the label {plan.label.raw!r}: {said}", fix=fix)
 
 

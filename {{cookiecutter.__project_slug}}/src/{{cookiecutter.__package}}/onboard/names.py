@@ -1,5 +1,6 @@
 """Names that SQL, YAML and Python take without quotes."""
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -40,6 +41,7 @@ def plain(name: str) -> str:
     return f"c_{text}" if text[:1].isdigit() else text
 
 
+@functools.cache
 def keywords() -> set[str]:
     """The words of SQL, reserved or not: none of them makes a good name for a column."""
     with duckdb.connect() as connection:

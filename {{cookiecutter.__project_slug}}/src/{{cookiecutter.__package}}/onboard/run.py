@@ -55,8 +55,9 @@ def _source(name: str, table: str) -> Source:
             f"{name!r} is no name for a pipeline", fix="use up to 40 small letters, digits and underscores"
         )
     taken = {*spec.names(), *(source.system for source in sources.declared())}
-    if name in taken or any(path.exists() for path in write.new_files(name)):
-        raise ProjectError(f"there is a pipeline or source {name!r} already", fix="choose another name")
+    there = next((path for path in write.new_files(name) if path.exists()), sources.FILE if name in taken else None)
+    if there:
+        raise ProjectError(f"the name {name!r} is taken", where=there.as_posix(), fix="choose another name")
     if re.fullmatch(r"\w+\.\w+", table) and not Path(table).exists() and not table.endswith((".csv", ".parquet")):
         schema, _, relation = table.partition(".")
         return Source(name, relation, "", OWNER, "", None, f'"{schema}"."{relation}"')

@@ -1,6 +1,7 @@
 """The files of a new pipeline: source, staging and features with their tests, the pipeline file, an example."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..sources import FILE as SOURCES
 from ..sources import Source
 from .columns import Column
 from .decide import Plan, find, slices
+from .names import keywords
 
 METRICS = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier_score"),
@@ -21,7 +23,7 @@ METRICS = {
     "regression": ("mean_absolute_error", "root_mean_squared_error", "r2"),
 }
 TYPES = {"integer": "bigint", "number": "double", "boolean": "boolean", "text": "varchar"}
-LONGEST_LINE = 118
+SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def write(plan: Plan, source: Source, example: dict[str, object]) -> list[Path]:
@@ -125,14 +127,10 @@ def _raw(sql: str) -> str:
 
 def _aliased(column: Column) -> str:
     """A line of the staging model."""
-    simple = column.sql == quoted(column.raw) and column.raw == column.name
-    line = column.name if simple else f"{_raw(_unquoted(column))} as {column.name}"
-    return line
-
-
-def _unquoted(column: Column) -> str:
-    """Quotes only where a name needs them, as sqlfluff asks."""
-    return column.sql.replace(quoted(column.raw), column.raw) if column.raw == column.name else column.sql
+    # Quotes and capitals only where a name needs them, as sqlfluff asks: the engine reads plain names in any case.
+    bare = SIMPLE.fullmatch(column.raw) and column.raw.lower() not in keywords()
+    sql = column.sql.replace(quoted(column.raw), column.raw.lower()) if bare else _raw(column.sql)
+    return column.name if sql == column.name else f"{sql} as {column.name}"
 
 
 def _says(column: Column) -> str:
