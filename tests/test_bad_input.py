@@ -201,7 +201,7 @@ def test_a_training_and_an_evaluation_that_were_killed_half_way_leave_no_trace(
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for line, seconds in (("read and encode", 0.5), ("train on", 0.3)):
         kill_during(project, "train", line, seconds)
-        assert "run `nox -s train`" in complaint(project.run("evaluate"))
+    assert "run `nox -s train`" in complaint(project.run("evaluate"))
     assert project.run("train").returncode == 0
     for line, seconds in (("judge on test", 0.3), ("judge on validation", 0.1)):
         kill_during(project, "evaluate", line, seconds)
