@@ -44,6 +44,24 @@ def evaluate(session: nox.Session) -> None:
 
 
 @nox.session
+def predict(session: nox.Session) -> None:
+    """Predict an example made by hand, with the features responsible, or a whole dataset."""
+    run(session, COMMAND, "predict", *session.posargs)
+
+
+@nox.session
+def compare(session: nox.Session) -> None:
+    """Compare two versions, or today's with that of a day: A B on the same rows."""
+    run(session, COMMAND, "compare", *session.posargs)
+
+
+@nox.session
+def history(session: nox.Session) -> None:
+    """Show every evaluation over time, or score all versions anew on the same rows."""
+    run(session, COMMAND, "history", *session.posargs)
+
+
+@nox.session
 def new_pipeline(session: nox.Session) -> None:
     """Bring your own table: NAME --table FILE --label COLUMN writes a pipeline that runs."""
     run(session, COMMAND, "new_pipeline", *session.posargs)

@@ -10,6 +10,7 @@ from checks.skeleton import fix
 from reset_example import reset_pages
 
 FILES = [
+    "examples/flight_delays.json",
     "pipelines/flight_delays.toml",
     "process/remove_example.py",
     "process/reset_example.py",

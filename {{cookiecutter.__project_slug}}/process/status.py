@@ -1,6 +1,7 @@
 """Where the project stands, on one screen: stage, questions, people, reviews, what is open, the newest run."""
 
 import sys
+from typing import Any
 from pathlib import Path
 
 from checks import runner
@@ -91,7 +92,7 @@ def _newest_evaluation(project: Project) -> str:
     if not found:
         return "nothing evaluated here yet: `nox -s evaluate`"
     facts = next(reversed(found.values()))
-    test = next((d for d in facts.get("datasets", []) if d.get("dataset") == "test"), {})
+    test: dict[str, Any] = next((d for d in facts.get("datasets", []) if d.get("dataset") == "test"), {})
     metric = next(iter(test.get("metrics", [])), None)
     name = f"{facts['pipeline']} version {facts.get('version')}"
     if not metric or metric["model"].get("value") is None:

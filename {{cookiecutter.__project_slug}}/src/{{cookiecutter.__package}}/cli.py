@@ -1,5 +1,6 @@
 """The command line: nox sessions and people call the same commands."""
 
+import datetime as dt
 import sys
 from typing import Annotated
 
@@ -37,12 +38,68 @@ def train(pipeline: Pipeline = None) -> None:
 
 
 @app.command()
-def evaluate(pipeline: Pipeline = None, version: Which = "candidate") -> None:
+def evaluate(
+    pipeline: Pipeline = None,
+    version: Which = "candidate",
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="A split or dataset of the spec; may be said again.")
+    ] = None,
+) -> None:
     """Judge a registered version: metrics with intervals, slices, an HTML report."""
     from . import registry, spec, steps
 
     chosen = spec.choose(pipeline)
-    steps.evaluate(chosen, registry.open_version(chosen, version))
+    steps.evaluate(chosen, registry.open_version(chosen, version), tuple(dataset or ()))
+
+
+@app.command()
+def predict(
+    pipeline: Pipeline = None,
+    version: Which = "candidate",
+    example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
+    explain: Annotated[bool, typer.Option(help="With --example: say which features were responsible.")] = False,
+    dataset: Annotated[
+        str | None, typer.Option(help="A split or dataset of the spec, or a CSV or Parquet file.")
+    ] = None,
+    plot: Annotated[bool, typer.Option(help="With a dataset of the spec: a page of pictures.")] = False,
+) -> None:
+    """Predict an example made by hand, or a dataset, which is written as Parquet."""
+    from . import know, spec
+
+    if (example is None) == (dataset is None):
+        raise ProjectError("what shall be predicted?", fix="say --example FILE or --dataset NAME")
+    chosen = spec.choose(pipeline)
+    if example is not None:
+        know.example(chosen, version, example, explain=explain)
+    else:
+        know.dataset(chosen, version, dataset or "", plot=plot)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="Number or alias of a version; with --as-of it is left out.")] = "",
+    second: Annotated[str, typer.Argument(help="Number or alias of the version to compare with it.")] = "candidate",
+    pipeline: Pipeline = None,
+    dataset: Annotated[str, typer.Option(help="A split or dataset of the spec.")] = "test",
+    as_of: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The version of that day.")] = None,
+) -> None:
+    """Compare two versions on the same rows: verdict, metrics, slices, what differs."""
+    from . import know, spec
+
+    if not first and as_of is None:
+        raise ProjectError("compare what?", fix="say two versions, such as 1 candidate, or --as-of 2026-01-31")
+    know.beside(spec.choose(pipeline), first, second, dataset, as_of.date() if as_of else None)
+
+
+@app.command()
+def history(
+    pipeline: Pipeline = None,
+    rescore: Annotated[str | None, typer.Option(help="Score every version anew on this split or dataset.")] = None,
+) -> None:
+    """Show every evaluation of every version, or all versions on the same rows."""
+    from . import know, spec
+
+    know.over_time(spec.choose(pipeline), rescore)
 
 
 @app.command(name="pipeline")

@@ -32,7 +32,11 @@ def say(line: str) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under a title; all columns but the first are aligned to the right."""
-    shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    if not rows:
+        say(f"{title}: none")
+        return
+    out.print(title, style="bold", markup=False)
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, column in enumerate(columns):
         shown.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .features import Examples, Labels
 from .metrics import Estimate, Floats, Judge, Metric, UndefinedMetricError, choose
-from .spec import Spec, Split
+from .spec import Spec
 
 MOST_SLICES = 24
 BINS = 6
@@ -45,7 +45,7 @@ class Slice:
 class Judgement:
     """All that is known about a model on one dataset; `label_mean` as in a slice."""
 
-    dataset: Split
+    dataset: str
     rows: int
     label_mean: float | None
     metrics: list[Comparison]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from .errors import ProjectError
 from .snapshot import Snapshot
-from .spec import Settings, Spec, Split, Task, suggest
-from .splits import condition
+from .spec import Settings, Spec, Task, suggest
+from .splits import rows_of
 
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.int64] | NDArray[np.float64]
@@ -76,17 +76,36 @@ class Examples:
         table: All columns of the rows.
     """
 
-    name: Split
+    name: str
     matrix: Matrix
     label: Labels
     table: pa.Table
 
 
-def read(snapshot: Snapshot, spec: Spec, split: Split) -> pa.Table:
-    """The rows of a split, in the snapshot's order."""
-    query = f"select * from read_parquet(?) where {condition(spec, split)}"
+def read(snapshot: Snapshot, spec: Spec, dataset: str) -> pa.Table:
+    """The rows of a split, or of a dataset that the spec declares, in the snapshot's order.
+
+    Raises:
+        ProjectError: There is no such dataset, its `where` is no SQL over the columns, or no row is left.
+    """
+    query = f"select * from read_parquet(?) where {rows_of(spec, dataset)}"
+    try:
+        with duckdb.connect() as connection:
+            rows = connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
+    except duckdb.Error as error:
+        said = str(error).strip().splitlines()[0]
+        raise ProjectError(f"datasets.{dataset}.where: {said}", where=str(spec.path), fix="mend the SQL") from None
+    if rows.num_rows == 0:
+        raise ProjectError(f"dataset {dataset} has no rows", where=str(spec.path), fix="change what it selects")
+    return rows
+
+
+def count(snapshot: Snapshot, spec: Spec, dataset: str, also: str) -> int:
+    """How many rows of a dataset fulfil a further condition."""
+    query = f"select count(*) from read_parquet(?) where ({rows_of(spec, dataset)}) and ({also})"
     with duckdb.connect() as connection:
-        return connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
+        ((found,),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
+    return int(found)
 
 
 def learn_schema(spec: Spec, train: pa.Table) -> Schema:
@@ -100,7 +119,7 @@ def learn_schema(spec: Spec, train: pa.Table) -> Schema:
     return Schema(task=spec.task, classes=_learn_classes(spec, train), features=(*categorical, *numeric))
 
 
-def examples(spec: Spec, schema: Schema, name: Split, table: pa.Table) -> Examples:
+def examples(spec: Spec, schema: Schema, name: str, table: pa.Table) -> Examples:
     """Rows made ready for a model."""
     column = table[spec.data.label]
     if schema.classes:

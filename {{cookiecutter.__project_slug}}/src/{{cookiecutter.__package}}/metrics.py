@@ -43,6 +43,17 @@ class Estimate:
     high: float | None
     undefined: str = ""
 
+    @property
+    def decided(self) -> bool:
+        """Whether zero lies outside of the interval."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    def text(self, *, signed: bool = False) -> str:
+        """The number with its interval in brackets, or why there is none."""
+        if self.value is None:
+            return f"not defined: {self.undefined}"
+        return f"{self.value:{'+' if signed else ''}.4f} [{self.low:.4f}, {self.high:.4f}]"
+
 
 def roc_auc(label: Labels, prediction: Floats, weight: Floats) -> float:
     """Chance that a positive row is ranked above a negative one; 0.5 is guessing, 1 is perfect."""

@@ -1,5 +1,6 @@
 """The record of every model: MLflow keeps parameters, metrics, files and versions."""
 
+import datetime as dt
 import hashlib
 import logging
 import os
@@ -135,15 +136,49 @@ def open_version(spec: Spec, which: str = CANDIDATE) -> Version:
     return Version(int(found.version), found.run_id, own, found.tags["snapshot"], schema, model, baseline)
 
 
+def versions(spec: Spec) -> list[tuple[int, dt.datetime]]:
+    """All versions of a pipeline's model and when each was registered (UTC), the oldest first."""
+    found = client().search_model_versions(f"name = '{spec.name}'", max_results=10_000)
+    stamped = [(int(v.version), dt.datetime.fromtimestamp(v.creation_timestamp / 1000, dt.UTC)) for v in found]
+    return sorted(stamped)
+
+
+def evaluations(spec: Spec) -> list[dict[str, Any]]:
+    """Every evaluation ever recorded, the oldest first: when, version, dataset, metric, value, low and high."""
+    tracking = client()
+    rows = []
+    for version in tracking.search_model_versions(f"name = '{spec.name}'", max_results=10_000):
+        keys = [key for key in tracking.get_run(version.run_id).data.metrics if key.endswith(".value")]
+        for key in keys:
+            parts = {part: _recorded(tracking, version.run_id, key, part) for part in ("value", "low", "high")}
+            dataset, metric, _ = key.split(".")
+            fixed = {"version": int(version.version), "dataset": dataset, "metric": metric}
+            for position, found in enumerate(parts["value"]):
+                when = dt.datetime.fromtimestamp(found.timestamp / 1000, dt.UTC)
+                numbers = {part: series[position].value for part, series in parts.items()}
+                rows.append({"when": when, **fixed, **numbers, "snapshot": version.tags["snapshot"][:12]})
+    return sorted(rows, key=lambda row: (row["when"], row["version"]))
+
+
+def _recorded(tracking: "MlflowClient", run: str, key: str, part: str) -> list[Any]:
+    return sorted(tracking.get_metric_history(run, key.removesuffix("value") + part), key=lambda entry: entry.timestamp)
+
+
 def record(version: Version, judgements: list[Judgement], files: list[Path]) -> None:
     """Keep an evaluation with the version that it judges: every metric with its interval, and the report."""
+    from mlflow.entities import Metric
+
     tracking = client()
-    for judgement in judgements:
-        for found in judgement.metrics:
-            for part in ("value", "low", "high"):
-                number = getattr(found.model, part)
-                if number is not None:
-                    tracking.log_metric(version.run, f"{judgement.dataset}.{found.metric}.{part}", number)
+    now = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
+    defined = [(j.dataset, found) for j in judgements for found in j.metrics if found.model.value is not None]
+    tracking.log_batch(
+        version.run,
+        metrics=[
+            Metric(f"{dataset}.{found.metric}.{part}", getattr(found.model, part), now, 0)
+            for dataset, found in defined
+            for part in ("value", "low", "high")
+        ],
+    )
     for file in files:
         tracking.log_artifact(version.run, str(file), "evaluation")
 

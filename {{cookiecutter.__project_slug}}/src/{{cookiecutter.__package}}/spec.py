@@ -102,6 +102,18 @@ class HashSplits(Settings):
     test: float = Field(default=0.15, gt=0, lt=0.5)
 
 
+class Dataset(Settings):
+    """A further test dataset: the rows of a split for which `where` is true.
+
+    Attributes:
+        where: SQL over the columns of the rows.
+        split: The split that they come from; another one than test may hold rows that the model has learned from.
+    """
+
+    where: str = Field(min_length=1)
+    split: Split = "test"
+
+
 class Factory(Settings):
     """A class that makes a model, named `module:Class` inside this package, and its parameters."""
 
@@ -139,6 +151,7 @@ class Spec(Settings):
     model: Factory
     baseline: Factory
     evaluation: Evaluation
+    datasets: dict[str, Dataset] = {}
 
     @pydantic.model_validator(mode="after")
     def _features_are_known_before_the_event(self) -> Self:
@@ -160,6 +173,18 @@ class Spec(Settings):
         if isinstance(self.splits, TimeSplits) and self.data.time is None:
             raise ValueError("splits by time need data.time")
         return self
+
+    @pydantic.model_validator(mode="after")
+    def _datasets_have_names_of_their_own(self) -> Self:
+        for name in self.datasets:
+            if name in get_args(Split) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"datasets.{name}: use small letters, digits and underscores, and no split's name")
+        return self
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The datasets that a model is judged on, the most important one first."""
+        return ("test", "validation", *self.datasets)
 
     @property
     def path(self) -> Path:

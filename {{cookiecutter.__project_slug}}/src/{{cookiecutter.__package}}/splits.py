@@ -1,9 +1,27 @@
 """Which rows belong to which split, as a condition that DuckDB evaluates on a relation or a file."""
 
+from typing import get_args
+
+from .errors import ProjectError
 from .privacy import quoted
-from .spec import Spec, Split, TimeSplits
+from .spec import Spec, Split, TimeSplits, suggest
 
 PARTS = 1_000_000
+
+
+def rows_of(spec: Spec, dataset: str) -> str:
+    """SQL that is true for the rows of a split or of a dataset that the spec declares.
+
+    Raises:
+        ProjectError: There is none of that name.
+    """
+    if dataset in get_args(Split):
+        return condition(spec, dataset)  # type: ignore[arg-type]
+    if dataset not in spec.datasets:
+        known = [*get_args(Split), *spec.datasets]
+        raise ProjectError(f"there is no dataset {dataset!r}", where=str(spec.path), fix=suggest(dataset, known))
+    declared = spec.datasets[dataset]
+    return f"({condition(spec, declared.split)}) and ({declared.where})"
 
 
 def condition(spec: Spec, split: Split) -> str:
@@ -20,9 +38,12 @@ def condition(spec: Spec, split: Split) -> str:
     return f"{bucket} >= {low} and {bucket} < {high}"
 
 
-def describe(spec: Spec, split: Split) -> str:
-    """The split in words, for messages and reports."""
-    splits = spec.splits
+def describe(spec: Spec, dataset: str) -> str:
+    """A split or dataset in words, for messages and reports."""
+    if dataset in spec.datasets:
+        declared = spec.datasets[dataset]
+        return f"{dataset}: rows of {describe(spec, declared.split)} where {declared.where}"
+    splits, split = spec.splits, dataset
     if isinstance(splits, TimeSplits):
         window = getattr(splits, split)
         return f"{split} ({window.start} until {window.until})"

@@ -1,10 +1,11 @@
 """The steps of a pipeline, each of which leaves its result behind or nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import console, registry, snapshot, sources, upstream, warehouse
 from .evaluation import Judgement
-from .metrics import Estimate
+from .features import Examples
 from .paths import REPORTS
 from .registry import Version
 from .snapshot import Snapshot
@@ -44,30 +45,33 @@ def train(spec: Spec, taken: Snapshot) -> Version:
     return version
 
 
-def evaluate(spec: Spec, version: Version) -> Path:
-    """Judge a version on the splits that it did not learn from; print the table, write the report and its path."""
-    from . import evaluation, features, report
+def evaluate(spec: Spec, version: Version, datasets: Sequence[str] = ()) -> Path:
+    """Judge a version on datasets; print the tables, write the report and its path.
+
+    Args:
+        spec: Names metrics, slices and datasets.
+        version: What is judged.
+        datasets: Which ones; every one that the spec knows, but the training rows, where nothing is said.
+    """
+    from . import evaluation, report
     from .files import write_json
 
     taken = snapshot.load(spec.name, version.snapshot)
-    # Rows and splits are those of the training, whatever the file says by now: a model never meets rows it has seen.
-    spec = version.spec.model_copy(update={"evaluation": spec.evaluation})
+    spec = as_trained(spec, version)
     sections = []
-    for split in ("test", "validation"):
-        with console.step(f"judge on {split}"):
-            rows = features.examples(spec, version.schema, split, features.read(taken, spec, split))
-            ours, theirs = version.model.predict(rows.matrix), version.baseline.predict(rows.matrix)
-            judgement = evaluation.judge(spec, rows, ours, theirs)
-        sections.append(report.Section(judgement, rows, ours, theirs))
-    page = REPORTS / f"{spec.name}-v{version.number}.html"
+    for name in datasets or spec.judged:
+        with console.step(f"judge on {name}"):
+            data = rows(spec, version, name)
+            ours, theirs = version.model.predict(data.matrix), version.baseline.predict(data.matrix)
+            judgement = evaluation.judge(spec, data, ours, theirs)
+        sections.append(report.Section(judgement, data, ours, theirs))
+    page = REPORTS / f"{'-'.join([f'{spec.name}-v{version.number}', *datasets])}.html"
     numbers = page.with_suffix(".json")
     judgements = [section.judgement for section in sections]
     with console.step("write the report"):
         report.write(page, spec, version, taken.metadata, sections)
-        write_json(
-            numbers,
-            {"version": version.number, "snapshot": taken.digest, "datasets": [j.as_json() for j in judgements]},
-        )
+        content = {"version": version.number, "snapshot": taken.digest, "datasets": [j.as_json() for j in judgements]}
+        write_json(numbers, content)
         registry.record(version, judgements, [page, numbers])
     for judgement in judgements:
         _print(spec, version, judgement)
@@ -75,15 +79,25 @@ def evaluate(spec: Spec, version: Version) -> Path:
     return page
 
 
+def as_trained(spec: Spec, version: Version) -> Spec:
+    """The spec that a version was trained by, with today's metrics, slices and datasets.
+
+    Rows and splits are those of the training, whatever the file says by now: a model never meets rows it has seen.
+    """
+    return version.spec.model_copy(update={"evaluation": spec.evaluation, "datasets": spec.datasets})
+
+
+def rows(spec: Spec, version: Version, dataset: str) -> Examples:
+    """The rows of a dataset in the snapshot that a version was trained on, ready for it."""
+    from . import features
+
+    taken = snapshot.load(spec.name, version.snapshot)
+    return features.examples(spec, version.schema, dataset, features.read(taken, spec, dataset))
+
+
 def _print(spec: Spec, version: Version, judgement: Judgement) -> None:
     title = f"{spec.name} version {version.number} on {judgement.dataset}: {judgement.rows:,} rows"
     rows = [
-        [row.metric, _text(row.model), _text(row.baseline), _text(row.gain, signed=True)] for row in judgement.metrics
+        [row.metric, row.model.text(), row.baseline.text(), row.gain.text(signed=True)] for row in judgement.metrics
     ]
     console.table(title, ["metric", "model", "baseline", "gain"], rows)
-
-
-def _text(estimate: Estimate, *, signed: bool = False) -> str:
-    if estimate.value is None:
-        return f"not defined: {estimate.undefined}"
-    return f"{estimate.value:{'+' if signed else ''}.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"

@@ -1,0 +1,135 @@
+"""Two versions on the same rows: which one is better, where, and what differs between them."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from . import evaluation, features, registry, snapshot
+from .errors import ProjectError
+from .evaluation import Comparison
+from .features import Examples
+from .metrics import Estimate, Judge, UndefinedMetricError, choose
+from .registry import Version
+from .snapshot import Snapshot
+from .spec import Spec
+from .splits import condition
+
+
+@dataclass(frozen=True)
+class SliceGain:
+    """How much better the second version is on rows that share a value, by the primary metric."""
+
+    column: str
+    value: str
+    rows: int
+    gain: Estimate
+
+
+@dataclass(frozen=True)
+class Result:
+    """Two versions beside each other; in `metrics` the second one is `model` and the first one `baseline`."""
+
+    first: Version
+    second: Version
+    dataset: str
+    rows: int
+    seen: dict[int, int]
+    metrics: list[Comparison]
+    slices: list[SliceGain]
+    differences: list[tuple[str, str, str]]
+
+    def verdict(self, primary: str) -> str:
+        """The comparison in one sentence, by the primary metric."""
+        gain = next(found.gain for found in self.metrics if found.metric == primary)
+        if gain.value is None or gain.low is None or gain.high is None:
+            return f"no verdict: {primary} is not defined on these rows ({gain.undefined})"
+        numbers = f"{gain.value:+.4f} [{gain.low:.4f}, {gain.high:.4f}]"
+        better, worse = self.second.number, self.first.number
+        if gain.low > 0:
+            return f"version {better} is better than version {worse} by {primary}: {numbers}"
+        if gain.high < 0:
+            return f"version {better} is worse than version {worse} by {primary}: {numbers}"
+        return f"version {better} and version {worse} cannot be told apart by {primary}: {numbers}"
+
+
+def compare(spec: Spec, first: Version, second: Version, dataset: str) -> Result:
+    """Score two versions on the same rows of the newest snapshot, each with its own features.
+
+    Args:
+        spec: Names dataset, metrics and slices; today's.
+        first: What is compared with.
+        second: What is compared.
+        dataset: A split or a declared dataset.
+
+    Raises:
+        ProjectError: They predict different things, or the rows lack a feature of one of them.
+    """
+    for part in ("task", "classes"):
+        if getattr(first.schema, part) != getattr(second.schema, part):
+            raise ProjectError(f"the versions differ in {part}: they predict different things", where=str(spec.path))
+    taken = snapshot.newest(spec.name)
+    table = features.read(taken, spec, dataset)
+    rows = [features.examples(spec, version.schema, dataset, table) for version in (first, second)]
+    scores = [version.model.predict(data.matrix) for version, data in zip((first, second), rows, strict=True)]
+    plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
+    judged = evaluation.judge(plain, rows[1], scores[1], scores[0])
+    return Result(
+        first=first,
+        second=second,
+        dataset=dataset,
+        rows=table.num_rows,
+        seen={version.number: _seen(taken, version, spec, dataset) for version in (first, second)},
+        metrics=judged.metrics,
+        slices=list(_slices(spec, rows[1], scores)),
+        differences=list(_differences(first, second)),
+    )
+
+
+def as_of(spec: Spec, day: dt.date) -> str:
+    """The number of the version that was registered last on a day or before.
+
+    Raises:
+        ProjectError: There was none yet.
+    """
+    before = [version for version, registered in registry.versions(spec) if registered.date() <= day]
+    if not before:
+        raise ProjectError(f"{spec.name} had no version on {day}", fix="`history` lists all versions with their dates")
+    return str(max(before))
+
+
+def _seen(taken: Snapshot, version: Version, spec: Spec, dataset: str) -> int:
+    """How many of the rows a version has learned from, by the splits that it was trained by."""
+    return features.count(taken, spec, dataset, condition(version.spec, "train"))
+
+
+def _slices(spec: Spec, data: Examples, scores: list[Any]) -> Iterator[SliceGain]:
+    (metric,) = choose([spec.evaluation.primary], spec.task)
+    sign = 1 if metric.higher_is_better else -1
+    for column in spec.evaluation.slices:
+        for value, members in evaluation.groups(data.table[column]):
+            if len(members) < evaluation.FEWEST_ROWS:
+                continue
+            jury = Judge(data.label[members], spec.evaluation, spec.model.seed)
+            try:
+                old, new = (jury.samples(metric, score[members]) for score in scores)
+            except UndefinedMetricError as error:
+                yield SliceGain(column, value, len(members), Estimate(None, None, None, str(error)))
+                continue
+            yield SliceGain(column, value, len(members), jury.summarize(sign * (new - old)))
+
+
+def _differences(first: Version, second: Version) -> Iterator[tuple[str, str, str]]:
+    """What was said differently when the two were trained: key, first, second."""
+    old, new = (_flat(version.spec.model_dump(mode="json")) for version in (first, second))
+    old["snapshot"], new["snapshot"] = first.snapshot[:12], second.snapshot[:12]
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            yield key, str(old.get(key, "")), str(new.get(key, ""))
+
+
+def _flat(nested: dict[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+    return flat

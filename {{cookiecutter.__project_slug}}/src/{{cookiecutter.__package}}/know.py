@@ -1,0 +1,107 @@
+"""What people ask of a registered model: what it predicts, why, how it compares, how it did over time."""
+
+import datetime as dt
+import re
+from pathlib import Path
+
+from . import console, predict, registry, snapshot, steps
+from .compare import Result, as_of, compare
+from .errors import ProjectError
+from .metrics import Estimate
+from .paths import REPORTS
+from .spec import Spec
+
+SHOWN = 10
+
+
+def example(spec: Spec, which: str, given: str, *, explain: bool) -> None:
+    """Predict an example made by hand, and say which features were responsible."""
+    version = registry.open_version(spec, which)
+    content, where = predict.read_example(given)
+    matrix, notes = predict.encode_example(version.schema, content, where)
+    for note in notes:
+        console.say(f"note: {note}")
+    predictions = predict.named(version.schema, version.model.predict(matrix))
+    rows = [[name, f"{values[0]:.4f}"] for name, values in predictions.items()]
+    console.table(f"{spec.name} version {version.number}, snapshot {version.snapshot[:12]}", ["predicts", ""], rows)
+    if explain:
+        responsible = predict.responsible(version, matrix)[:SHOWN]
+        moved = [[name, _shown(content[name]), f"{value:+.4f}"] for name, value in responsible]
+        unit = spec.data.label if version.schema.task == "regression" else "log-odds"
+        console.table("most responsible", ["feature", "value", f"moves the prediction by ({unit})"], moved)
+
+
+def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
+    """Predict a dataset or the rows of a file and write them as Parquet; a dataset also as a page of pictures."""
+    version = registry.open_version(spec, which)
+    file = Path(name)
+    if file.suffix.lower() in (".csv", ".parquet", ".pq"):
+        rows = predict.read_rows(version, file)
+    else:
+        rows = steps.rows(steps.as_trained(spec, version), version, name).table
+    stem = re.sub(r"[^A-Za-z0-9_]+", "_", file.stem)
+    target = REPORTS / f"{spec.name}-v{version.number}-predictions-{stem}.parquet"
+    predictions = predict.write_predictions(version, rows, target)
+    found = [[key, f"{v.mean():.4f}", f"{v.min():.4f}", f"{v.max():.4f}"] for key, v in predictions.items()]
+    console.table(
+        f"{rows.num_rows:,} rows of {name}, version {version.number}", ["predicted", "mean", "min", "max"], found
+    )
+    console.say(f"predictions: {target}")
+    if plot:
+        steps.evaluate(spec, version, (name,))
+    return target
+
+
+def beside(spec: Spec, first: str, second: str, dataset: str, day: dt.date | None) -> Result:
+    """Compare two versions on the same rows and print verdict, metrics, slices and differences."""
+    first = as_of(spec, day) if day else first
+    versions = [registry.open_version(spec, which) for which in (first, second)]
+    if versions[0].number == versions[1].number:
+        raise ProjectError(f"both are version {versions[0].number}", fix="name two versions, such as 1 and candidate")
+    with console.step(f"score both on {dataset}"):
+        result = compare(spec, versions[0], versions[1], dataset)
+    names = [f"version {version.number}" for version in versions]
+    digest = snapshot.newest(spec.name).digest[:12]
+    console.table(
+        f"{spec.name} on {dataset}: {result.rows:,} rows of snapshot {digest}",
+        ["metric", *names, f"gain of {names[1]}"],
+        [[m.metric, m.baseline.text(), m.model.text(), m.gain.text(signed=True)] for m in result.metrics],
+    )
+    decided = [part for part in result.slices if part.gain.decided]
+    rows = [
+        [f"{part.column} = {part.value}", f"{part.rows:,}", part.gain.text(signed=True)] for part in decided[:SHOWN]
+    ]
+    console.table(f"slices that differ by more than chance, of {len(result.slices)}", ["slice", "rows", "gain"], rows)
+    console.table("what differs between them", ["key", *names], [list(row) for row in result.differences])
+    for number, seen in result.seen.items():
+        if seen:
+            console.say(f"note: version {number} has learned from {seen:,} of these rows")
+    console.say(result.verdict(spec.evaluation.primary))
+    return result
+
+
+def over_time(spec: Spec, rescore: str | None) -> Path:
+    """Print and write every evaluation of every version; or every version on the same rows."""
+    from . import history
+
+    with console.step("score every version" if rescore else "read the record"):
+        rows = history.rescored(spec, rescore) if rescore else history.recorded(spec)
+        page = history.write(spec, rows, f"rescored-{rescore}" if rescore else "history")
+    primary = [row for row in rows if row["metric"] == spec.evaluation.primary]
+    shown = [
+        [
+            row["when"].strftime("%Y-%m-%d %H:%M"),
+            str(row["version"]),
+            row["dataset"],
+            Estimate(row.get("value"), row.get("low"), row.get("high"), row.get("undefined", "")).text(),
+        ]
+        for row in primary[-20:]
+    ]
+    metric = spec.evaluation.primary
+    console.table(f"{spec.name}: {metric}", ["when (UTC)", "version", "dataset", metric], shown)
+    console.say(f"all metrics: {page} and {page.with_suffix('.parquet').name}")
+    return page
+
+
+def _shown(value: object) -> str:
+    return "not known" if value is None else str(value)

@@ -1,0 +1,158 @@
+"""Predictions for rows that no split holds: an example made by hand, a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from .errors import ProjectError
+from .features import Feature, Matrix, Schema
+from .files import whole
+from .registry import Version
+from .spec import suggest
+from .upstream import read_file
+
+
+def read_example(given: str) -> tuple[dict[str, Any], str]:
+    """An example written as JSON, or in the file of that name; and where it stands.
+
+    Raises:
+        ProjectError: It is not a JSON object.
+    """
+    inline = given.lstrip().startswith("{")
+    where = "--example" if inline else given
+    try:
+        content = json.loads(given if inline else Path(given).read_text(encoding="utf-8"))
+    except OSError:
+        raise ProjectError(
+            "there is no such file", where=where, fix="name a JSON file, or write the example itself"
+        ) from None
+    except ValueError as error:
+        raise ProjectError(f"not JSON: {error}", where=where, fix="write it as examples/ shows") from None
+    if not isinstance(content, dict):
+        raise ProjectError("is not a JSON object", where=where, fix="write one value for each feature")
+    return content, where
+
+
+def encode_example(schema: Schema, example: dict[str, Any], where: str) -> tuple[Matrix, list[str]]:
+    """One example as the model sees it, and what is worth saying about it.
+
+    Args:
+        schema: The model's features.
+        example: A value for each feature; None where it is not known.
+        where: Where the example stands, for messages.
+
+    Returns:
+        Shape (1, features), and a line for each value that training did not see.
+
+    Raises:
+        ProjectError: A feature is missing, misspelt, of the wrong kind or of a category that is not known.
+    """
+    for name in example:
+        if name not in schema.names:
+            raise ProjectError(f"{name!r} is no feature of the model", where=where, fix=suggest(name, schema.names))
+    for name in schema.names:
+        if name not in example:
+            raise ProjectError(
+                f"feature {name!r} is missing", where=where, fix="give its value, or null if it is not known"
+            )
+    notes = [note for feature in schema.features if (note := _check(feature, example[feature.name], where))]
+    columns = {
+        f.name: pa.array([example[f.name]], pa.float64() if f.kind == "numeric" else None) for f in schema.features
+    }
+    return schema.encode(pa.table(columns)), notes
+
+
+def _check(feature: Feature, value: Any, where: str) -> str:
+    """What is worth saying about a value that can be used, or nothing."""
+    if value is None:
+        return f"{feature.name} is not known"
+    if feature.kind == "categorical":
+        text = str(value).lower() if isinstance(value, bool) else value
+        if text not in feature.categories:
+            what = f"{feature.name} is {value!r}, which training did not see"
+            raise ProjectError(what, where=where, fix=suggest(str(value), list(feature.categories)))
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        bounds = f"a number from {feature.minimum:g} to {feature.maximum:g}"
+        raise ProjectError(f"{feature.name} is {value!r}, which is no finite number", where=where, fix=f"give {bounds}")
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None and not low <= value <= high:
+        return f"{feature.name} is {value:g}; training saw {low:g} to {high:g}"
+    return ""
+
+
+def named(schema: Schema, predictions: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Predictions by what they say: the probability of a class, or the number.
+
+    Args:
+        schema: Names the classes.
+        predictions: Shape (rows,) or (rows, classes).
+    """
+    if schema.task == "regression":
+        return {"prediction": predictions}
+    if schema.task == "binary":
+        return {f"probability of {schema.classes[-1]}": predictions}
+    return {f"probability of {name}": predictions[:, number] for number, name in enumerate(schema.classes)}
+
+
+def responsible(version: Version, matrix: Matrix) -> list[tuple[str, float]]:
+    """What each feature added to the prediction of one row, the strongest first; for many classes, to the best one."""
+    moved = version.model.contributions(matrix)[0]
+    if moved.ndim > 1:
+        moved = moved[int(version.model.predict(matrix)[0].argmax())]
+    return sorted(zip(version.schema.names, moved.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
+
+
+def read_rows(version: Version, path: Path) -> pa.Table:
+    """The rows of a CSV or Parquet file, its features typed as the model needs them.
+
+    Raises:
+        ProjectError: The file cannot be read, or a feature has no column or holds text where a number belongs.
+    """
+    rows = read_file(path)
+    columns = {name: rows[name] for name in rows.column_names}
+    for feature in version.schema.features:
+        if feature.name not in columns:
+            fix = suggest(feature.name, rows.column_names)
+            raise ProjectError(f"has no column {feature.name}", where=str(path), fix=fix)
+        columns[feature.name] = _as_kind(columns[feature.name], feature, path)
+    return pa.table(columns)
+
+
+def write_predictions(version: Version, rows: pa.Table, target: Path) -> dict[str, NDArray[np.float32]]:
+    """Predict rows and write them as Parquet, each with its prediction and the version that made it.
+
+    Args:
+        version: The model.
+        rows: Has a column for each feature; all columns are kept.
+        target: The file to write.
+
+    Returns:
+        The predictions by name, each of shape (rows,).
+    """
+    predictions = named(version.schema, version.model.predict(version.schema.encode(rows)))
+    for name, values in predictions.items():
+        rows = rows.append_column(name.replace(" ", "_"), pa.array(values))
+    rows = rows.append_column("model_version", pa.array(np.full(rows.num_rows, version.number)))
+    with whole(target) as part:
+        pyarrow.parquet.write_table(rows, part, compression="zstd")
+    return predictions
+
+
+def _as_kind(column: pa.ChunkedArray, feature: Feature, path: Path) -> pa.ChunkedArray:
+    """A numeric feature as numbers, also from the text of a CSV file."""
+    if feature.kind == "categorical" or not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    text = pc.utf8_trim_whitespace(column)
+    try:
+        return pc.cast(pc.if_else(pc.equal(text, ""), None, text), pa.float64())
+    except pa.ArrowInvalid:
+        raise ProjectError(
+            f"{feature.name} holds text that is no number", where=str(path), fix="leave unknown values empty"
+        ) from None
