@@ -1,8 +1,8 @@
 """Where the project stands, on one screen: stage, questions, people, reviews, what is open, the newest run."""
 
 import sys
-from typing import Any
 from pathlib import Path
+from typing import Any
 
 from checks import runner
 from checks.cards import evaluations, snapshots
