@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 from conftest import edit
 
-from {{ cookiecutter.__package }} import compare, history, know, predict, snapshot, steps
+from {{ cookiecutter.__package }} import compare, history, know, predict, registry, snapshot, steps
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.registry import Version
@@ -178,3 +178,40 @@ def test_all_versions_are_scored_on_the_same_rows_and_a_lost_one_says_so(
 def test_nothing_evaluated_yet_says_what_to_run(spec: Spec, version: Version) -> None:
     with pytest.raises(ProjectError, match="has no evaluation yet\nrun `nox -s evaluate`"):
         history.recorded(spec)
+
+
+def test_a_setting_from_the_command_line_stands_above_the_file_and_is_kept(spec: Spec, version: Version) -> None:
+    changed = specs.choose(None, ["model.params.max_depth=2", "evaluation.primary=log_loss"])
+    steps.train(changed, snapshot.newest("flights"))
+    kept = registry.open_version(spec).spec
+    assert (kept.model.params["max_depth"], kept.evaluation.primary) == (2, "log_loss")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [("model.seeds=1", "unknown key model.seeds\ndid you mean 'seed'"), ("model.seed", "has no value")],
+)
+def test_a_misspelt_setting_is_refused(spec: Spec, override: str, said: str) -> None:
+    with pytest.raises(ProjectError, match=said):
+        specs.choose(None, [override])
+
+
+def with_late_winter(spec: Spec, split: str) -> Spec:
+    where = "where = \"day >= date '2013-02-01'\""
+    spec.path.write_text(spec.path.read_text() + f'\n[datasets.winter]\n{where}\nsplit = "{split}"\n')
+    return specs.choose(None)
+
+
+def test_a_version_that_is_trained_further_has_more_trees_and_knows_its_parent(spec: Spec, shallow: Version) -> None:
+    spec = with_late_winter(spec, "train")
+    child = steps.fine_tune(spec, shallow, "winter")
+    assert child.model.facts()["trees"] > shallow.model.facts()["trees"]
+    tags = registry.client().get_model_version("flights", str(child.number)).tags
+    assert (tags["parent"], tags["dataset"]) == (str(shallow.number), "winter")
+    matrix = steps.rows(spec, child, "test").matrix
+    assert (child.model.predict(matrix) != shallow.model.predict(matrix)).any()
+
+
+def test_rows_that_a_model_is_judged_on_are_never_learned_from(spec: Spec, version: Version) -> None:
+    with pytest.raises(ProjectError, match="dataset winter holds rows of the split test, which must not be learned"):
+        steps.fine_tune(with_late_winter(spec, "test"), version, "winter")

@@ -48,6 +48,10 @@ class GroupMean:
         means = (sums + params.prior_rows * overall) / (np.bincount(group)[:, None] + params.prior_rows)
         return cls(columns, edges, dict(zip(keys.tolist(), means.tolist(), strict=True)), overall.tolist())
 
+    def continued(self, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:
+        """Count the other rows alone: means of both would need the rows that were counted before."""
+        return self.fit(train, validation, schema, factory)
+
     def predict(self, matrix: Matrix) -> NDArray[np.float32]:
         """The group's mean, (rows,) or (rows, classes); the mean of all for a group that training did not see."""
         keys, group = np.unique(_groups(matrix, self.columns, self.edges), return_inverse=True)

@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 
 Pipeline = Annotated[str | None, typer.Option(help="Name of a file in pipelines/; not needed where there is only one.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="key=value above the file; may be said again.")]
 Which = Annotated[str, typer.Option(help="Number or alias of a registered version.")]
 
 
@@ -29,12 +30,24 @@ def data(pipeline: Pipeline = None) -> None:
 
 
 @app.command()
-def train(pipeline: Pipeline = None) -> None:
+def train(
+    pipeline: Pipeline = None,
+    set_: Overrides = None,
+    dataset: Annotated[str | None, typer.Option(help="With --from-version: the dataset to train on further.")] = None,
+    from_version: Annotated[str | None, typer.Option(help="Train this registered version further.")] = None,
+) -> None:
     """Train a model and its baseline on the newest snapshot, register the candidate."""
-    from . import snapshot, spec, steps
+    from . import know, registry, snapshot, spec, steps
 
-    chosen = spec.choose(pipeline)
-    steps.train(chosen, snapshot.newest(chosen.name))
+    chosen = spec.choose(pipeline, set_ or ())
+    if from_version is None and dataset is None:
+        steps.train(chosen, snapshot.newest(chosen.name))
+        return
+    if from_version is None or dataset is None:
+        raise ProjectError("further training needs both", fix="say --dataset NAME --from-version N")
+    parent = registry.open_version(chosen, from_version)
+    version = steps.fine_tune(chosen, parent, dataset)
+    know.beside(chosen, str(parent.number), str(version.number), "test", None)
 
 
 @app.command()
@@ -103,11 +116,11 @@ def history(
 
 
 @app.command(name="pipeline")
-def whole_pipeline(pipeline: Pipeline = None) -> None:
+def whole_pipeline(pipeline: Pipeline = None, set_: Overrides = None) -> None:
     """Run data, train and evaluate, one after the other."""
     from . import spec, steps
 
-    chosen = spec.choose(pipeline)
+    chosen = spec.choose(pipeline, set_ or ())
     steps.evaluate(chosen, steps.train(chosen, steps.data(chosen)))
 
 

@@ -24,6 +24,9 @@ class Model(Protocol):
     def fit(cls, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:
         """Learn from the training rows; the validation rows may decide when to stop, and nothing else."""
 
+    def continued(self, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:
+        """This model, trained further on other rows."""
+
     def predict(self, matrix: Matrix) -> Predictions:
         """Probability of the positive class or the number, shape (rows,); of each of many classes, (rows, classes)."""
 
@@ -73,6 +76,16 @@ class XGBoost:
     @classmethod
     def fit(cls, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:
         """Learn, and keep the trees up to the round that did best on the validation rows."""
+        return cls(cls._boosted(train, validation, schema, factory, None))
+
+    def continued(self, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:
+        """Add trees that are learned on other rows; the categories stay those of the first training."""
+        return type(self)(self._boosted(train, validation, schema, factory, self.booster))
+
+    @classmethod
+    def _boosted(
+        cls, train: Examples, validation: Examples, schema: Schema, factory: Factory, begun: xgboost.Booster | None
+    ) -> xgboost.Booster:
         params = cls.Params.model_validate(factory.params).model_dump()
         rounds, patience = params.pop("rounds"), params.pop("early_stopping_rounds")
         params |= cls.OBJECTIVES[schema.task] | {"seed": factory.seed}
@@ -83,9 +96,16 @@ class XGBoost:
         learn = xgboost.QuantileDMatrix(train.matrix, train.label, **shared)
         watch = xgboost.QuantileDMatrix(validation.matrix, validation.label, ref=learn, **shared)
         booster = xgboost.train(
-            params, learn, rounds, evals=[(watch, "validation")], early_stopping_rounds=patience, verbose_eval=False
+            params,
+            learn,
+            rounds,
+            evals=[(watch, "validation")],
+            early_stopping_rounds=patience,
+            verbose_eval=False,
+            xgb_model=begun,
         )
-        return cls(booster[: booster.best_iteration + 1])
+        # Cut at once: a booster that is continued would go on predicting with the round that was best before.
+        return booster[: booster.best_iteration + 1]
 
     def predict(self, matrix: Matrix) -> Predictions:
         """Probabilities or numbers, as `Model.predict` says."""

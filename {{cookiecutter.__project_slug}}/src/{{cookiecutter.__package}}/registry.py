@@ -86,7 +86,7 @@ def _follow_move() -> None:
         store.execute("update model_versions set storage_location = replace(storage_location, :old, :new)", root)
 
 
-def register(spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model) -> Version:
+def register(spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model, **said: str) -> Version:
     """Record a trained model and its baseline, and make it the candidate.
 
     Args:
@@ -95,10 +95,11 @@ def register(spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: 
         schema: The features as training saw them.
         model: The model.
         baseline: What it has to beat.
+        said: Further tags, such as the version that the training went on from.
     """
     tracking = client()
     experiment = _experiment(tracking, spec)
-    tags = {"snapshot": snapshot, **_flat(provenance.stamp())}
+    tags = {"snapshot": snapshot, **_flat(provenance.stamp()), **said}
     beside = {SCHEMA: schema.model_dump_json(indent=1), SPEC: spec.model_dump_json(indent=1, by_alias=True)}
     with _run(tracking, experiment, "baseline", tags) as baseline_run:
         _log(tracking, baseline_run, spec.baseline, baseline, beside)

@@ -4,6 +4,7 @@ import datetime as dt
 import difflib
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -197,8 +198,13 @@ def names() -> list[str]:
     return sorted(path.stem for path in PIPELINES.glob("*.toml"))
 
 
-def choose(name: str | None) -> Spec:
-    """Read the pipeline called `name`, or the only one there is."""
+def choose(name: str | None, overrides: Sequence[str] = ()) -> Spec:
+    """Read the pipeline called `name`, or the only one there is.
+
+    Args:
+        name: The pipeline.
+        overrides: Settings that stand above the file, such as "model.params.max_depth=4".
+    """
     known = names()
     if not known:
         raise ProjectError(
@@ -209,18 +215,18 @@ def choose(name: str | None) -> Spec:
     wanted = name or known[0]
     if wanted not in known:
         raise ProjectError(f"there is no pipeline {wanted!r}", where=f"{PIPELINES}/", fix=suggest(wanted, known))
-    return read(PIPELINES / f"{wanted}.toml")
+    return read(PIPELINES / f"{wanted}.toml", overrides)
 
 
-def read(path: Path) -> Spec:
-    """Read one pipeline file.
+def read(path: Path, overrides: Sequence[str] = ()) -> Spec:
+    """Read one pipeline file, with settings that stand above it.
 
     Raises:
         ProjectError: The file is not TOML, or says something that a spec does not know; names the line.
     """
     text = path.read_text(encoding="utf-8")
     try:
-        return Spec.model_validate({"name": path.stem, **tomllib.loads(text)})
+        return Spec.model_validate(_overridden({"name": path.stem, **tomllib.loads(text)}, overrides))
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         raise ProjectError(
@@ -228,6 +234,24 @@ def read(path: Path) -> Spec:
         ) from None
     except pydantic.ValidationError as error:
         raise explain(error, path) from None
+
+
+def _overridden(settings: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The settings with each `dotted.key=value` set; a value is TOML, or else a text."""
+    for override in overrides:
+        dotted, separator, value = override.partition("=")
+        if not separator:
+            raise ProjectError(f"--set {override!r} has no value", fix="say --set model.params.max_depth=4")
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        *tables, key = dotted.strip().split(".")
+        inner = settings
+        for table in tables:
+            inner = inner.setdefault(table, {})
+        inner[key] = parsed
+    return settings
 
 
 def suggest(word: str, known: list[str]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import console, registry, snapshot, sources, upstream, warehouse
+from .errors import ProjectError
 from .evaluation import Judgement
 from .features import Examples
 from .paths import REPORTS
@@ -42,6 +43,34 @@ def train(spec: Spec, taken: Snapshot) -> Version:
     with console.step("register"):
         version = registry.register(spec, taken.digest, schema, trained, baseline)
     console.say(f"registered {spec.name} version {version.number} as {registry.CANDIDATE}")
+    return version
+
+
+def fine_tune(spec: Spec, parent: Version, dataset: str) -> Version:
+    """Train a registered version further on other rows of its training split, and register the result.
+
+    Args:
+        spec: Gives the parameters of the further training, and the dataset.
+        parent: The version to go on from; its snapshot, categories and baseline stay.
+        dataset: A dataset of the spec with `split = "train"`.
+
+    Raises:
+        ProjectError: The dataset holds rows that a model is judged on.
+    """
+    declared = spec.datasets.get(dataset)
+    if declared and declared.split != "train":
+        what = f"dataset {dataset} holds rows of the split {declared.split}, which must not be learned from"
+        raise ProjectError(what, where=str(spec.path), fix='say split = "train" in its table')
+    trained = as_trained(spec, parent).model_copy(update={"model": spec.model})
+    learn, watch = rows(trained, parent, dataset), rows(trained, parent, "validation")
+    with console.step(f"train version {parent.number} further on {len(learn.label):,} rows"):
+        model = parent.model.continued(learn, watch, parent.schema, trained.model)
+    with console.step("register"):
+        said = {"parent": str(parent.number), "dataset": dataset}
+        version = registry.register(trained, parent.snapshot, parent.schema, model, parent.baseline, **said)
+    console.say(
+        f"registered {spec.name} version {version.number}, continued from {parent.number}, as {registry.CANDIDATE}"
+    )
     return version
 
 
