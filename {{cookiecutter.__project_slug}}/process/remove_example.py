@@ -35,6 +35,7 @@ FILES = [
     ),
 ]
 FOLDERS = {
+    "examples": "One JSON file a pipeline: an example to predict, with a value for each feature.",
     "pipelines": "One TOML file a model: what it learns from, how it is trained and how it is judged.",
     "sql/models/features": "The tables that models learn from, one file a model: one row for each thing to predict.",
     "sql/models/staging": "One model a source: renamed, typed, cleaned, nothing else.",
