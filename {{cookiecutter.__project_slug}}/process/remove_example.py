@@ -42,11 +42,12 @@ FOLDERS = {
 }
 BEGIN = """\
 ```sh
-nox -s lint process tests
+nox -s new_pipeline -- NAME --table FILE --label COLUMN
 ```
 
-sets the environment up and shows that all is in order. A model begins with its rows: SQL in `sql/models/`, then a file
-in `pipelines/` that names the relation, the label and the features.
+makes a pipeline from a CSV or Parquet file: SQL with its tests, the file in `pipelines/` that decides about the model, an
+example. It says what it decided, why, and where to change it. `nox -s pipeline` then trains and judges the model. Before
+there is a table, `nox -s lint process tests` sets the environment up and shows that all is in order.
 """
 # In which files, what, and what to put in its place.
 REPLACED = [

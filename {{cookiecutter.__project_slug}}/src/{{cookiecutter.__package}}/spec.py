@@ -208,7 +208,9 @@ def choose(name: str | None, overrides: Sequence[str] = ()) -> Spec:
     known = names()
     if not known:
         raise ProjectError(
-            "no pipeline yet", where=f"{PIPELINES}/", fix="write one, NAME.toml: it decides about one model"
+            "no pipeline yet",
+            where=f"{PIPELINES}/",
+            fix="bring a table: `nox -s new_pipeline -- NAME --table FILE --label COLUMN`",
         )
     if name is None and len(known) > 1:
         raise ProjectError(f"which pipeline? there are {', '.join(known)}", fix=f"add --pipeline {known[0]}")
