@@ -13,12 +13,17 @@ MISSING = ("", "na", "n/a", "null", "none", "nan", "-", "?")
 TRUE, FALSE = ("yes", "y", "true", "t"), ("no", "n", "false", "f")
 # Eighteen digits always fit 64 bits; a leading zero means a code, and a code is no number.
 INTEGER = r"[+-]?(0|[1-9]\d{0,17})"
+# A double does not keep all digits of these, so a column that mixes them with fractions stays text.
+LONG = r"[+-]?\d{16,}"
 NUMBER = r"[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?|[+-]?\d\.?"
 DATES = (
     "%Y-%m-%d",
     "%Y-%m-%d %H:%M:%S",
     "%Y-%m-%dT%H:%M:%S",
     "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%dT%H:%M:%S.%fZ",
     "%Y/%m/%d",
     "%d.%m.%Y",
     "%m/%d/%Y",
@@ -27,7 +32,8 @@ DATES = (
     "%d-%b-%Y",
     "%b %d, %Y",
 )
-NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+WIDE = ("UBIGINT", "HUGEINT", "UHUGEINT")
 FLOATING = ("FLOAT", "DOUBLE")
 
 
@@ -79,7 +85,13 @@ def _typed(connection: duckdb.DuckDBPyConnection, table: str, raw: str, name: st
     if kind in FLOATING:
         broken = _one(connection, f"select count(*) filter (where not isfinite({column})) from {table}")[0]
         return Column(raw, name, "number", f"case when isfinite({column}) then {column} end" if broken else column)
-    if kind.startswith("DECIMAL") or kind == "HUGEINT":
+    if kind in WIDE or (kind.startswith("DECIMAL") and kind.endswith(",0)")):
+        lost = (
+            f"select count(*) filter (where {column} is not null and try_cast({column} as bigint) is null) from {table}"
+        )
+        fits = _one(connection, lost)[0] == 0
+        return Column(raw, name, "integer" if fits else "text", f"cast({column} as {'bigint' if fits else 'varchar'})")
+    if kind.startswith("DECIMAL"):
         return Column(raw, name, "number", f"cast({column} as double precision)")
     if kind == "BOOLEAN":
         return Column(raw, name, "boolean", column)
@@ -99,11 +111,13 @@ def _text(connection: duckdb.DuckDBPyConnection, table: str, raw: str, name: str
     words = ", ".join(map(literal, TRUE + FALSE))
     tests = {
         "integer": f"regexp_full_match({present}, {literal(INTEGER)})",
-        "number": f"regexp_full_match({present}, {literal(NUMBER)}) and isfinite(try_cast({present} as double))",
+        "number": f"regexp_full_match({present}, {literal(NUMBER)}) and not regexp_full_match({present}, "
+        f"{literal(LONG)}) and isfinite(try_cast({present} as double))",
         "boolean": f"lower({present}) in ({words})",
-        **{format_: f"try_strptime({present}, {literal(format_)}) is not null" for format_ in DATES},
+        **{format_: f"try_strptime({present}, {literal(format_)}) >= date '1000-01-01'" for format_ in DATES},
     }
-    counts = ", ".join(f"coalesce(bool_and({test}), false)" for test in tests.values())
+    # A test that has no answer is one that was failed, but a value that is missing fails none.
+    counts = ", ".join(f"bool_and({present} is null or coalesce({test}, false))" for test in tests.values())
     values, *fits = _one(connection, f"select count({present}), {counts} from {table}")
     fitting = [kind for kind, fit in zip(tests, fits, strict=True) if fit] if values else []
     sql, kind = _cast(connection, table, present, fitting[0] if fitting else "text")

@@ -84,7 +84,7 @@ def decide(connection: duckdb.DuckDBPyConnection, typed: str, columns: list[Colu
     Raises:
         ProjectError: A column is not there, the rows are too few or of one class, or a feature gives the label away.
     """
-    label = find(columns, wish.label, "--label")
+    label = _role(columns, wish.label, "--label")
     rows, labelled = _one(connection, f"select count(*), count({label.name}) from {typed}")
     if labelled < FEWEST_ROWS:
         raise ProjectError(
@@ -107,6 +107,15 @@ def find(columns: list[Column], name: str, option: str) -> Column:
     if len(same) == 1:
         return same[0]
     raise ProjectError(f"{option}: the table has no column {name!r}", fix=suggest(name, [c.raw for c in columns]))
+
+
+def _role(columns: list[Column], name: str, option: str) -> Column:
+    column = find(columns, name, option)
+    if column.kind == "other":
+        raise ProjectError(
+            f"{option}: {column.raw!r} is neither number, text, boolean nor date", fix="name another column"
+        )
+    return column
 
 
 def _task(wish: Wish, label: Column) -> Task:
@@ -145,13 +154,13 @@ def _check_classes(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan
         what = f"class {rarest!r} of {label.raw!r} has {count} row(s), too few for three splits"
         raise ProjectError(what, fix="merge rare classes first, or leave their rows out")
     if plan.task == "binary" and label.kind != "boolean":
-        yes = [value for value, _ in counts if value.lower() in ("1", "yes", "y", "true", "t")]
+        yes = [value for value, _ in counts if value.lower() in ("1", "1.0", "yes", "y", "true", "t")]
         plan.positive = yes[0] if len(yes) == 1 else rarest
 
 
 def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
     wish, columns = plan.wish, plan.columns
-    plan.group = find(columns, wish.group, "--group") if wish.group else None
+    plan.group = _role(columns, wish.group, "--group") if wish.group else None
     plan.time = find(columns, wish.time, "--time") if wish.time else None
     if plan.time and plan.time.kind != "date":
         what = f"--time: column {plan.time.raw!r} holds {plan.time.kind}, no dates in a form that is known"
@@ -161,9 +170,9 @@ def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
             f"--time: {plan.time.raw!r} is missing in {plan.time.missing:,} rows", fix="fill the dates in"
         )
     if plan.time and not plan.group:
-        plan.windows = _windows(connection, typed, plan.time)
+        plan.windows = _windows(connection, typed, plan.time, plan.label)
     if wish.key:
-        plan.key = find(columns, wish.key, "--key")
+        plan.key = _role(columns, wish.key, "--key")
         if plan.key.missing or plan.key.distinct < plan.rows:
             what = f"--key: {plan.key.raw!r} is missing or repeated in {plan.rows - plan.key.distinct:,} rows"
             raise ProjectError(what, fix="name a column that tells rows apart, or leave --key out")
@@ -178,12 +187,13 @@ def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
         plan.repeated_rows = plan.rows - distinct
 
 
-def _windows(connection: duckdb.DuckDBPyConnection, typed: str, time: Column) -> list[dt.date]:
-    """The first days of train, validation and test (70, 15 and 15 % of the rows), and the day after the last."""
+def _windows(connection: duckdb.DuckDBPyConnection, typed: str, time: Column, label: Column) -> list[dt.date]:
+    """The first days of train, validation and test (70, 15, 15 % of the labelled rows), and the day after the last."""
     day = f"cast({time.name} as date)"
     ends = _one(
         connection,
-        f"select min({day}), quantile_disc({day}, 0.7), quantile_disc({day}, 0.85), max({day}) + 1 from {typed}",
+        f"select min({day}), quantile_disc({day}, 0.7), quantile_disc({day}, 0.85), max({day}) + 1 from {typed} "
+        f"where {label.name} is not null",
     )
     days = [value.date() if isinstance(value, dt.datetime) else value for value in ends]
     if any(later <= earlier for earlier, later in itertools.pairwise(days)):

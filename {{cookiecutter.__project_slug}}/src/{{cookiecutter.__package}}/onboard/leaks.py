@@ -42,6 +42,9 @@ def strength(column: pa.ChunkedArray, targets: Array) -> float:
     rows = np.bincount(groups[half], minlength=size)
     sums = np.stack([np.bincount(groups[half], weights=t, minlength=size) for t in targets[half].T], axis=1)
     means = np.where(rows[:, None] > 0, sums / np.maximum(rows, 1)[:, None], overall)
+    if _is_number(column):
+        # A few rows leave groups of numbers without any: there the group below speaks.
+        means = means[np.maximum.accumulate(np.where(rows > 0, np.arange(size), 0))]
     rest = targets[~half]
     spread = ((rest - rest.mean(axis=0)) ** 2).sum()
     return float(max(0.0, 1 - ((rest - means[groups[~half]]) ** 2).sum() / spread)) if spread > 0 else 0.0
@@ -64,7 +67,8 @@ def suspect(strengths: dict[str, float], numbers: dict[str, Array], label: Array
     named = {column for leak in found for column in leak.columns}
     rest = {name: values for name, values in numbers.items() if name not in named}
     parts = _summands(rest, label) if task == "regression" else ()
-    return [*found, *([Leak(parts, "together add up to the label")] if parts else [])]
+    why = "together add up to the label" if len(parts) > 1 else "is the label, or the label in another unit"
+    return [*found, *([Leak(parts, why)] if parts else [])]
 
 
 def _summands(numbers: dict[str, Array], label: Array) -> tuple[str, ...]:
@@ -82,10 +86,13 @@ def _summands(numbers: dict[str, Array], label: Array) -> tuple[str, ...]:
 
 
 def _groups(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    if _is_number(column):
         values = pc.cast(column, pa.float64(), safe=False).to_numpy()
         edges = np.unique(np.nanquantile(values, np.linspace(0, 1, BINS)))
         return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values)).astype(np.int64)
     codes = pc.dictionary_encode(pc.cast(column, pa.string())).combine_chunks().indices
     return np.asarray(pc.fill_null(pc.add(codes, 1), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _is_number(column: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))

@@ -90,7 +90,7 @@ def _render(template: str, plan: Plan, source: Source) -> str:
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 the files are SQL, YAML and TOML; each value is quoted where it stands
     )
-    environment.filters |= {"q": _quote, "sqlq": literal, "aliased": _aliased, "says": _says}
+    environment.filters |= {"q": _quote, "described": _described, "sqlq": literal, "aliased": _aliased, "says": _says}
     environment.globals["called"] = lambda name: find(plan.columns, name, "").name
     strongest = sorted(plan.features, key=lambda c: -plan.strengths.get(c.name, 0))[:1]
     return environment.get_template(f"{template}.jinja").render(
@@ -114,10 +114,13 @@ def _sources(plan: Plan, source: Source) -> str:
 
 
 def _quote(text: object) -> str:
-    """A text as YAML and TOML take it; dbt renders descriptions, so its marks are taken apart."""
-    return (
-        json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f").replace("{{", "{ {").replace("{%", "{ %")
-    )
+    """A text as YAML and TOML take it."""
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _described(text: object) -> str:
+    """A text as YAML takes it where dbt renders it: the marks of a template are taken apart."""
+    return re.sub(r"\{(?=[{%#])", "{ ", _quote(text))
 
 
 def _raw(sql: str) -> str:
