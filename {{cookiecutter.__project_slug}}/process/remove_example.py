@@ -45,9 +45,9 @@ BEGIN = """\
 nox -s new_pipeline -- NAME --table FILE --label COLUMN
 ```
 
-makes a pipeline from a CSV or Parquet file: SQL with its tests, the file in `pipelines/` that decides about the model, an
-example. It says what it decided, why, and where to change it. `nox -s pipeline` then trains and judges the model. Before
-there is a table, `nox -s lint process tests` sets the environment up and shows that all is in order.
+makes a pipeline from a CSV or Parquet file: SQL with its tests, the file in `pipelines/` that decides about the model,
+an example. It says what it decided, why, and where to change it. `nox -s pipeline` then trains and judges the model.
+Before there is a table, `nox -s lint process tests` sets the environment up and shows that all is in order.
 """
 # In which files, what, and what to put in its place.
 REPLACED = [
