@@ -1,0 +1,99 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import run_sql
+from test_tasks import become
+
+from {{ cookiecutter.__package }} import explain, features, page, snapshot, steps
+from {{ cookiecutter.__package }}.errors import ProjectError
+from {{ cookiecutter.__package }}.features import Examples
+from {{ cookiecutter.__package }}.registry import Version
+from {{ cookiecutter.__package }}.spec import Spec
+
+
+def rows_of(spec: Spec, version: Version) -> Examples:
+    return features.examples(spec, version.schema, "test", features.read(snapshot.newest(spec.name), spec, "test"))
+
+
+def trained(spec: Spec) -> tuple[Version, Examples]:
+    version = steps.train(spec, snapshot.take(spec))
+    return version, rows_of(spec, version)
+
+
+def without_contributions(version: Version) -> Version:
+    return dataclasses.replace(version, model=version.baseline)
+
+
+def test_the_feature_that_decides_comes_first_and_the_one_that_does_not_last(spec: Spec) -> None:
+    found = explain.explain(spec, *trained(spec))
+    assert [feature.feature for feature in found.features] == ["hour", "carrier", "wind"]
+    assert found.exact
+    assert all(feature.low <= feature.value <= feature.high for feature in found.features)
+    assert sum(feature.share for feature in found.features) == pytest.approx(1)
+
+
+def test_the_values_that_raise_and_lower_most_are_named(spec: Spec) -> None:
+    carrier = next(f for f in explain.explain(spec, *trained(spec)).features if f.feature == "carrier")
+    assert (carrier.raises[:2], carrier.lowers[:2]) == ("XX", "YY")
+
+
+def test_a_model_that_says_nothing_itself_is_explained_by_shuffling(spec: Spec) -> None:
+    version, rows = trained(spec)
+    found = explain.explain(spec, without_contributions(version), rows)
+    assert not found.exact
+    assert found.unit == "Loss of roc_auc when shuffled"
+    assert found.features[0].feature == "carrier"
+    assert [feature.value for feature in found.features[1:]] == [0, 0]
+    assert found.features[0].raises.startswith("XX")
+
+
+def test_a_metric_that_is_not_defined_is_named(spec: Spec) -> None:
+    version, rows = trained(spec)
+    late = np.flatnonzero(rows.label == 1)
+    only = Examples("late", rows.matrix[late], rows.label[late], rows.table.take(late))
+    unit = explain.explain(spec, without_contributions(version), only).unit
+    assert "roc_auc not defined: all rows are of one class" in unit
+
+
+def test_no_row_is_no_explanation(spec: Spec) -> None:
+    version, rows = trained(spec)
+    none = Examples("none", rows.matrix[:0], rows.label[:0], rows.table[:0])
+    with pytest.raises(ProjectError, match="none has no row to explain"):
+        explain.explain(spec, version, none)
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "metric"),
+    [
+        ("multiclass", "case when hour < 8 then 'early' when hour < 16 then 'noon' else 'late' end", "accuracy"),
+        ("regression", "hour * 2", "r2"),
+    ],
+)
+@pytest.mark.parametrize("exact", [True, False])
+def test_every_task_is_explained(spec: Spec, task: str, label: str, metric: str, exact: bool) -> None:
+    spec = become(spec, task, label, f'["{metric}"]')
+    version, rows = trained(spec)
+    if exact:
+        found = explain.explain(spec, version, rows)
+        assert found.features[0].feature == "hour"
+    else:
+        found = explain.explain(spec, without_contributions(version), rows)
+    assert found.exact == exact
+    assert 1 <= len(found.pictures) <= 3
+
+
+def test_the_page_is_one_small_file_in_which_texts_stay_texts(spec: Spec, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "<script>alert('x')</script>&"
+    quoted = hostile.replace("'", "''")
+    run_sql(f"update features.flights set carrier = '{quoted}' where carrier = 'XX'")
+    version, rows = trained(spec)
+    html = explain.dataset(spec, version, rows, f"test {hostile}").read_text()
+    assert "<script" not in html
+    assert "http://" not in html.replace("http://www.w3.org/", "")
+    assert len(html) < 3_000_000
+    assert "page: data/reports/flights-v1-explain-test.html" in capsys.readouterr().out
+
+
+def test_a_name_of_a_page_cannot_leave_the_folder_of_reports() -> None:
+    assert page.named("a", "../../x y").as_posix() == "data/reports/a-_x_y.html"
