@@ -210,7 +210,12 @@ def _print(spec: Spec, version: Version, name: str, found: Mistakes) -> None:
     )
     parts = [(shared, shared.part) for shared in found.slices]
     lines = [
-        [textwrap.shorten(part.name, WIDEST, placeholder=" …"), f"{shared.rows:,}", f"{part.mean:.3f} [{part.low:.3f}, {part.high:.3f}]", f"{part.share:.1%}"]
+        [
+            textwrap.shorten(part.name, WIDEST, placeholder=" …"),
+            f"{shared.rows:,}",
+            f"{part.mean:.3f} [{part.low:.3f}, {part.high:.3f}]",
+            f"{part.share:.1%}",
+        ]
         for shared, part in parts
     ]
     if lines:
