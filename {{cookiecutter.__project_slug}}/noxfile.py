@@ -50,6 +50,18 @@ def predict(session: nox.Session) -> None:
 
 
 @nox.session
+def explain(session: nox.Session) -> None:
+    """Say which features matter in a sample: --dataset NAME --where SQL."""
+    run(session, COMMAND, "explain", *session.posargs)
+
+
+@nox.session
+def mistakes(session: nox.Session) -> None:
+    """Find the worst errors, what they share, and what was responsible."""
+    run(session, COMMAND, "mistakes", *session.posargs)
+
+
+@nox.session
 def compare(session: nox.Session) -> None:
     """Compare two versions, or today's with that of a day: A B on the same rows."""
     run(session, COMMAND, "compare", *session.posargs)

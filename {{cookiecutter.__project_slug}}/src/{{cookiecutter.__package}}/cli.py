@@ -89,6 +89,38 @@ def predict(
 
 
 @app.command()
+def explain(
+    pipeline: Pipeline = None,
+    version: Which = "candidate",
+    dataset: Annotated[str, typer.Option(help="A split or dataset of the spec.")] = "test",
+    where: Annotated[str | None, typer.Option(help="SQL that chooses among its rows.")] = None,
+) -> None:
+    """Say which features matter in a sample of rows: importance and dependence."""
+    from . import explain as explaining
+    from . import registry, spec, steps
+
+    chosen = spec.choose(pipeline)
+    opened = registry.open_version(chosen, version)
+    rows = steps.rows(steps.as_trained(chosen, opened), opened, dataset, where)
+    explaining.dataset(chosen, opened, rows, f"{dataset} where {where}" if where else dataset)
+
+
+@app.command()
+def mistakes(
+    pipeline: Pipeline = None,
+    version: Which = "candidate",
+    dataset: Annotated[str, typer.Option(help="A split or dataset of the spec.")] = "test",
+) -> None:
+    """Find the worst errors, what they share, and what was responsible for each."""
+    from . import mistakes as searching
+    from . import registry, spec, steps
+
+    chosen = spec.choose(pipeline)
+    opened = registry.open_version(chosen, version)
+    searching.dataset(chosen, opened, steps.rows(steps.as_trained(chosen, opened), opened, dataset))
+
+
+@app.command()
 def compare(
     first: Annotated[str, typer.Argument(help="Number or alias of a version; with --as-of it is left out.")] = "",
     second: Annotated[str, typer.Argument(help="Number or alias of the version to compare with it.")] = "candidate",

@@ -82,19 +82,26 @@ class Examples:
     table: pa.Table
 
 
-def read(snapshot: Snapshot, spec: Spec, dataset: str) -> pa.Table:
+def read(snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
     """The rows of a split, or of a dataset that the spec declares, in the snapshot's order.
 
+    Args:
+        snapshot: Where they are.
+        spec: Declares splits and datasets.
+        dataset: The name of one.
+        where: SQL that chooses among its rows.
+
     Raises:
-        ProjectError: There is no such dataset, its `where` is no SQL over the columns, or no row is left.
+        ProjectError: There is no such dataset, what chooses the rows is no SQL over the columns, or no row is left.
     """
-    query = f"select * from read_parquet(?) where {rows_of(spec, dataset)}"
+    query = f"select * from read_parquet(?) where ({rows_of(spec, dataset)}) and ({where or 'true'})"
     try:
         with duckdb.connect() as connection:
             rows = connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
     except duckdb.Error as error:
         said = str(error).strip().splitlines()[0]
-        raise ProjectError(f"datasets.{dataset}.where: {said}", where=str(spec.path), fix="mend the SQL") from None
+        source = "--where" if where else f"datasets.{dataset}.where"
+        raise ProjectError(f"{source}: {said}", where=str(spec.path), fix="mend the SQL") from None
     if rows.num_rows == 0:
         raise ProjectError(f"dataset {dataset} has no rows", where=str(spec.path), fix="change what it selects")
     return rows

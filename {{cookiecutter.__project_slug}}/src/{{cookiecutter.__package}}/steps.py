@@ -116,12 +116,12 @@ def as_trained(spec: Spec, version: Version) -> Spec:
     return version.spec.model_copy(update={"evaluation": spec.evaluation, "datasets": spec.datasets})
 
 
-def rows(spec: Spec, version: Version, dataset: str) -> Examples:
-    """The rows of a dataset in the snapshot that a version was trained on, ready for it."""
+def rows(spec: Spec, version: Version, dataset: str, where: str | None = None) -> Examples:
+    """The rows of a dataset in the snapshot that a version was trained on, or those that SQL chooses, ready for it."""
     from . import features
 
     taken = snapshot.load(spec.name, version.snapshot)
-    return features.examples(spec, version.schema, dataset, features.read(taken, spec, dataset))
+    return features.examples(spec, version.schema, dataset, features.read(taken, spec, dataset, where))
 
 
 def _print(spec: Spec, version: Version, judgement: Judgement) -> None:

@@ -41,8 +41,17 @@ def plain(name: str) -> str:
     return f"c_{text}" if text[:1].isdigit() else text
 
 
-@functools.cache
 def keywords() -> set[str]:
     """The words of SQL, reserved or not: none of them makes a good name for a column."""
+    return set(_categories())
+
+
+def reserved() -> set[str]:
+    """The words of SQL that need quotes where they name a column."""
+    return {word for word, category in _categories().items() if category in ("reserved", "type_function")}
+
+
+@functools.cache
+def _categories() -> dict[str, str]:
     with duckdb.connect() as connection:
-        return {str(word) for (word,) in connection.execute("select keyword_name from duckdb_keywords()").fetchall()}
+        return dict(connection.execute("select keyword_name, keyword_category from duckdb_keywords()").fetchall())

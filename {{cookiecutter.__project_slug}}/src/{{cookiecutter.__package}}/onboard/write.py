@@ -15,7 +15,7 @@ from ..sources import FILE as SOURCES
 from ..sources import Source
 from .columns import Column
 from .decide import Plan, find, slices
-from .names import keywords
+from .names import reserved
 
 METRICS = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier_score"),
@@ -131,7 +131,7 @@ def _raw(sql: str) -> str:
 def _aliased(column: Column) -> str:
     """A line of the staging model."""
     # Quotes and capitals only where a name needs them, as sqlfluff asks: the engine reads plain names in any case.
-    bare = SIMPLE.fullmatch(column.raw) and column.raw.lower() not in keywords()
+    bare = SIMPLE.fullmatch(column.raw) and column.raw.lower() not in reserved()
     sql = column.sql.replace(quoted(column.raw), column.raw.lower()) if bare else _raw(column.sql)
     return column.name if sql == column.name else f"{sql} as {column.name}"
 
