@@ -1,0 +1,160 @@
+"""How the columns of a snapshot are spread, counted in DuckDB over its Parquet file, which is the view `seen`."""
+
+import datetime as dt
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from .privacy import quoted
+from .spec import Spec
+from .warehouse import one
+
+BINS = 30
+CATEGORIES = 12
+LABELS = 6
+FEWEST = 2
+OTHERS = "all others"
+NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|DECIMAL\(.*\)")
+TIME = re.compile(r"DATE|TIMESTAMP[^\[]*")
+DAYS, MONTHS = 62, 3_700
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of the rows of a label that has a value, or lies in the range that begins `at` it."""
+
+    label: str
+    at: float | str
+    order: int
+    share: float
+
+
+def is_number(kind: str) -> bool:
+    """Whether a type of DuckDB is one of numbers."""
+    return NUMBER.fullmatch(kind) is not None
+
+
+def is_time(kind: str) -> bool:
+    """Whether a type of DuckDB is one of days or moments."""
+    return TIME.fullmatch(kind) is not None
+
+
+def is_personal(spec: Spec, column: str) -> bool:
+    """Whether a column is declared to touch persons."""
+    return column in (*spec.privacy.identifiers, *spec.privacy.quasi_identifiers, *spec.privacy.sensitive)
+
+
+def label_of(spec: Spec, column: str) -> str:
+    """SQL for what the rows of a column's picture are told apart by: the class, or nothing."""
+    if spec.task == "regression" or column == spec.data.label:
+        return "'all'"
+    return f"cast({quoted(spec.data.label)} as varchar)"
+
+
+def ranges(connection: duckdb.DuckDBPyConnection, spec: Spec, column: str, kind: str) -> list[Share]:
+    """Shares of each label's rows in 30 ranges between the outermost thousandths; times in milliseconds since 1970.
+
+    Ranges of a personal column in which fewer than k rows lie are left out.
+    """
+    name, label = quoted(column), label_of(spec, column)
+    value = f"epoch_ms(cast({name} as timestamp))" if is_time(kind) else f"cast({name} as double)"
+    inside = f"from seen where isfinite({name if is_time(kind) else value}) and {label} in ({_labels(label)})"
+    ends = f"select quantile_cont(v, 0.001), quantile_cont(v, 0.999) from (select {value} as v {inside})"
+    low, high = one(connection, ends)
+    if low is None or not 0 < high - low < math.inf:
+        return []
+    width = (high - low) / BINS
+    at = f"cast(least(greatest(floor(({value} - {low!r}) / {width!r}), 0), {BINS - 1}) as integer)"
+    found = connection.execute(f"select {label}, {at}, count(*) {inside} group by 1, 2 order by 1").fetchall()
+    fewest = spec.privacy.k if is_personal(spec, column) else 1
+    totals = _totals((one_label, count) for one_label, _, count in found)
+    counts = {(one_label, place): count for one_label, place, count in found if count >= fewest}
+    # The end of the last range closes the picture.
+    places = [(place, low + width * min(place, BINS)) for place in range(BINS + 1)]
+    return [
+        Share(name, at, place, counts.get((name, place), 0) / total)
+        for name, total in totals.items()
+        for place, at in places
+    ]
+
+
+def values(connection: duckdb.DuckDBPyConnection, spec: Spec, column: str, kind: str) -> list[Share]:
+    """Shares of each label's rows in the most frequent values, the others together.
+
+    A value of a single row is not named, of a personal column none that fewer than k rows have. Numbers come in their
+    order, all else by how frequent it is.
+    """
+    value, label = f"cast({quoted(column)} as varchar)", label_of(spec, column)
+    fewest = max(FEWEST, spec.privacy.k) if is_personal(spec, column) else FEWEST
+    known = f"{quoted(column)} is not null"
+    most = f"select {value} as value from seen where {known} group by 1 having count(*) >= {fewest}"
+    most += f" order by count(*) desc, 1 limit {CATEGORIES}"
+    names = [row[0] for row in connection.execute(most).fetchall()]
+    if not names:
+        return []
+    found = connection.execute(
+        f"select {label}, most.value, count(*) from seen left join ({most}) most on most.value = {value} "
+        f"where {known} and {label} in ({_labels(label)}) group by 1, 2"
+    ).fetchall()
+    totals = _totals((one_label, count) for one_label, _, count in found)
+    if is_number(kind):
+        names.sort(key=float)
+    order = {name: place for place, name in enumerate(names)} | {None: len(names)}
+    rows = [Share(name, v if v is not None else OTHERS, order[v], c / totals[name]) for name, v, c in found]
+    return sorted(rows, key=lambda row: (row.order, row.label))
+
+
+def over_time(connection: duckdb.DuckDBPyConnection, spec: Spec) -> tuple[str, list[tuple[dt.date, int, float | None]]]:
+    """Rows and mean label by month, or by day or year where the time is short or long: the unit and the rows."""
+    at = quoted(spec.data.time or "")
+    (days,) = one(connection, f"select date_diff('day', min({at}), max({at})) from seen")
+    unit = "day" if (days or 0) < DAYS else "month" if days < MONTHS else "year"
+    start, mean = f"cast(date_trunc('{unit}', {at}) as date)", _mean(connection, spec)
+    query = f"select {start}, count(*), {mean} from seen where {at} is not null group by 1 order by 1"
+    return unit, connection.execute(query).fetchall()
+
+
+def positive(connection: duckdb.DuckDBPyConnection, spec: Spec) -> str:
+    """The label of two that the model gives the probability of."""
+    if spec.data.positive is not None:
+        return spec.data.positive
+    return str(one(connection, f"select cast(max({quoted(spec.data.label)}) as varchar) from seen")[0])
+
+
+def median(connection: duckdb.DuckDBPyConnection, column: str) -> Any:
+    """The middle value of a column, exactly."""
+    return one(connection, f"select quantile_disc({quoted(column)}, 0.5) from seen")[0]
+
+
+def most_frequent(connection: duckdb.DuckDBPyConnection, column: str) -> tuple[str, float] | None:
+    """The most frequent value of a column and its share of the rows that have one, if it has two rows or more."""
+    name = quoted(column)
+    query = (
+        f"select cast({name} as varchar), count(*) / sum(count(*)) over (), count(*) from seen where {name} is not null"
+    )
+    found = connection.execute(f"{query} group by 1 order by 3 desc, 1 limit 1").fetchall()
+    return (str(found[0][0]), float(found[0][1])) if found and found[0][2] >= FEWEST else None
+
+
+def _mean(connection: duckdb.DuckDBPyConnection, spec: Spec) -> str:
+    label = quoted(spec.data.label)
+    if spec.task == "multiclass":
+        return "null"
+    if spec.task == "regression":
+        return f"avg(cast({label} as double))"
+    happened = positive(connection, spec).replace("'", "''")
+    return f"avg(case when cast({label} as varchar) = '{happened}' then 1.0 else 0.0 end)"
+
+
+def _labels(label: str) -> str:
+    return f"select {label} as label from seen group by 1 order by count(*) desc, 1 limit {LABELS}"
+
+
+def _totals(counted: Any) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for label, count in counted:
+        totals[label] = totals.get(label, 0) + count
+    return totals
