@@ -32,6 +32,12 @@ def data(session: nox.Session) -> None:
 
 
 @nox.session
+def profile(session: nox.Session) -> None:
+    """Look at the data: distributions, missing values, over time, and what changed."""
+    run(session, COMMAND, "profile", *session.posargs)
+
+
+@nox.session
 def train(session: nox.Session) -> None:
     """Train a model and its baseline on a snapshot, register the candidate."""
     run(session, COMMAND, "train", *session.posargs)

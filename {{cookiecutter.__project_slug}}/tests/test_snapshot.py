@@ -8,7 +8,7 @@ from conftest import run_sql
 from hypothesis import given
 from hypothesis import strategies as st
 
-from {{ cookiecutter.__package }} import snapshot
+from {{ cookiecutter.__package }} import provenance, snapshot
 from {{ cookiecutter.__package }}.digest import TableDigest
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.paths import SNAPSHOTS
@@ -36,6 +36,15 @@ def test_one_changed_value_gives_another_snapshot_and_leaves_the_old_one(spec: S
     assert snapshot.take(spec).digest != first.digest
     assert snapshot.newest(spec.name).digest != first.digest
     assert snapshot.load(spec.name, first.digest) == first
+
+
+def test_the_snapshot_before_is_found(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "now", lambda: "2026-01-01T00:00:00+00:00")
+    first = snapshot.take(spec)
+    assert snapshot.previous(first) is None
+    run_sql("update features.flights set wind = 1.5 where id = 'F8'")
+    monkeypatch.setattr(provenance, "now", lambda: "2026-01-02T00:00:00+00:00")
+    assert snapshot.previous(snapshot.take(spec)) == first
 
 
 def test_metadata_says_where_rows_came_from_and_what_columns_hold(spec: Spec) -> None:

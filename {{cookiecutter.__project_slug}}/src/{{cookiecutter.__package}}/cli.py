@@ -30,6 +30,17 @@ def data(pipeline: Pipeline = None) -> None:
 
 
 @app.command()
+def profile(pipeline: Pipeline = None) -> None:
+    """Draw the data page of the newest snapshot, and what changed since the one before."""
+    from . import profile as drawing
+    from . import snapshot, spec
+
+    chosen = spec.choose(pipeline)
+    taken = snapshot.newest(chosen.name)
+    drawing.snapshot_page(chosen, taken, snapshot.previous(taken))
+
+
+@app.command()
 def train(
     pipeline: Pipeline = None,
     set_: Overrides = None,

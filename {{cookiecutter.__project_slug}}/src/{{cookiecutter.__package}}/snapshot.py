@@ -79,6 +79,16 @@ def newest(pipeline: str) -> Snapshot:
     return load(pipeline, pointer.read_text(encoding="utf-8").strip())
 
 
+def previous(snapshot: Snapshot) -> Snapshot | None:
+    """The snapshot of the same pipeline that was taken last before this one, if there is any."""
+    taken = {}
+    for path in snapshot.folder.parent.glob("*/metadata.json"):
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        if metadata["created_at"] < snapshot.metadata["created_at"]:
+            taken[metadata["created_at"]] = metadata["digest"]
+    return load(str(snapshot.metadata["pipeline"]), taken[max(taken)]) if taken else None
+
+
 def load(pipeline: str, digest: str) -> Snapshot:
     """Open a snapshot by its digest, or the first 12 digits of it.
 
