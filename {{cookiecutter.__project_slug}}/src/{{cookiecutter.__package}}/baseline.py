@@ -10,7 +10,8 @@ from pydantic import Field
 
 from .errors import ProjectError
 from .features import Examples, Matrix, Schema
-from .spec import Factory, Settings, suggest
+from .settings import Settings, suggest
+from .spec import Factory
 
 
 class GroupMeanParams(Settings):

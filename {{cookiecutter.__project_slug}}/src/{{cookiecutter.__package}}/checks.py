@@ -7,7 +7,8 @@ import duckdb
 from . import warehouse
 from .errors import ProjectError
 from .privacy import quoted
-from .spec import HashSplits, Spec, Split, suggest
+from .settings import suggest
+from .spec import HashSplits, Spec, Split
 from .splits import condition, describe
 
 CLASSES = 2

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .errors import ProjectError
+from .settings import Settings, suggest
 from .snapshot import Snapshot
-from .spec import Settings, Spec, Task, suggest
+from .spec import Spec, Task
 from .splits import rows_of
 
 Matrix = NDArray[np.float32]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .errors import ProjectError
 from .features import Labels
-from .spec import Evaluation, Task, suggest
+from .settings import suggest
+from .spec import Evaluation, Task
 
 Floats = NDArray[np.floating]
 Function = Callable[[Labels, Floats, Floats], float]

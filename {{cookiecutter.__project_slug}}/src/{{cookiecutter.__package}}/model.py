@@ -12,7 +12,8 @@ from pydantic import Field
 
 from .errors import ProjectError
 from .features import Examples, Matrix, Schema
-from .spec import Factory, Settings, Spec, Task, explain
+from .settings import Settings, explain
+from .spec import Factory, Spec, Task
 
 Predictions = NDArray[np.float32]
 

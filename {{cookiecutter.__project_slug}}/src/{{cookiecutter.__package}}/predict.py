@@ -14,7 +14,7 @@ from .errors import ProjectError
 from .features import Feature, Matrix, Schema
 from .files import whole
 from .registry import Version
-from .spec import suggest
+from .settings import suggest
 from .upstream import read_file
 
 

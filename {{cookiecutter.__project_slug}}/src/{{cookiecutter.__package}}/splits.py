@@ -4,7 +4,8 @@ from typing import get_args
 
 from .errors import ProjectError
 from .privacy import quoted
-from .spec import Spec, Split, TimeSplits, suggest
+from .settings import suggest
+from .spec import Spec, Split, TimeSplits
 
 PARTS = 1_000_000
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from .. import privacy
 from ..errors import ProjectError
 from ..privacy import Privacy, quoted
-from ..spec import Task, suggest
+from ..settings import suggest
+from ..spec import Task
 from . import leaks
 from .columns import Column
 

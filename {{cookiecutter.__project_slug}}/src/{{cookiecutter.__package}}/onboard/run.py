@@ -14,8 +14,8 @@ from ..errors import ProjectError
 from ..files import remove
 from ..paths import PIPELINES, RAW
 from ..privacy import quoted
+from ..settings import line_of
 from ..sources import Source
-from ..spec import line_of
 from . import write
 from .columns import Column, look
 from .decide import Plan, Wish, decide
