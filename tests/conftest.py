@@ -6,6 +6,15 @@ import baking
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each file to one worker, so that its fixtures are made once, the files that take minutes first."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        file = item.path.stem
+        demonstrates = "demonstrated" in getattr(item, "fixturenames", ()) and file != "test_tables"
+        item.add_marker(pytest.mark.xdist_group("demonstrated" if demonstrates else file))
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the template as a clone holds it, and what is not committed yet."""
