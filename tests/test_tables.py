@@ -1,4 +1,4 @@
-"""Tables that nobody prepared, from packages that ship them: each becomes a judged model with no file edited by hand."""
+"""Tables that nobody prepared, from packages that ship them: each becomes a judged model, no file edited by hand."""
 
 import importlib.util
 import json
@@ -53,7 +53,9 @@ def run(project: Path, demonstrated: tuple[Path, str], *command: str | Path) -> 
 def test_a_table_becomes_a_judged_model(project: Path, demonstrated: tuple[Path, str], name: str) -> None:
     package, path, label, options, task, split = TABLES[name]
     table = located(package, path)
-    made = run(project, demonstrated, "flight-delays", "new_pipeline", name, "--table", table, "--label", label, *options)
+    made = run(
+        project, demonstrated, "flight-delays", "new_pipeline", name, "--table", table, "--label", label, *options
+    )
     assert f"task {task}" in made
     for step in ("train", "evaluate"):
         run(project, demonstrated, "flight-delays", step, "--pipeline", name)
@@ -99,9 +101,7 @@ assert all(splits) and sum(map(len, splits)) == len(set.union(*splits)) == 210, 
     run(project, demonstrated, "python", "-c", code)
 
 
-def test_an_empty_project_begins_with_a_table(
-    empty: Path, demonstrated: tuple[Path, str], tmp_path: Path
-) -> None:
+def test_an_empty_project_begins_with_a_table(empty: Path, demonstrated: tuple[Path, str], tmp_path: Path) -> None:
     package, path, label, *_ = TABLES["penguins"]
     copy = tmp_path / "copy"
     shutil.copytree(empty, copy, ignore=shutil.ignore_patterns(".git", ".venv"))

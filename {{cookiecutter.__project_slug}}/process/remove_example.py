@@ -11,12 +11,14 @@ from reset_example import reset_pages
 
 FILES = [
     "examples/flight_delays.json",
+    "metrics/cost_per_flight.py",
     "pipelines/flight_delays.toml",
     "process/remove_example.py",
     "process/reset_example.py",
     "sql/macros/clock_minutes.sql",
     "sql/macros/late_history.sql",
     "sql/models/sources.yml",
+    "tests/test_cost_per_flight.py",
     *(
         f"sql/models/{model}.{ending}"
         for model in (

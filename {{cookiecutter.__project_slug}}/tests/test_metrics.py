@@ -4,8 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from {{ cookiecutter.__package }} import metrics
-from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.features import Labels
 from {{ cookiecutter.__package }}.metrics import METRICS, Floats, Judge
 from {{ cookiecutter.__package }}.spec import Evaluation
@@ -93,8 +91,3 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     label, prediction = random.integers(0, 2, 300).astype(np.int64), random.random(300)
     first, second = (Judge(label, SETTINGS, 5).estimate(METRICS["log_loss"], prediction) for _ in range(2))
     assert first == second
-
-
-def test_a_metric_of_another_name_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(ProjectError, match="there is no metric 'rocauc' for the task binary\ndid you mean 'roc_auc'"):
-        metrics.choose(["rocauc"], "binary")

@@ -62,6 +62,17 @@ def metric_definitions(code: str) -> dict[str, str]:
 
 
 @cache
+def function_definition(code: str, name: str) -> dict[str, str]:
+    """The function called `name` with what its docstring says, none if there is no such function."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return {}
+    found = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
+    return {n.name: (ast.get_docstring(n) or "").split("\n")[0] for n in found}
+
+
+@cache
 def string_constants(code: str) -> frozenset[str]:
     """The string constants of a module, none if it is not Python (the linter says so)."""
     try:

@@ -162,8 +162,8 @@ def metrics(project: Project) -> Iterator[Finding]:
         for metric in table(spec, "evaluation").get("metrics", []) if project.metrics else ():
             if not project.metrics.get(metric):
                 line = _line_in(project.text(path), metric, ["evaluation", "metrics"])
-                fault = "has no docstring" if metric in project.metrics else "is not registered"
-                text = f"metric {metric!r} {fault} in {project.package}/metrics.py"
+                fault = "has no docstring" if metric in project.metrics else "is not defined"
+                text = f"metric {metric!r} {fault}, neither in {project.package}/metrics.py nor in metrics/"
                 yield Finding(path, line, text, fix=did_you_mean(metric, project.metrics))
 
 

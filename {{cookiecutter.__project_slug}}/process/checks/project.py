@@ -199,9 +199,13 @@ class Project:
 
     @cached_property
     def metrics(self) -> dict[str, str]:
-        """Each metric that the package registers, with the first line of its definition."""
+        """Each metric of the package, and of the team in metrics/, with the first line of its definition."""
         path = f"{self.package}/metrics.py"
-        return code.metric_definitions(self.text(path)) if self.exists(path) else {}
+        defined = code.metric_definitions(self.text(path)) if self.exists(path) else {}
+        for file in self.matching("metrics/*.py"):
+            name = PurePosixPath(file).stem
+            defined |= code.function_definition(self.text(file), name)
+        return defined
 
     @cached_property
     def strings(self) -> set[str]:

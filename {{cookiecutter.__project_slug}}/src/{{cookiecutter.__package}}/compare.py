@@ -9,11 +9,12 @@ from . import evaluation, features, registry, snapshot
 from .errors import ProjectError
 from .evaluation import Comparison
 from .features import Examples
-from .metrics import Estimate, Judge, UndefinedMetricError, choose
+from .metrics import Estimate, Judge, UndefinedMetricError
 from .registry import Version
 from .snapshot import Snapshot
 from .spec import Spec
 from .splits import condition
+from .team_metrics import choose
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .features import Examples, Labels
-from .metrics import Estimate, Floats, Judge, Metric, UndefinedMetricError, choose
+from .metrics import Estimate, Floats, Judge, Metric, UndefinedMetricError
 from .spec import Spec
+from .team_metrics import choose
 
 MOST_SLICES = 24
 BINS = 6

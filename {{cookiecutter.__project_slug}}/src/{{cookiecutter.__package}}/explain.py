@@ -14,10 +14,11 @@ from .charts import explain as charts
 from .charts.common import Picture
 from .errors import ProjectError
 from .features import Examples, Feature, Matrix
-from .metrics import UndefinedMetricError, choose
+from .metrics import UndefinedMetricError
 from .model import Model
 from .registry import Version
 from .spec import Spec
+from .team_metrics import choose
 
 SAMPLE = 2_000
 PICTURES = 6

@@ -12,9 +12,9 @@ from . import evaluation, features, provenance, registry, snapshot
 from .charts.common import BLUE, Picture, picture
 from .errors import ProjectError
 from .files import whole
-from .metrics import choose
 from .paths import REPORTS
 from .spec import Spec
+from .team_metrics import choose
 
 Rows = list[dict[str, Any]]
 

@@ -5,15 +5,13 @@ A metric takes labels of shape (rows,), predictions of shape (rows,) or (rows, c
 often each one was drawn.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ProjectError
 from .features import Labels
-from .settings import suggest
 from .spec import Evaluation, Task
 
 Floats = NDArray[np.floating]
@@ -131,19 +129,6 @@ METRICS = {
         Metric("r2", r2, True, ("regression",)),
     )
 }
-
-
-def choose(names: Sequence[str], task: Task) -> list[Metric]:
-    """The metrics called so, the primary one first if it is named first.
-
-    Raises:
-        ProjectError: There is none of that name for the task.
-    """
-    known = [metric.name for metric in METRICS.values() if task in metric.tasks]
-    for name in names:
-        if name not in known:
-            raise ProjectError(f"there is no metric {name!r} for the task {task}", fix=suggest(name, known))
-    return [METRICS[name] for name in names]
 
 
 class Judge:

@@ -6,6 +6,7 @@ from pathlib import Path
 from .errors import ProjectError
 
 PIPELINES = Path("pipelines")
+METRICS = Path("metrics")
 SQL = Path("sql")
 DATA = Path("data")
 RAW = DATA / "raw"

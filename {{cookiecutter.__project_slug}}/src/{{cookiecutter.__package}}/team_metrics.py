@@ -1,0 +1,91 @@
+"""The metrics that a pipeline may name: those of this package, and the team's own in metrics/, found by their names."""
+
+import importlib.util
+import inspect
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from .errors import ProjectError
+from .features import Labels
+from .metrics import METRICS, Floats, Function, Metric, UndefinedMetricError
+from .paths import METRICS as FOLDER
+from .settings import suggest
+from .spec import Task
+
+HOW = "see metrics/README.md for what a metric's file holds"
+
+
+def choose(names: Sequence[str], task: Task) -> list[Metric]:
+    """The metrics called so, in this order.
+
+    Raises:
+        ProjectError: There is none of that name for the task, or a file in metrics/ holds none; names the file.
+    """
+    known = METRICS | own()
+    fitting = [metric.name for metric in known.values() if task in metric.tasks]
+    for name in names:
+        if name not in fitting:
+            raise ProjectError(f"there is no metric {name!r} for the task {task}", fix=suggest(name, fitting))
+    return [known[name] for name in names]
+
+
+def own() -> dict[str, Metric]:
+    """The team's own metrics by name: metrics/NAME.py holds the function NAME."""
+    files = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
+    return {path.stem: _read(path) for path in files}
+
+
+def _read(path: Path) -> Metric:
+    name = path.stem
+    if name in METRICS:
+        raise ProjectError(
+            f"{name} is a metric of the package already", where=str(path), fix="rename file and function"
+        )
+    found = importlib.util.spec_from_file_location(f"metrics_{name}", path)
+    if found is None or found.loader is None:
+        raise ProjectError("this file cannot be imported", where=str(path), fix=HOW)
+    module = importlib.util.module_from_spec(found)
+    try:
+        found.loader.exec_module(module)
+    except Exception as error:
+        raise _broken(error, path) from None
+    function, tasks = getattr(module, name, None), getattr(module, "TASKS", ())
+    higher = getattr(module, "HIGHER_IS_BETTER", None)
+    if not inspect.isfunction(function) or not inspect.getdoc(function):
+        raise ProjectError(f"there is no function {name} with a docstring in it", where=str(path), fix=HOW)
+    if not tasks or not set(tasks) <= set(get_args(Task)):
+        raise ProjectError(f"TASKS must name some of {', '.join(get_args(Task))}", where=str(path), fix=HOW)
+    if not isinstance(higher, bool):
+        raise ProjectError("HIGHER_IS_BETTER must be True or False", where=str(path), fix=HOW)
+    return Metric(name, _guarded(function, path), higher, tuple(tasks))
+
+
+def _guarded(function: Function, path: Path) -> Function:
+    """The function, whose mistakes are told with their line; what is not a finite number is not defined."""
+
+    def guarded(label: Labels, prediction: Floats, weight: Floats) -> float:
+        try:
+            value = float(function(label, prediction, weight))
+        except UndefinedMetricError:
+            raise
+        except ZeroDivisionError:
+            raise UndefinedMetricError(f"{path} divides by zero on these rows") from None
+        except Exception as error:
+            raise _broken(error, path) from None
+        if not -float("inf") < value < float("inf"):
+            raise UndefinedMetricError(f"{path} gives {value} on these rows")
+        return value
+
+    return guarded
+
+
+def _broken(error: Exception, path: Path) -> ProjectError:
+    if isinstance(error, SyntaxError):
+        return ProjectError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}", fix="mend the line")
+    own_lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(str(path))
+    ]
+    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    return ProjectError(said, where=f"{path}:{own_lines[-1] if own_lines else 1}", fix="mend the line")

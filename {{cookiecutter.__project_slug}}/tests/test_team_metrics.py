@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from {{ cookiecutter.__package }} import spec as specs
+from {{ cookiecutter.__package }} import steps, team_metrics
+from {{ cookiecutter.__package }}.errors import ProjectError
+from {{ cookiecutter.__package }}.metrics import UndefinedMetricError
+from {{ cookiecutter.__package }}.paths import METRICS
+from {{ cookiecutter.__package }}.snapshot import take
+from {{ cookiecutter.__package }}.spec import Spec
+
+GOOD = '''"""Misses."""
+
+TASKS = ("binary",)
+HIGHER_IS_BETTER = False
+
+
+def misses(label, prediction, weight):
+    """Share of positive rows below one half; 0 is perfect."""
+    return weight @ ((prediction < 0.5) & (label == 1)) / (weight @ label)
+'''
+
+
+def written(text: str, name: str = "misses") -> Path:
+    METRICS.mkdir(exist_ok=True)
+    path = METRICS / f"{name}.py"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_function_in_the_folder_judges_a_model_with_its_interval(spec: Spec) -> None:
+    written(GOOD)
+    chosen = specs.choose(None, ['evaluation.metrics=["roc_auc", "misses"]'])
+    version = steps.train(chosen, take(chosen))
+    page = steps.evaluate(chosen, version)
+    assert "misses" in page.read_text(encoding="utf-8")
+
+
+def test_a_metric_of_another_name_is_refused_with_the_nearest_one(spec: Spec) -> None:
+    written(GOOD)
+    with pytest.raises(ProjectError, match="there is no metric 'mises' for the task binary\ndid you mean 'misses'"):
+        team_metrics.choose(["mises"], "binary")
+    with pytest.raises(ProjectError, match="for the task regression"):
+        team_metrics.choose(["misses"], "regression")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD.replace("def misses", "def hits"), "metrics/misses.py: there is no function misses with a docstring"),
+        (GOOD.replace('    """Share', '    # """Share'), "no function misses with a docstring"),
+        (GOOD.replace('"binary"', '"two"'), "TASKS must name some of binary, multiclass, regression"),
+        (GOOD.replace("HIGHER_IS_BETTER = False", ""), "HIGHER_IS_BETTER must be True or False"),
+        (GOOD.replace("def misses(", "def misses(("), "metrics/misses.py:7: not Python"),
+        ("import nothing_of_this_name\n", "metrics/misses.py:1: ModuleNotFoundError"),
+    ],
+)
+def test_a_file_that_holds_no_metric_says_what_is_missing(spec: Spec, text: str, said: str) -> None:
+    written(text)
+    with pytest.raises(ProjectError) as refused:
+        team_metrics.own()
+    assert said in str(refused.value)
+
+
+def test_a_name_that_the_package_has_is_refused(spec: Spec) -> None:
+    written(GOOD.replace("misses", "r2"), "r2")
+    with pytest.raises(ProjectError, match="is a metric of the package already"):
+        team_metrics.own()
+
+
+def test_a_mistake_in_the_function_is_told_with_its_line(spec: Spec) -> None:
+    written(GOOD.replace("weight @ label", "wait @ label"))
+    with pytest.raises(ProjectError, match=r"misses.py:9: NameError: name 'wait' is not defined"):
+        team_metrics.own()["misses"].function(np.ones(2), np.ones(2), np.ones(2))
+
+
+def test_a_number_that_is_not_finite_is_not_defined(spec: Spec) -> None:
+    written(GOOD)
+    with pytest.raises(UndefinedMetricError, match="gives nan"), np.errstate(invalid="ignore"):
+        team_metrics.own()["misses"].function(np.zeros(2), np.ones(2), np.ones(2))
