@@ -17,8 +17,7 @@ import duckdb
 def main(package: str) -> None:
     """Build the tables, fit both models, judge them on two splits, draw every picture."""
     spec_module, features, model, evaluation, splits = (
-        importlib.import_module(f"{package}.{name}")
-        for name in ("spec", "features", "model", "evaluation", "splits")
+        importlib.import_module(f"{package}.{name}") for name in ("spec", "features", "model", "evaluation", "splits")
     )
     common = importlib.import_module(f"{package}.charts.common")
     binary = importlib.import_module(f"{package}.charts.binary")
@@ -48,8 +47,12 @@ def main(package: str) -> None:
 
 def build(connection: duckdb.DuckDBPyConnection) -> None:
     """Run the SQL that dbt compiled, each model after those that it reads."""
-    compiled = {path.stem: path.read_text() for path in Path("data/dbt/target/compiled/warehouse/models").glob("*/*.sql")}
-    needs = {name: {other for other in compiled if re.search(rf'"{other}"', sql)} - {name} for name, sql in compiled.items()}
+    compiled = {
+        path.stem: path.read_text() for path in Path("data/dbt/target/compiled/warehouse/models").glob("*/*.sql")
+    }
+    needs = {
+        name: {other for other in compiled if re.search(rf'"{other}"', sql)} - {name} for name, sql in compiled.items()
+    }
     connection.execute("attach ':memory:' as warehouse; use warehouse; create schema staging; create schema features")
     for name in TopologicalSorter(needs).static_order():
         kind = "view staging" if name.startswith("stg_") else "table features"

@@ -1,0 +1,101 @@
+"""How the generated project grows: a table of 50,000 rows that is brought to it, and its flights 1, 10 and 30 times.
+
+    python benchmarks/scale.py [TIMES …]
+
+needs the packages of the group `test` and prints seconds and peak memory of each step, on one machine in one run. The
+flights are repeated in earlier years, with their weather and aircraft, so that every split by time stays as it is and only
+the training rows become more.
+"""
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet
+from pipeline import Cost, generate, run
+
+BROUGHT_ROWS = 50_000
+# The columns of each raw table as they are in the repetition `n`, all others unchanged.
+REPEATED = {
+    "flights": "year - n as year, tailnum || '-' || n as tailnum, time_hour - to_years(n) as time_hour",
+    "weather": "year - n as year, time_hour - to_years(n) as time_hour",
+    "planes": "year - n as year, tailnum || '-' || n as tailnum",
+}
+STEPS = ("data", "train", "evaluate")
+
+
+def repeated(project: Path, times: int) -> Path:
+    """A copy of the project whose raw tables hold the flights `times` times, with limits and training rows to match."""
+    copy = project.parent / f"times-{times}"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".git", ".venv", "data"))
+    raw = Path("data", "raw")
+    shutil.copytree(project / raw, copy / raw)
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for table, changed in REPEATED.items():
+            source = str(project / raw / f"{table}.parquet")
+            query = f"select * exclude (n) replace ({changed}) from read_parquet(?), range({times}) as repetition(n)"
+            connection.sql(query, params=[source]).write_parquet(
+                str(copy / raw / f"{table}.parquet"), compression="zstd"
+            )
+    for name in ("sources.yml", "features/flight_features.yml"):
+        edit(copy / "sql" / "models" / name, r"max: (\d{4,})", lambda found: f"max: {int(found[1]) * times}")
+    edit(
+        copy / "pipelines" / "flight_delays.toml",
+        r"train = { from = \d+",
+        lambda _: f"train = {{ from = {2014 - times}",
+    )
+    return copy
+
+
+def edit(path: Path, pattern: str, change: Callable[[re.Match[str]], str]) -> None:
+    """Change what a pattern finds in a file."""
+    path.write_text(re.sub(pattern, change, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def size(project: Path) -> float:
+    """The rows of the newest snapshot as Arrow holds them in memory, in MB: what a program that loads them needs."""
+    (snapshot,) = (project / "data" / "snapshots" / "flight_delays").glob("*/data.parquet")
+    return sum(batch.nbytes for batch in pyarrow.parquet.ParquetFile(snapshot).iter_batches()) / 2**20
+
+
+def brought(project: Path, command: str) -> tuple[Cost, Cost]:
+    """What `new_pipeline` and then `pipeline` cost for a CSV file of 50,000 rows."""
+    table = project.parent / "brought.csv"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{project / 'data' / 'warehouse.duckdb'}' as warehouse (read_only)")
+        query = f"""
+            select * exclude (flight_id) from warehouse.features.flight_features
+            order by hash(flight_id) limit {BROUGHT_ROWS}
+        """
+        connection.sql(query).write_csv(str(table))
+    new = [command, "new_pipeline", "brought", "--table", str(table), "--label", "is_late"]
+    return run(new, project), run([command, "pipeline", "--pipeline", "brought"], project)
+
+
+def main(times: list[int]) -> None:
+    """Generate, repeat the flights, bring a table, print."""
+    with tempfile.TemporaryDirectory() as home:
+        project, _ = generate(Path(home))
+        command = str(project / ".venv" / ("Scripts" if os.name == "nt" else "bin") / project.name)
+        print("times  step      wall s   CPU s  peak MB")
+        for n in times:
+            copy = repeated(project, n)
+            for step in STEPS:
+                cost = run([command, step], copy)
+                print(f"{n:>4}x  {step:<9}{cost.wall:>7.1f} {cost.cpu:>7.1f} {cost.memory:>8.0f}", flush=True)
+            print(f"{n:>4}x  the rows of the snapshot, in memory: {size(copy):.0f} MB", flush=True)
+            shutil.rmtree(copy)
+        made, judged = brought(project, command)
+        print(
+            f"{BROUGHT_ROWS:,} rows: {made.wall:.1f} s to a new pipeline, and {judged.wall:.1f} s to its judged model"
+        )
+
+
+if __name__ == "__main__":
+    main([int(value) for value in sys.argv[1:]] or [1, 10, 30])
