@@ -26,7 +26,7 @@ def main(package: str) -> None:
     build(connection)
     rows = {
         split: connection.sql(
-            f"select * from {spec.data.relation} where {splits.condition(spec, split)} "  # noqa: S608
+            f"select * from {spec.data.relation} where {splits.condition(spec, split)} "
             f"order by {spec.data.time}, {spec.data.key}"
         ).to_arrow_table()
         for split in ("train", "validation", "test")

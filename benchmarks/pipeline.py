@@ -2,7 +2,8 @@
 
     python benchmarks/pipeline.py [RUNS]
 
-needs the packages of the group `test` and prints ratios of one run on one machine; wall times are noisy, CPU seconds less so.
+needs the packages of the group `test` and prints ratios of one run on one machine; wall times are noisy, CPU seconds
+less so.
 """
 
 import os
@@ -66,9 +67,8 @@ def main(runs: int) -> None:
         for what in ("wall", "cpu"):
             ratios = [getattr(ours, what) / getattr(theirs, what) for ours, theirs in pairs]
             ends = [statistics.median(getattr(pair[side], what) for pair in pairs) for side in (0, 1)]
-            print(
-                f"pipeline over bare script, {what}: {statistics.median(ratios):.2f} ({ends[0]:.1f} s over {ends[1]:.1f} s)"
-            )
+            ratio = f"{statistics.median(ratios):.2f} ({ends[0]:.1f} s over {ends[1]:.1f} s)"
+            print(f"pipeline over bare script, {what}: {ratio}")
         for step in ("data", "train", "evaluate"):
             cost = run([command, step], project)
             print(f"{step}: {cost.wall:.1f} s, {cost.cpu:.1f} s CPU, peak {cost.memory:.0f} MB")

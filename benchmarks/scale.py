@@ -2,9 +2,8 @@
 
     python benchmarks/scale.py [TIMES …]
 
-needs the packages of the group `test` and prints seconds and peak memory of each step, on one machine in one run. The
-flights are repeated in earlier years, with their weather and aircraft, so that every split by time stays as it is and only
-the training rows become more.
+needs the packages of the group `benchmark` and prints seconds and peak memory of each step, on one machine in one run.
+The flights are repeated in earlier years, with their weather and aircraft, so that only the training rows become more.
 """
 
 import os
