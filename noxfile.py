@@ -37,7 +37,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the template: generate every combination, attack it, run what was generated."""
     session.install(*nox.project.dependency_groups(PROJECT, "test"))
-    session.run("pytest", "--numprocesses", "auto", "--dist", "loadgroup", "--no-loadscope-reorder", *session.posargs)
+    session.run("pytest", "--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder", *session.posargs)
 
 
 @nox.session

@@ -7,12 +7,9 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each file to one worker, so that its fixtures are made once, the files that take minutes first."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    for item in items:
-        file = item.path.stem
-        demonstrates = "demonstrated" in getattr(item, "fixturenames", ()) and file != "test_tables"
-        item.add_marker(pytest.mark.xdist_group("demonstrated" if demonstrates else file))
+    """Begin with the files that take minutes, so that no worker ends with one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
