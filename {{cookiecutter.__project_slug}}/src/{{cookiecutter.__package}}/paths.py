@@ -15,6 +15,8 @@ SNAPSHOTS = DATA / "snapshots"
 ARTIFACTS = DATA / "artifacts"
 REPORTS = DATA / "reports"
 TRACKING = DATA / "mlflow.db"
+SERVING = DATA / "serving"
+PREDICTIONS = DATA / "predictions"
 
 
 def enter_root() -> None:

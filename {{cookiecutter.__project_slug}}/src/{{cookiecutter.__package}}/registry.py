@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,19 @@ FOLDER = "model"
 
 @dataclass(frozen=True)
 class Version:
-    """One registered model with what is needed to use and to judge it; `spec` is the one that it was trained by."""
+    """One registered model with what is needed to use and to judge it.
+
+    Attributes:
+        number: Counted from 1 within the pipeline.
+        run: Where MLflow keeps it.
+        spec: The one that it was trained by.
+        snapshot: Digest of the data that it was trained on.
+        schema: The features as training saw them.
+        model: The model.
+        baseline: What it had to beat.
+        tags: Provenance and digests, as they were registered.
+        folder: Its files, once they were fetched and found to be those that were registered.
+    """
 
     number: int
     run: str
@@ -40,6 +52,8 @@ class Version:
     schema: Schema
     model: Model
     baseline: Model
+    tags: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 def client() -> "MlflowClient":
@@ -111,7 +125,7 @@ def register(spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: 
     tags |= {"content_sha256": digest, "baseline_run": baseline_run, **_flat({"param": spec.model.params})}
     made = tracking.create_model_version(spec.name, source, run, tags=tags)
     tracking.set_registered_model_alias(spec.name, CANDIDATE, made.version)
-    return Version(int(made.version), run, spec, snapshot, schema, model, baseline)
+    return Version(int(made.version), run, spec, snapshot, schema, model, baseline, tags)
 
 
 def open_version(spec: Spec, which: str = CANDIDATE) -> Version:
@@ -134,7 +148,8 @@ def open_version(spec: Spec, which: str = CANDIDATE) -> Version:
     _, baseline = _open(tracking, found.tags["baseline_run"])
     schema = Schema.model_validate_json((folder / SCHEMA).read_text(encoding="utf-8"))
     own = Spec.model_validate_json((folder / SPEC).read_text(encoding="utf-8"))
-    return Version(int(found.version), found.run_id, own, found.tags["snapshot"], schema, model, baseline)
+    tags = dict(found.tags)
+    return Version(int(found.version), found.run_id, own, tags["snapshot"], schema, model, baseline, tags, folder)
 
 
 def versions(spec: Spec) -> list[tuple[int, dt.datetime]]:
