@@ -16,7 +16,6 @@ ARTIFACTS = DATA / "artifacts"
 REPORTS = DATA / "reports"
 TRACKING = DATA / "mlflow.db"
 SERVING = DATA / "serving"
-PREDICTIONS = DATA / "predictions"
 
 
 def enter_root() -> None:
