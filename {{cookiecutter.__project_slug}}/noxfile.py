@@ -80,6 +80,24 @@ def history(session: nox.Session) -> None:
 
 
 @nox.session
+def launch(session: nox.Session) -> None:
+    """Make a version the champion: --version N --by PERSON --reason TEXT; gates decide."""
+    run(session, COMMAND, "launch", *session.posargs)
+
+
+@nox.session
+def rollback(session: nox.Session) -> None:
+    """Let the champion before answer again: --by PERSON --reason TEXT."""
+    run(session, COMMAND, "rollback", *session.posargs)
+
+
+@nox.session
+def retrain(session: nox.Session) -> None:
+    """Data, train, evaluate, gates: a new candidate, which only people launch."""
+    run(session, COMMAND, "retrain", *session.posargs)
+
+
+@nox.session
 def new_pipeline(session: nox.Session) -> None:
     """Bring your own table: NAME --table FILE --label COLUMN writes a pipeline that runs."""
     run(session, COMMAND, "new_pipeline", *session.posargs)

@@ -15,7 +15,7 @@ from {{ cookiecutter.__package }}.spec import Spec
 def folder(spec: Spec) -> Path:
     steps.train(spec, snapshot.take(spec))
     version = registry.open_version(spec)
-    return bundle.publish(version, steps.rows(spec, version, "test"))
+    return bundle.publish(spec, version)
 
 
 def test_a_bundle_predicts_its_golden_examples(folder: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_bundle_predicts_its_golden_examples(folder: Path) -> None:
 
 def test_the_same_version_is_written_once(spec: Spec, folder: Path) -> None:
     version = registry.open_version(spec)
-    assert bundle.publish(version, steps.rows(spec, version, "test")) == folder
+    assert bundle.publish(spec, version) == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 

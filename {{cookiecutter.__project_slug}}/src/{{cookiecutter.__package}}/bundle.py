@@ -4,6 +4,7 @@ data/serving/PIPELINE/VERSION-DIGEST/ holds
 
 bundle.json  which version this is, and the SHA-256 of every other file; DIGEST begins its own SHA-256
 model/       the files of the version as they were registered, with its schema and spec
+form.json    what a request looks like
 golden.json  examples with the predictions that were computed when the bundle was made
 
 and data/serving/PIPELINE/live.json names the bundles that answer. Reading one needs neither registry nor warehouse.
@@ -18,15 +19,19 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
+from . import features, form, snapshot
 from .errors import ProjectError
 from .features import Examples, Schema
 from .files import scratch, sha256, whole, write_json
+from .form import Form
 from .model import Model, resolve
 from .paths import SERVING
 from .registry import SCHEMA, Version
 from .settings import Settings
+from .spec import Spec
 
 ABOUT = "bundle.json"
+FORM = "form.json"
 GOLDEN = "golden.json"
 MODEL = "model"
 LIVE = "live.json"
@@ -79,6 +84,7 @@ class Bundle:
     folder: Path
     about: About
     schema: Schema
+    form: Form
     model: Model
     golden: tuple[Golden, ...]
 
@@ -88,12 +94,12 @@ def home(pipeline: str) -> Path:
     return SERVING / pipeline
 
 
-def publish(version: Version, rows: Examples) -> Path:
+def publish(spec: Spec, version: Version) -> Path:
     """Write the bundle of a version, whole or not at all; one that is there already is kept.
 
     Args:
-        version: An opened version.
-        rows: Rows that it was not trained on; the first ones become golden examples.
+        spec: Today's; its `[serving]` says what is answered.
+        version: An opened version; its golden examples are test rows of the snapshot that it was trained on.
 
     Returns:
         The bundle's folder.
@@ -101,9 +107,12 @@ def publish(version: Version, rows: Examples) -> Path:
     if version.folder is None:
         raise ProjectError(f"version {version.number} was not opened from the registry", fix=FIX)
     target = home(version.spec.name)
+    taken = snapshot.load(version.spec.name, version.snapshot)
+    rows = features.examples(version.spec, version.schema, "test", features.read(taken, version.spec, "test"))
     with scratch(target / f"{version.number}") as part:
         shutil.copytree(version.folder, part / MODEL)
-        write_json(part / GOLDEN, [example.model_dump() for example in _golden(version, rows)])
+        write_json(part / FORM, form.learn(spec, taken, version.schema).model_dump())
+        write_json(part / GOLDEN, [example.model_dump() for example in golden(version, rows)])
         files = {path.relative_to(part).as_posix(): sha256(path) for path in sorted(part.rglob("*")) if path.is_file()}
         about = About(
             pipeline=version.spec.name,
@@ -133,8 +142,9 @@ def load(folder: Path) -> Bundle:
         about = About.model_validate_json((folder / ABOUT).read_bytes())
         _check(folder, about)
         schema = Schema.model_validate_json((folder / MODEL / SCHEMA).read_bytes())
-        golden = tuple(Golden.model_validate(row) for row in json.loads((folder / GOLDEN).read_bytes()))
-        return Bundle(folder, about, schema, resolve(about.factory).load(folder / MODEL), golden)
+        asked = Form.model_validate_json((folder / FORM).read_bytes())
+        examples = tuple(Golden.model_validate(row) for row in json.loads((folder / GOLDEN).read_bytes()))
+        return Bundle(folder, about, schema, asked, resolve(about.factory).load(folder / MODEL), examples)
     except (OSError, ValueError) as error:
         raise ProjectError(f"cannot be opened: {type(error).__name__}", where=str(folder), fix=FIX) from None
 
@@ -170,7 +180,7 @@ def _check(folder: Path, about: About) -> None:
             raise ProjectError("was altered", where=str(folder / name), fix=FIX)
 
 
-def _golden(version: Version, rows: Examples) -> list[Golden]:
+def golden(version: Version, rows: Examples) -> list[Golden]:
     """Examples spread over the rows, each with its prediction."""
     step = max(1, rows.table.num_rows // GOLDEN_ROWS)
     chosen = rows.table.select(version.schema.names).take(list(range(0, rows.table.num_rows, step))[:GOLDEN_ROWS])

@@ -158,6 +158,59 @@ def history(
     know.over_time(spec.choose(pipeline), rescore)
 
 
+By = Annotated[str, typer.Option(help="Who decides: a name of team.toml.")]
+Reason = Annotated[str, typer.Option(help="Why, for those who look back.")]
+
+
+@app.command()
+def launch(
+    version: Annotated[str, typer.Option(help="Number or alias of a registered version.")],
+    by: By,
+    reason: Reason,
+    pipeline: Pipeline = None,
+    shadow: Annotated[bool, typer.Option(help="Predict beside the champion, without answering.")] = False,
+    canary: Annotated[float, typer.Option(help="With --shadow: share of requests that it answers.")] = 0,
+) -> None:
+    """Make a version the champion, if every gate lets it."""
+    from . import launch as launching
+    from . import spec
+
+    if not 0 <= canary <= 0.5 or (canary and not shadow):  # noqa: PLR2004
+        raise ProjectError("--canary is a share from 0 to 0.5 and needs --shadow", fix="say --shadow --canary 0.05")
+    launching.launch(spec.choose(pipeline), version, by, reason, shadow=shadow, canary=canary)
+
+
+@app.command()
+def rollback(
+    by: By,
+    reason: Reason,
+    pipeline: Pipeline = None,
+    shadow: Annotated[bool, typer.Option(help="Take the shadow away; the champion stays.")] = False,
+) -> None:
+    """Let the champion before the present one answer again."""
+    from . import launch as launching
+    from . import spec
+
+    launching.rollback(spec.choose(pipeline), by, reason, shadow=shadow)
+
+
+@app.command()
+def retrain(pipeline: Pipeline = None) -> None:
+    """Data, train, evaluate, gates: a new candidate, which only people launch."""
+    from . import launch as launching
+    from . import launches, registry, spec, steps
+
+    chosen = spec.choose(pipeline)
+    trained = steps.train(chosen, steps.data(chosen))
+    steps.evaluate(chosen, trained)
+    champion = launches.state(chosen).champion
+    rival = registry.open_version(chosen, str(champion.version)) if champion else None
+    decided = launching.judge(chosen, registry.open_version(chosen, str(trained.number)), rival)
+    refused = [gate.name for gate in decided if not gate.passed]
+    verdict = f"would be refused: {', '.join(refused)}" if refused else "may be launched"
+    typer.echo(f"{chosen.name} version {trained.number} {verdict}")
+
+
 @app.command(name="pipeline")
 def whole_pipeline(pipeline: Pipeline = None, set_: Overrides = None) -> None:
     """Run data, train and evaluate, one after the other."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import evaluation, features, registry, snapshot
+from . import evaluation, features, launches, registry, snapshot
 from .errors import ProjectError
 from .evaluation import Comparison
 from .features import Examples
@@ -80,31 +80,35 @@ def compare(spec: Spec, first: Version, second: Version, dataset: str) -> Result
         second=second,
         dataset=dataset,
         rows=table.num_rows,
-        seen={version.number: _seen(taken, version, spec, dataset) for version in (first, second)},
+        seen={version.number: seen(taken, version, spec, dataset) for version in (first, second)},
         metrics=judged.metrics,
-        slices=list(_slices(spec, rows[1], scores)),
+        slices=list(slice_gains(spec, rows[1], scores)),
         differences=list(_differences(first, second)),
     )
 
 
 def as_of(spec: Spec, day: dt.date) -> str:
-    """The number of the version that was registered last on a day or before.
+    """The number of the version that was the champion on a day; before the first launch, the one registered last.
 
     Raises:
         ProjectError: There was none yet.
     """
+    champion = launches.state(spec, day).champion
+    if champion:
+        return str(champion.version)
     before = [version for version, registered in registry.versions(spec) if registered.date() <= day]
     if not before:
         raise ProjectError(f"{spec.name} had no version on {day}", fix="`history` lists all versions with their dates")
     return str(max(before))
 
 
-def _seen(taken: Snapshot, version: Version, spec: Spec, dataset: str) -> int:
+def seen(taken: Snapshot, version: Version, spec: Spec, dataset: str) -> int:
     """How many of the rows a version has learned from, by the splits that it was trained by."""
     return features.count(taken, spec, dataset, condition(version.spec, "train"))
 
 
-def _slices(spec: Spec, data: Examples, scores: list[Any]) -> Iterator[SliceGain]:
+def slice_gains(spec: Spec, data: Examples, scores: list[Any]) -> Iterator[SliceGain]:
+    """How much better the second scores are than the first, on each slice of at least 50 rows."""
     (metric,) = choose([spec.evaluation.primary], spec.task)
     sign = 1 if metric.higher_is_better else -1
     for column in spec.evaluation.slices:

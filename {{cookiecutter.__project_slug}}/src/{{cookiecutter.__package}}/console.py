@@ -30,6 +30,17 @@ def say(line: str) -> None:
     out.print(line, markup=False)
 
 
+def facts(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of text under a title, aligned to the left; the last column may take several lines."""
+    out.print(title, style="bold", markup=False)
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        shown.add_column(column, no_wrap=column != columns[-1])
+    for row in rows:
+        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+    out.print(shown)
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under a title; all columns but the first are aligned to the right."""
     if not rows:

@@ -159,6 +159,34 @@ def versions(spec: Spec) -> list[tuple[int, dt.datetime]]:
     return sorted(stamped)
 
 
+def tags(spec: Spec) -> dict[str, str]:
+    """The tags of a pipeline's registered model; none before its first training."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return dict(client().get_registered_model(spec.name).tags)
+    except MlflowException:
+        return {}
+
+
+def tag(spec: Spec, key: str, value: str) -> None:
+    """Set a tag of a pipeline's registered model."""
+    client().set_registered_model_tag(spec.name, key, value)
+
+
+def set_aliases(spec: Spec, wanted: dict[str, int | None]) -> None:
+    """Let each alias name its version, or none."""
+    tracking = client()
+    if not tracking.search_registered_models(f"name='{spec.name}'"):
+        return
+    there = tracking.get_registered_model(spec.name).aliases
+    for alias, number in wanted.items():
+        if number is None and alias in there:
+            tracking.delete_registered_model_alias(spec.name, alias)
+        elif number is not None and str(there.get(alias)) != str(number):
+            tracking.set_registered_model_alias(spec.name, alias, str(number))
+
+
 def evaluations(spec: Spec) -> list[dict[str, Any]]:
     """Every evaluation ever recorded, the oldest first: when, version, dataset, metric, value, low and high."""
     tracking = client()

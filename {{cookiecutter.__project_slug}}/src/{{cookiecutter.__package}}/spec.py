@@ -11,6 +11,7 @@ import pydantic
 from pydantic import Field
 
 from .errors import ProjectError
+from .operation import Gates, Serving
 from .paths import PIPELINES
 from .privacy import Privacy
 from .settings import Settings, explain, suggest
@@ -147,6 +148,8 @@ class Spec(Settings):
     baseline: Factory
     evaluation: Evaluation
     datasets: dict[str, Dataset] = Field(default_factory=dict)
+    gates: Gates = Gates()
+    serving: Serving = Serving()
 
     @pydantic.model_validator(mode="after")
     def _features_are_known_before_the_event(self) -> Self:
