@@ -92,6 +92,12 @@ def rollback(session: nox.Session) -> None:
 
 
 @nox.session
+def serve(session: nox.Session) -> None:
+    """Answer requests with the champion: --port 8000 --workers 2."""
+    run(session, COMMAND, "serve", *session.posargs)
+
+
+@nox.session
 def retrain(session: nox.Session) -> None:
     """Data, train, evaluate, gates: a new candidate, which only people launch."""
     run(session, COMMAND, "retrain", *session.posargs)

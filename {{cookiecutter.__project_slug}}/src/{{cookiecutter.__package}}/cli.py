@@ -195,6 +195,20 @@ def rollback(
 
 
 @app.command()
+def serve(
+    pipeline: Pipeline = None,
+    host: Annotated[str, typer.Option(help="Address; others than this machine's need MODEL_TOKEN.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes that share the port.")] = 1,
+) -> None:
+    """Answer requests with the champion, until told to stop."""
+    from . import spec
+    from .serving import run
+
+    run.serve(spec.choose(pipeline).name, host, port, workers)
+
+
+@app.command()
 def retrain(pipeline: Pipeline = None) -> None:
     """Data, train, evaluate, gates: a new candidate, which only people launch."""
     from . import launch as launching

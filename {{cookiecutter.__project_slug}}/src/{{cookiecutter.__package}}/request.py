@@ -81,11 +81,20 @@ class Reader:
         for place, row in enumerate(rows):
             self._check(row, ["body", place] if many else ["body"])
         keys = [row.pop(self.form.key, None) for row in rows]
+        matrix, unseen = self.encode(rows)
+        return Asked(many, keys, rows, matrix, unseen)
+
+    def encode(self, rows: list[dict[str, Any]]) -> tuple[Matrix, list[list[str]]]:
+        """Rows that were checked as a matrix, and for each the features whose category training did not see.
+
+        Args:
+            rows: The features of each row by name; further names are ignored.
+        """
         unseen: list[list[str]] = [[] for _ in rows]
         matrix = np.empty((len(rows), len(self._names)), dtype=np.float32)
         for place, row in enumerate(rows):
             matrix[place] = [self._number(row, column, unseen[place]) for column in range(len(self._names))]
-        return Asked(many, keys, rows, matrix, unseen)
+        return matrix, unseen
 
     def _check(self, row: Any, where: list[str | int]) -> None:
         try:

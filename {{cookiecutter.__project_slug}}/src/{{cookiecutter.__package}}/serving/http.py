@@ -1,0 +1,76 @@
+"""The edges of a request: its body within limits and time, who may ask, and answers that never repeat what was sent."""
+
+import asyncio
+import hmac
+import json
+import re
+import secrets
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from ..request import RefusedError
+
+BODY_SECONDS = 10
+JSON = "application/json"
+
+
+async def body_of(request: Request, limit: int) -> bytes:
+    """The body, as far as it is allowed.
+
+    Raises:
+        RefusedError: No plain JSON (415), too large (413), or too slow (408).
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != JSON or request.headers.get("content-encoding", "identity") != "identity":
+        raise RefusedError(415, (["header", "content-type"], f"must be {JSON}, not compressed"))
+    too_large = RefusedError(413, (["body"], f"at most {limit:,} bytes in a request"))
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length[:20]) > limit:
+        raise too_large
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise RefusedError(408, (["body"], f"did not arrive within {BODY_SECONDS} seconds")) from None
+    except ClientDisconnect:
+        raise RefusedError(400, (["body"], "did not arrive whole")) from None
+    return b"".join(parts)
+
+
+def admit(request: Request, token: str | None) -> None:
+    """Refuse who does not know the token, if there is one.
+
+    Raises:
+        RefusedError: 401.
+    """
+    if token is None:
+        return
+    given = request.headers.get("authorization", "").encode()
+    if not hmac.compare_digest(given, f"Bearer {token}".encode()):
+        raise RefusedError(401, (["header", "authorization"], "must be: Bearer TOKEN"))
+
+
+def id_of(request: Request) -> str:
+    """The id that the client gave, if it is a plain one, or a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given) else secrets.token_hex(8)
+
+
+def answer(content: dict[str, Any], status: int = 200, **headers: str) -> Response:
+    """A JSON answer."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(json.dumps(content, allow_nan=False), status, named, JSON)
+
+
+def refusal(error: RefusedError, **headers: str) -> Response:
+    """What was refused, and why."""
+    said = [{"loc": where, "msg": what} for where, what in error.faults]
+    more = {"www_authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004
+    return answer({"detail": said}, error.status, **headers, **more)
