@@ -123,9 +123,9 @@ BREACHES = [
         "PRC017",
         append(
             "noxfile.py",
-            '\n\n@nox.session(name="verify")\ndef guess(session: nox.Session) -> None:\n    """Guess."""\n',
+            '\n\n@nox.session(name="tune")\ndef guess(session: nox.Session) -> None:\n    """Guess."""\n',
         ),
-        append("noxfile.py", "\n\ndef verify(session: nox.Session) -> None:\n    pass\n"),
+        append("noxfile.py", "\n\ndef tune(session: nox.Session) -> None:\n    pass\n"),
     ),
     Breach(
         "PRC020",

@@ -98,6 +98,12 @@ def serve(session: nox.Session) -> None:
 
 
 @nox.session
+def verify(session: nox.Session) -> None:
+    """Compare what a service answers with what was launched: --url URL."""
+    run(session, COMMAND, "verify", *session.posargs)
+
+
+@nox.session
 def retrain(session: nox.Session) -> None:
     """Data, train, evaluate, gates: a new candidate, which only people launch."""
     run(session, COMMAND, "retrain", *session.posargs)

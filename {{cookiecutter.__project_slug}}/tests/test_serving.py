@@ -25,6 +25,7 @@ from {{ cookiecutter.__package }}.serving.app import create
 from {{ cookiecutter.__package }}.serving.run import serve
 from {{ cookiecutter.__package }}.serving.service import Canary, Loaded, Service
 from {{ cookiecutter.__package }}.spec import Spec
+from {{ cookiecutter.__package }}.verify import verify
 
 GUARD = "a-secret-of-the-team"
 GOOD = {"carrier": "XX", "hour": 12, "wind": 3.5}
@@ -213,6 +214,28 @@ def test_the_edges_of_http(running: httpx.Client) -> None:
 def test_no_field_of_a_request_reaches_the_servers_own_log(running: httpx.Client) -> None:
     predict(running, {**GOOD, "carrier": "line\nbreak\x1b[31m"})
     assert "break" not in Path("server.log").read_text()
+
+
+def test_verify_finds_the_champion_and_its_numbers(spec: Spec, client: httpx.Client) -> None:
+    verify(spec, str(client.base_url))
+
+
+def test_verify_notices_what_is_not_the_champion(spec: Spec, client: httpx.Client) -> None:
+    second = put(spec, rounds=3).folder.name
+    answering = bundle.live("flights").model_copy(update={"champion": next(bundle.home("flights").glob("1-*")).name})
+    bundle.point("flights", answering)
+    until(lambda: client.get("/version").json()["version"] == 1)
+    assert second.startswith("2-")
+    with pytest.raises(ProjectError, match="champion, golden examples"):
+        verify(spec, str(client.base_url))
+
+
+def test_verify_says_when_nothing_answers(spec: Spec) -> None:
+    put(spec)
+    with pytest.raises(ProjectError, match="gives no answer"):
+        verify(spec, "http://127.0.0.1:9")
+    with pytest.raises(ProjectError, match="is no URL"):
+        verify(spec, "file:///etc/passwd")
 
 
 def test_the_service_starts_without_registry_and_warehouse() -> None:

@@ -209,6 +209,18 @@ def serve(
 
 
 @app.command()
+def verify(
+    url: Annotated[str, typer.Option(help="Where the service answers.")] = "http://127.0.0.1:8000",
+    pipeline: Pipeline = None,
+) -> None:
+    """Compare what a service answers with what was launched."""
+    from . import spec
+    from . import verify as verifying
+
+    verifying.verify(spec.choose(pipeline), url)
+
+
+@app.command()
 def retrain(pipeline: Pipeline = None) -> None:
     """Data, train, evaluate, gates: a new candidate, which only people launch."""
     from . import launch as launching

@@ -62,8 +62,10 @@ class Reader:
         self.form = form
         self.example = _example(form)
         self._validate = self.example.__pydantic_validator__.validate_python
-        self._names = schema.names
-        self._places = [{text: place for place, text in enumerate(f.categories)} or None for f in schema.features]
+        self._columns = [
+            (feature.name, {text: float(place) for place, text in enumerate(feature.categories)})
+            for feature in schema.features
+        ]
 
     def read(self, body: bytes) -> Asked:
         """Parse, check and encode a body: one example, or a list of them.
@@ -91,9 +93,9 @@ class Reader:
             rows: The features of each row by name; further names are ignored.
         """
         unseen: list[list[str]] = [[] for _ in rows]
-        matrix = np.empty((len(rows), len(self._names)), dtype=np.float32)
+        matrix = np.empty((len(rows), len(self._columns)), dtype=np.float32)
         for place, row in enumerate(rows):
-            matrix[place] = [self._number(row, column, unseen[place]) for column in range(len(self._names))]
+            matrix[place] = [_number(row[name], name, places, unseen[place]) for name, places in self._columns]
         return matrix, unseen
 
     def _check(self, row: Any, where: list[str | int]) -> None:
@@ -101,19 +103,6 @@ class Reader:
             self._validate(row)
         except pydantic.ValidationError as error:
             raise RefusedError(422, *self._faults(error, where)) from None
-
-    def _number(self, row: dict[str, Any], column: int, unseen: list[str]) -> float:
-        name, places = self._names[column], self._places[column]
-        value = row[name]
-        if value is None:
-            return np.nan
-        if places is None:
-            return float(value)
-        place = places.get(str(value).lower() if isinstance(value, bool) else value)
-        if place is None:
-            unseen.append(name)
-            return np.nan
-        return place
 
     def _faults(self, error: pydantic.ValidationError, where: list[str | int]) -> Iterator[tuple[list[str | int], str]]:
         entries = {entry.name: entry for entry in self.form.entries}
@@ -132,6 +121,19 @@ class Reader:
             if str(fault) not in said and len(said) < MOST_SAID:
                 said.add(str(fault))
                 yield fault
+
+
+def _number(value: Any, name: str, places: dict[str, float], unseen: list[str]) -> float:
+    """A value as the matrix holds it; `places` is empty for a numeric feature."""
+    if value is None:
+        return np.nan
+    if not places:
+        return float(value)
+    place = places.get(str(value).lower() if isinstance(value, bool) else value)
+    if place is None:
+        unseen.append(name)
+        return np.nan
+    return place
 
 
 def _example(form: Form) -> type[pydantic.BaseModel]:

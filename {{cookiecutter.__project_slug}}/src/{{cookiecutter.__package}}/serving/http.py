@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import itertools
 import json
 import re
 import secrets
@@ -13,6 +14,9 @@ from starlette.responses import Response
 from ..request import RefusedError
 
 BODY_SECONDS = 10
+PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PROCESS = secrets.token_hex(8)
+COUNTED = itertools.count(1)
 JSON = "application/json"
 
 
@@ -22,12 +26,13 @@ async def body_of(request: Request, limit: int) -> bytes:
     Raises:
         RefusedError: No plain JSON (415), too large (413), or too slow (408).
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON or request.headers.get("content-encoding", "identity") != "identity":
+    headers = dict(request.scope["headers"])
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind != JSON.encode() or headers.get(b"content-encoding", b"identity") != b"identity":
         raise RefusedError(415, (["header", "content-type"], f"must be {JSON}, not compressed"))
     too_large = RefusedError(413, (["body"], f"at most {limit:,} bytes in a request"))
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length[:20]) > limit:
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or int(length[:20]) > limit:
         raise too_large
     parts, size = [], 0
     try:
@@ -60,7 +65,7 @@ def admit(request: Request, token: str | None) -> None:
 def id_of(request: Request) -> str:
     """The id that the client gave, if it is a plain one, or a new one."""
     given = request.headers.get("x-request-id", "")
-    return given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given) else secrets.token_hex(8)
+    return given if PLAIN.fullmatch(given) else f"{PROCESS}-{next(COUNTED)}"
 
 
 def answer(content: dict[str, Any], status: int = 200, **headers: str) -> Response:

@@ -4,11 +4,10 @@ import contextlib
 import json
 import logging
 import os
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -18,15 +17,23 @@ from ..paths import DATA
 PREDICTIONS = DATA / "predictions"
 WAITING = 20_000
 PARTS = 16
-SECOND = 1.0
+PAUSE_SECONDS = 0.25
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One answered row.
+def line(
+    at: float,
+    request: str,
+    key: str | None,
+    version: int,
+    snapshot: str,
+    role: str,
+    prediction: list[float],
+    features: dict[str, Any],
+) -> str:
+    """One answered row as a line of JSON.
 
-    Attributes:
+    Args:
         at: Seconds since 1970.
         request: Id of the request.
         key: What names the row, if the request said it.
@@ -36,88 +43,77 @@ class Entry:
         prediction: The number, or one for each class.
         features: As they were sent.
     """
-
-    at: float
-    request: str
-    key: str | None
-    version: int
-    snapshot: str
-    role: str
-    prediction: list[float]
-    features: dict[str, Any]
-
-    def line(self) -> str:
-        """The entry as one line of JSON."""
-        said = {
-            "at": datetime.fromtimestamp(self.at, UTC).isoformat(),
-            "request": self.request,
-            "id": self.key,
-            "version": self.version,
-            "snapshot": self.snapshot,
-            "role": self.role,
-            "prediction": self.prediction,
-            "features": self.features,
-        }
-        return json.dumps(said) + "\n"
+    said = {
+        "at": datetime.fromtimestamp(at, UTC).isoformat(),
+        "request": request,
+        "id": key,
+        "version": version,
+        "snapshot": snapshot,
+        "role": role,
+        "prediction": prediction,
+        "features": features,
+    }
+    return json.dumps(said) + "\n"
 
 
 class Log:
-    """Writes entries in a thread of its own.
+    """Writes lines in a thread of its own, many at once: each switch between threads would hold up answers.
 
     Args:
         folder: Where the files stand.
         megabytes: Most that all of them take; the oldest are deleted first.
-        dropped: Called for each entry that was not written.
+        dropped: Called for each answer that was not written.
     """
 
     def __init__(self, folder: Path, megabytes: int, dropped: Callable[[], None]) -> None:
         self._folder, self._bytes, self._dropped = folder, megabytes * 1_000_000, dropped
-        self._waiting: queue.Queue[Callable[[], list[Entry]] | None] = queue.Queue(WAITING)
+        self._waiting: deque[str | Callable[[], str]] = deque()
+        self._closing = False
         self._file: IO[str] | None = None
         self._written = 0
         self._files = 0
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
-    def put(self, entries: Callable[[], list[Entry]]) -> None:
-        """Have entries computed and written later; dropped where too many wait already."""
-        try:
-            self._waiting.put_nowait(entries)
-        except queue.Full:
+    def put(self, lines: str | Callable[[], str]) -> None:
+        """Have lines written, or made and written, later; dropped where too many wait already."""
+        if len(self._waiting) < WAITING:
+            self._waiting.append(lines)
+        else:
             self._dropped()
 
     def close(self) -> None:
         """Write what waits, and end."""
-        self._waiting.put(None)
+        self._closing = True
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        last = time.monotonic()
-        while True:
-            try:
-                waiting = self._waiting.get(timeout=SECOND)
-            except queue.Empty:
-                self._flush()
-                continue
-            if waiting is None:
-                break
-            self._write(waiting)
-            if time.monotonic() - last > SECOND:
-                self._flush()
-                last = time.monotonic()
+        while not self._closing:
+            time.sleep(PAUSE_SECONDS)
+            self._drain()
+        self._drain()
         self._end()
 
-    def _write(self, waiting: Callable[[], list[Entry]]) -> None:
+    def _drain(self) -> None:
+        parts = []
+        while self._waiting:
+            lines = self._waiting.popleft()
+            parts.append(lines if isinstance(lines, str) else lines())
+        if parts:
+            self._write("".join(parts), len(parts))
+
+    def _write(self, text: str, answers: int) -> None:
         try:
-            text = "".join(entry.line() for entry in waiting())
             if self._file is None or self._written > self._bytes / PARTS:
                 self._next()
             if self._file is not None:
                 self._file.write(text)
+                self._file.flush()
             self._written += len(text)
-        except Exception as error:  # a full disk or a bad shadow must not end the thread
-            self._dropped()
-            logger.warning("a prediction was not logged: %s", type(error).__name__)
+        except OSError as error:
+            logger.warning("%d answers were not logged: %s", answers, error.strerror)
+            for _ in range(answers):
+                self._dropped()
             self._end()
 
     def _next(self) -> None:
@@ -133,13 +129,6 @@ class Log:
         self._files += 1
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{self._files:06}.jsonl"
         self._file, self._written = (self._folder / name).open("a", encoding="utf-8"), 0
-
-    def _flush(self) -> None:
-        if self._file is not None:
-            try:
-                self._file.flush()
-            except OSError:
-                self._end()
 
     def _end(self) -> None:
         if self._file is not None:

@@ -1,16 +1,20 @@
 """What the service counts, by Prometheus' conventions; several workers are added up at `/metrics`."""
 
 import os
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from ..paths import DATA
 
 MONITORING = DATA / "monitoring"
+Kind = TypeVar("Kind", Counter, Histogram)
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
+disable_created_metrics()  # type: ignore[no-untyped-call]
 REQUESTS = Counter("model_requests", "Requests by route and status.", ["pipeline", "route", "status"])
 LATENCY = Histogram("model_request_seconds", "Time to answer a request.", ["pipeline", "route"], buckets=SECONDS)
 PREDICTIONS = Counter("model_predictions", "Predicted rows by version and role.", ["pipeline", "version", "role"])
@@ -23,6 +27,12 @@ READY = Gauge("model_ready", "Whether a champion answers.", ["pipeline"], multip
 CANARY_STOPPED = Gauge(
     "model_canary_stopped", "Whether a canary was stopped by its rule.", ["pipeline"], multiprocess_mode="max"
 )
+
+
+@cache
+def child(metric: Kind, *labels: str) -> Kind:
+    """A metric with its labels, looked up once."""
+    return metric.labels(*labels)
 
 
 def exposition() -> bytes:
