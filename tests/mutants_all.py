@@ -225,7 +225,7 @@ def forbidden_mutants(project: Path) -> Iterator[Mutant]:
     yield Mutant("a variable nobody reads", design.path, variable, "PRC034", design.path, len(design.lines) + 1)
     bare = f"{design.text}\nN/A\n"
     yield Mutant("a bare n/a", design.path, bare, "PRC015", design.path, len(design.lines) + 1)
-    command = f"{design.text}\n`{project.name} retrain` does it.\n"
+    command = f"{design.text}\n`{project.name} reguess` does it.\n"
     yield Mutant("a command that is none", design.path, command, "PRC032", design.path, len(design.lines) + 1)
     yield from workflow_mutants(read(project, ".github/workflows/checks.yml"))
 

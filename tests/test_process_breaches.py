@@ -34,6 +34,11 @@ from mutants_edits import (
 )
 
 
+ALERTS = "monitoring/alerts.yml"
+ALERT_TESTS = "monitoring/alerts_test.yml"
+RUNBOOK = "docs/runbook.md"
+
+
 @pytest.fixture(scope="module")
 def fresh(bake: baking.Bake, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bake(tmp_path_factory.mktemp("process"))
@@ -127,6 +132,17 @@ BREACHES = [
         ),
         append("noxfile.py", "\n\ndef tune(session: nox.Session) -> None:\n    pass\n"),
     ),
+    Breach("PRC080", replace(ALERTS, "alert: ModelOld", "alert: ModelStale"), replace(ALERTS, "for: 2m", "for: 3m")),
+    Breach("PRC080", replace(RUNBOOK, "### ModelOld", "### ModelStale"), append(RUNBOOK, "\n### Another\n")),
+    Breach("PRC081", replace(RUNBOOK, "**Impact:**", "**Effect:**"), replace(RUNBOOK, "**Impact:** ", "**Impact:** A. ")),
+    Breach("PRC082", replace(ALERTS, "severity: page", "severity: loud"), replace(ALERTS, "for: 2m", "for: 3m")),
+    Breach("PRC082", replace(ALERTS, "#modelold", "#modeldown"), replace(ALERTS, "severity: page", "severity: ticket")),
+    Breach("PRC083", replace(ALERTS, "model_ready", "model_redy"), replace(ALERTS, "14.4", "10")),
+    Breach(
+        "PRC084",
+        replace(ALERT_TESTS, "alertname: ModelSlow", "alertname: ModelSlo"),
+        replace(ALERT_TESTS, "ModelSlow fires", "a slow model rings"),
+    ),
     Breach(
         "PRC020",
         replace(SOURCES, "owner: data_engineer", "owner: '@ml-team'"),
@@ -173,7 +189,7 @@ BREACHES = [
     Breach("PRC031", append(DESIGN, "\n```sh\nmake data\n```\n"), append(DESIGN, "\n```sh\n# first\nuv sync\n```\n")),
     Breach(
         "PRC032",
-        append(DESIGN, "\n`flight-delays retrain`\n"),
+        append(DESIGN, "\n`flight-delays reguess`\n"),
         append(DESIGN, "\n`flight-delays train`, `flight-delays --help`\n"),
     ),
     Breach("PRC033", append(DESIGN, "\n```python\nx = (\n```\n"), append(DESIGN, "\n```python\nx = 1\n```\n")),

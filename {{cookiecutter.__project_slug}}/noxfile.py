@@ -104,6 +104,12 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session
+def monitor(session: nox.Session) -> None:
+    """Look for what is wrong with data, model and service: a table, a page, metrics."""
+    run(session, COMMAND, "monitor", *session.posargs)
+
+
+@nox.session
 def retrain(session: nox.Session) -> None:
     """Data, train, evaluate, gates: a new candidate, which only people launch."""
     run(session, COMMAND, "retrain", *session.posargs)

@@ -19,8 +19,9 @@ PATH = re.compile(
 TEST = re.compile(r"(?P<file>[\w./-]+\.py)::(?P<name>\w+)")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 MADE = ("data/", ".venv/", ".nox/", "sql/target/", "sql/logs/")
+LOOKING = ("curl", "df", "ls")
 SHELL = ("sh", "bash", "shell", "console")
-KNOWN_COMMANDS = ("nox", "uv", "uvx", "git", "python", "python3", "pipx", "pre-commit", "cd", "cruft")
+KNOWN_COMMANDS = ("nox", "uv", "uvx", "git", "python", "python3", "pipx", "pre-commit", "cd", "cruft", *LOOKING)
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 

@@ -221,6 +221,26 @@ def verify(
 
 
 @app.command()
+def monitor(
+    pipeline: Pipeline = None,
+    now: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Look as if it were then (UTC).")
+    ] = None,
+) -> None:
+    """Look for what is wrong: exit 0 nothing, 1 something, 2 it could not be found out."""
+    from . import spec
+    from .monitoring import run
+
+    moment = now.replace(tzinfo=dt.UTC) if now else dt.datetime.now(dt.UTC)
+    try:
+        well = run.monitor(spec.choose(pipeline), moment)
+    except ProjectError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    raise typer.Exit(0 if well else 1)
+
+
+@app.command()
 def retrain(pipeline: Pipeline = None) -> None:
     """Data, train, evaluate, gates: a new candidate, which only people launch."""
     from . import launch as launching

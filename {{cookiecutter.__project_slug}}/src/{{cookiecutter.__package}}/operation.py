@@ -1,4 +1,4 @@
-"""What a pipeline file may say about its launch and its service: `[gates]` and `[serving]`."""
+"""What a pipeline file may say about its operation: `[gates]`, `[serving]`, `[monitoring]`."""
 
 from typing import Literal
 
@@ -50,3 +50,27 @@ class Serving(Settings):
             if not low < high:
                 raise ValueError(f"{name} runs from {low:g} to {high:g}: say the lesser number first")
         return ranges
+
+
+class Monitoring(Settings):
+    """When something is wrong.
+
+    Attributes:
+        days: Served rows of so many days are looked at.
+        fewest_rows: With fewer served rows nothing is said about them.
+        drift: Population stability index, beyond what chance gives, from which a feature or the prediction has drifted.
+        missing: Difference of the share of missing values from the training's.
+        volume: Times as many or as few rows as before.
+        skew: Share of the rows that may be served with other features than the warehouse has.
+        age_days: Most days since the model was trained.
+        silence_hours: Most hours without an answer.
+    """
+
+    days: float = Field(default=7, gt=0)
+    fewest_rows: int = Field(default=500, ge=50)
+    drift: float = Field(default=0.2, gt=0)
+    missing: float = Field(default=0.05, gt=0)
+    volume: float = Field(default=2, gt=1)
+    skew: float = Field(default=0.001, gt=0)
+    age_days: float = Field(default=90, gt=0)
+    silence_hours: float = Field(default=24, gt=0)

@@ -9,6 +9,7 @@ import yaml
 from .errors import ProjectError
 from .paths import SQL
 
+HOURS = {"minute": 1 / 60, "hour": 1, "day": 24}
 FILE = SQL / "models" / "sources.yml"
 
 
@@ -24,6 +25,7 @@ class Source:
         origin: What the loader reads, such as the path of a file.
         location: The Parquet file that SQL reads; None for a table that stands in the warehouse already.
         relation: What SQL selects from.
+        late_after_hours: Hours after its load at which it is too old, if that is declared.
     """
 
     system: str
@@ -33,6 +35,7 @@ class Source:
     origin: str
     location: Path | None
     relation: str
+    late_after_hours: float | None = None
 
     @property
     def name(self) -> str:
@@ -63,6 +66,8 @@ def declared() -> list[Source]:
 def _source(system: dict[str, Any], table: dict[str, Any]) -> Source:
     meta = system["config"]["meta"] | table.get("config", {}).get("meta", {})
     file = meta.get("external_location")
+    freshness = (system["config"].get("freshness") or {}) | (table.get("config", {}).get("freshness") or {})
+    late = freshness.get("error_after")
     location = Path(file.format(identifier=table["name"])) if file else None
     schema = system.get("schema", system["name"])
     return Source(
@@ -73,4 +78,5 @@ def _source(system: dict[str, Any], table: dict[str, Any]) -> Source:
         origin=meta.get("origin", ""),
         location=location,
         relation=f"read_parquet('{location.as_posix()}')" if location else f'"{schema}"."{table["name"]}"',
+        late_after_hours=late["count"] * HOURS[late["period"]] if late else None,
     )

@@ -11,7 +11,7 @@ import pydantic
 from pydantic import Field
 
 from .errors import ProjectError
-from .operation import Gates, Serving
+from .operation import Gates, Monitoring, Serving
 from .paths import PIPELINES
 from .privacy import Privacy
 from .settings import Settings, explain, suggest
@@ -150,6 +150,7 @@ class Spec(Settings):
     datasets: dict[str, Dataset] = Field(default_factory=dict)
     gates: Gates = Gates()
     serving: Serving = Serving()
+    monitoring: Monitoring = Monitoring()
 
     @pydantic.model_validator(mode="after")
     def _features_are_known_before_the_event(self) -> Self:

@@ -97,6 +97,8 @@ class Service:
         self.log: Log | None = None
         self._seen: bytes = b""
         numbers.READY.labels(pipeline).set(0)
+        for counter in (numbers.DROPPED, numbers.RELOAD_FAILURES, numbers.SHADOW_FAILURES):
+            counter.labels(pipeline)  # from the start at 0: an alert on its increase must see the first one
 
     def follow(self) -> None:
         """Load what the pointer names, if it names something new; never raises."""
