@@ -28,6 +28,18 @@ from {{ cookiecutter.__package }}.spec import Spec
 from {{ cookiecutter.__package }}.verify import verify
 
 GUARD = "a-secret-of-the-team"
+SERVE = """
+import sys
+from {{ cookiecutter.__package }}.serving.run import serve
+
+serve("flights", "127.0.0.1", int(sys.argv[1]), int(sys.argv[2]))
+"""
+LOADED = """
+import sys
+from {{ cookiecutter.__package }}.serving import app
+
+print([name for name in ("mlflow", "dbt") if name in sys.modules])
+"""
 GOOD = {"carrier": "XX", "hour": 12, "wind": 3.5}
 
 
@@ -49,9 +61,9 @@ def served(workers: int = 1, **variables: str) -> Iterator[httpx.Client]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code = f"from {{ cookiecutter.__package }}.serving.run import serve; serve('flights', '127.0.0.1', {port}, {workers})"
     log = Path("server.log").open("w")  # noqa: SIM115
-    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | variables, stdout=log, stderr=log)
+    command = [sys.executable, "-c", SERVE, str(port), str(workers)]
+    process = subprocess.Popen(command, env=os.environ | variables, stdout=log, stderr=log)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
             until(lambda: client.get("/health/live").status_code == 200)
@@ -239,8 +251,7 @@ def test_verify_says_when_nothing_answers(spec: Spec) -> None:
 
 
 def test_the_service_starts_without_registry_and_warehouse() -> None:
-    code = "import sys, {{ cookiecutter.__package }}.serving.app; print([m for m in ('mlflow', 'dbt') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -20,6 +20,7 @@ TEST = re.compile(r"(?P<file>[\w./-]+\.py)::(?P<name>\w+)")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 MADE = ("data/", ".venv/", ".nox/", "sql/target/", "sql/logs/")
 LOOKING = ("curl", "df", "ls")
+LABEL_ENDS = re.compile(r"[\[\](){}|]|\s(?:--|-\.)\s|\s(?:-->|\.->)")
 SHELL = ("sh", "bash", "shell", "console")
 KNOWN_COMMANDS = ("nox", "uv", "uvx", "git", "python", "python3", "pipx", "pre-commit", "cd", "cruft", *LOOKING)
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
@@ -153,11 +154,20 @@ def sessions(project: Project) -> Iterator[Finding]:
 
 
 def commands(page: Page) -> Iterator[Span]:
-    """Every command line of a page: its code spans and the lines of its shell blocks."""
+    """Every command line of a page: its code spans, the lines of its shell blocks, the labels of its diagrams."""
     yield from page.spans
     for fence in page.fences:
         if fence.language in SHELL:
             yield from (line for line, _ in shell_lines(fence))
+        elif fence.language == "mermaid":
+            yield from _labels(fence)
+
+
+def _labels(fence: Fence) -> Iterator[Span]:
+    """What a diagram writes on its nodes and arrows."""
+    for offset, line in enumerate(fence.content.splitlines(), start=1):
+        for label in LABEL_ENDS.split(line):
+            yield Span(label.strip(), fence.line + offset, 1)
 
 
 def shell_lines(fence: Fence) -> Iterator[tuple[Span, list[str] | None]]:
