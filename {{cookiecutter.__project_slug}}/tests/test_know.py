@@ -1,6 +1,7 @@
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow.csv
@@ -8,7 +9,7 @@ import pyarrow.parquet
 import pytest
 from conftest import edit
 
-from {{ cookiecutter.__package }} import compare, history, know, predict, registry, snapshot, steps
+from {{ cookiecutter.__package }} import compare, history, know, launches, predict, registry, snapshot, steps
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.registry import Version
@@ -146,9 +147,31 @@ def test_rows_that_a_version_has_learned_from_are_counted(spec: Spec, version: V
 
 def test_the_version_of_a_day_is_the_last_one_until_then(spec: Spec, version: Version, shallow: Version) -> None:
     today = dt.datetime.now(dt.UTC).date()
-    assert compare.as_of(spec, today) == "2"
+    assert compare.as_of(spec, today) == ("2", f"was registered last until {today}; nothing was launched by then")
     with pytest.raises(ProjectError, match="had no version on"):
         compare.as_of(spec, today - dt.timedelta(days=300))
+
+
+def launched(spec: Spec, number: int, at: dt.datetime, kind: Literal["launch", "rollback"] = "launch") -> None:
+    """Keep the record of a launch that happened at some moment."""
+    record = launches.Record(at=at, kind=kind, version=number, folder="1-x", by="ada", reason="better")
+    launches.write(spec, record)
+
+
+def test_the_version_of_a_day_is_the_champion_of_that_day(
+    spec: Spec, version: Version, shallow: Version, capsys: pytest.CaptureFixture[str]
+) -> None:
+    today, one = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
+    launched(spec, 2, today - 300 * one)
+    launched(spec, 1, today - 200 * one)
+    launched(spec, 2, today - 100 * one, "rollback")
+    for days, number in ((299, "2"), (200, "1"), (101, "1"), (100, "2"), (0, "2")):
+        day = (today - days * one).date()
+        assert compare.as_of(spec, day) == (number, f"was the champion on {day}")
+    with pytest.raises(ProjectError, match="had no version on"):
+        compare.as_of(spec, (today - 301 * one).date())
+    know.beside(spec, "", "candidate", "test", (today - 150 * one).date())
+    assert f"version 1 was the champion on {(today - 150 * one).date()}" in capsys.readouterr().out
 
 
 def test_history_keeps_every_evaluation(spec: Spec, version: Version, capsys: pytest.CaptureFixture[str]) -> None:

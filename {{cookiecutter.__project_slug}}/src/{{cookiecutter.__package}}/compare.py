@@ -87,19 +87,21 @@ def compare(spec: Spec, first: Version, second: Version, dataset: str) -> Result
     )
 
 
-def as_of(spec: Spec, day: dt.date) -> str:
-    """The number of the version that was the champion on a day; before the first launch, the one registered last.
+def as_of(spec: Spec, day: dt.date) -> tuple[str, str]:
+    """The number of the version that was the champion at the end of a day (UTC), and what makes it the one of the day.
+
+    Before the first launch it is the version registered last until then.
 
     Raises:
         ProjectError: There was none yet.
     """
     champion = launches.state(spec, day).champion
     if champion:
-        return str(champion.version)
+        return str(champion.version), f"was the champion on {day}"
     before = [version for version, registered in registry.versions(spec) if registered.date() <= day]
     if not before:
         raise ProjectError(f"{spec.name} had no version on {day}", fix="`history` lists all versions with their dates")
-    return str(max(before))
+    return str(max(before)), f"was registered last until {day}; nothing was launched by then"
 
 
 def seen(taken: Snapshot, version: Version, spec: Spec, dataset: str) -> int:

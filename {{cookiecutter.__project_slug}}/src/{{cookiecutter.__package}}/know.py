@@ -54,12 +54,14 @@ def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
 
 def beside(spec: Spec, first: str, second: str, dataset: str, day: dt.date | None) -> Result:
     """Compare two versions on the same rows and print verdict, metrics, slices and differences."""
-    first = as_of(spec, day) if day else first
+    first, chosen = as_of(spec, day) if day else (first, "")
     versions = [registry.open_version(spec, which) for which in (first, second)]
     if versions[0].number == versions[1].number:
         raise ProjectError(f"both are version {versions[0].number}", fix="name two versions, such as 1 and candidate")
     with console.step(f"score both on {dataset}"):
         result = compare(spec, versions[0], versions[1], dataset)
+    if chosen:
+        console.say(f"version {first} {chosen}")
     names = [f"version {version.number}" for version in versions]
     digest = snapshot.newest(spec.name).digest[:12]
     console.table(
