@@ -76,13 +76,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The root of the project, which is the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "team.toml").write_text('stage = "prototype"\n')
-    (tmp_path / "pipelines").mkdir()
-    (tmp_path / "pipelines" / "flights.toml").write_text(SPEC)
-    manifest = tmp_path / "data" / "dbt" / "target" / "manifest.json"
-    manifest.parent.mkdir(parents=True)
-    manifest.write_text("{}")
-    run_sql(ROWS)
+    lay_out(tmp_path)
     return tmp_path
 
 
@@ -90,6 +84,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def spec(project: Path) -> Spec:
     """The project's one pipeline."""
     return specs.read(project / "pipelines" / "flights.toml")
+
+
+def lay_out(folder: Path) -> None:
+    """The files and the warehouse of the project, in the working directory."""
+    (folder / "team.toml").write_text('stage = "prototype"\n')
+    (folder / "pipelines").mkdir()
+    (folder / "pipelines" / "flights.toml").write_text(SPEC)
+    manifest = folder / "data" / "dbt" / "target" / "manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{}")
+    run_sql(ROWS)
 
 
 def run_sql(sql: str) -> None:

@@ -16,11 +16,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from launched import GOOD, launched, put
 
-from {{ cookiecutter.__package }} import bundle, launch, launches, registry, snapshot, steps
-from {{ cookiecutter.__package }}.bundle import Bundle
+from {{ cookiecutter.__package }} import bundle
 from {{ cookiecutter.__package }}.errors import ProjectError
-from {{ cookiecutter.__package }}.launches import Record
 from {{ cookiecutter.__package }}.serving.app import create
 from {{ cookiecutter.__package }}.serving.run import serve
 from {{ cookiecutter.__package }}.serving.service import Canary, Loaded, Service
@@ -40,19 +39,6 @@ from {{ cookiecutter.__package }}.serving import app
 
 print([name for name in ("mlflow", "dbt") if name in sys.modules])
 """
-GOOD = {"carrier": "XX", "hour": 12, "wind": 3.5}
-
-
-def put(spec: Spec, *, rounds: int = 30, kind: str = "launch", share: float = 0) -> Bundle:
-    """Train and launch without gates, which have tests of their own."""
-    changed = spec.model_copy(update={"model": spec.model.model_copy(update={"params": {"rounds": rounds}})})
-    number = steps.train(changed, snapshot.take(spec)).number
-    folder = bundle.publish(spec, registry.open_version(spec, str(number)))
-    at = launches.now(launches.state(spec))
-    said = {"at": at, "kind": kind, "version": number, "folder": folder.name, "canary_share": share}
-    launches.write(spec, Record.model_validate({**said, "by": "ada", "reason": "test"}))
-    launch.follow(spec)
-    return bundle.load(folder)
 
 
 @contextmanager
@@ -150,24 +136,8 @@ BAD = {
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """One server for all bad requests, which it must outlive."""
-    from conftest import ROWS, SPEC, run_sql
-
-    before = Path.cwd()
-    os.chdir(tmp_path_factory.mktemp("served"))
-    Path("team.toml").write_text('stage = "prototype"\n')
-    Path("pipelines").mkdir()
-    Path("pipelines/flights.toml").write_text(SPEC)
-    Path("data/dbt/target").mkdir(parents=True)
-    Path("data/dbt/target/manifest.json").write_text("{}")
-    run_sql(ROWS)
-    from {{ cookiecutter.__package }} import spec as specs
-
-    put(specs.choose(None))
-    try:
-        with served() as client:
-            yield client
-    finally:
-        os.chdir(before)
+    with launched(tmp_path_factory.mktemp("served")), served() as client:
+        yield client
 
 
 @pytest.mark.parametrize("name", BAD)
