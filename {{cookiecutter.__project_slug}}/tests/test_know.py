@@ -9,7 +9,17 @@ import pyarrow.parquet
 import pytest
 from conftest import edit
 
-from {{ cookiecutter.__package }} import compare, history, know, launches, predict, registry, snapshot, steps
+from {{ cookiecutter.__package }} import (
+    compare,
+    datasets,
+    history,
+    know,
+    launches,
+    predict,
+    registry,
+    snapshot,
+    steps,
+)
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.registry import Version
@@ -92,10 +102,10 @@ def test_rows_of_a_file_are_predicted_as_they_are_in_a_dataset(
 def test_a_file_that_lacks_a_feature_is_refused(version: Version, project: Path) -> None:
     (project / "rows.csv").write_text("carrier,hours,wind\nXX,1,2\n")
     with pytest.raises(ProjectError, match="has no column hour\ndid you mean 'hours'"):
-        predict.read_rows(version, Path("rows.csv"))
+        datasets.read_rows(version.schema, Path("rows.csv"))
     (project / "rows.csv").write_text("carrier,hour,wind\nXX,late,2\n")
     with pytest.raises(ProjectError, match="hour holds text that is no number"):
-        predict.read_rows(version, Path("rows.csv"))
+        datasets.read_rows(version.schema, Path("rows.csv"))
 
 
 def with_dataset(spec: Spec, where: str) -> Spec:

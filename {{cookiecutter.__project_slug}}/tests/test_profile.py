@@ -5,8 +5,9 @@ from test_tasks import become
 from {{ cookiecutter.__package }} import profile, snapshot
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.profile import Change
+from {{ cookiecutter.__package }}.selection import HashSplits
 from {{ cookiecutter.__package }}.snapshot import Snapshot
-from {{ cookiecutter.__package }}.spec import HashSplits, Spec
+from {{ cookiecutter.__package }}.spec import Spec
 
 HOSTILE = "<script>alert(''x'')</script>&"
 

@@ -10,7 +10,8 @@ from conftest import edit, run_sql
 from {{ cookiecutter.__package }} import features, registry, snapshot, steps
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
-from {{ cookiecutter.__package }}.spec import Spec, Split
+from {{ cookiecutter.__package }}.selection import Split
+from {{ cookiecutter.__package }}.spec import Spec
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 BY_TIME = """by = "time"

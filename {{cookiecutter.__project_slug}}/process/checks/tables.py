@@ -56,13 +56,17 @@ def node(name: str) -> str:
 
 @block
 def datasets(project: Project) -> str:
-    """Where each pipeline's data comes from and how it is split."""
+    """Where each pipeline's data comes from, how it is split, and what else models are judged on."""
     lines = []
     for name, spec in project.pipelines.items():
         relation = table(spec, "data").get("relation", "")
         said = split_rows(table(spec, "splits"))
         lines += [[f"`{name}`", split, f"`{relation}`", which] for split, which in said.items()]
-    header = ["Pipeline", "Dataset", "Relation", "Rows"]
+        for dataset, declared in table(spec, "datasets").items():
+            chosen = f"of {cell(table(declared).get('split', 'test'))} where {cell(table(declared).get('where', ''))}"
+            file = table(declared).get("file")
+            lines.append([f"`{name}`", cell(dataset), *([f"`{file}`", "all"] if file else [f"`{relation}`", chosen])])
+    header = ["Pipeline", "Dataset", "Relation or file", "Rows"]
     return rows(header, lines, NO_PIPELINE)
 
 

@@ -7,8 +7,9 @@ import duckdb
 from . import warehouse
 from .errors import ProjectError
 from .privacy import quoted
+from .selection import HashSplits, Split
 from .settings import suggest
-from .spec import HashSplits, Spec, Split
+from .spec import Spec
 from .splits import condition, describe
 
 CLASSES = 2

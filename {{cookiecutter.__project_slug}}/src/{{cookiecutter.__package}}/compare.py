@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import evaluation, features, launches, registry, snapshot
+from . import datasets, evaluation, features, launches, registry, snapshot
 from .errors import ProjectError
 from .evaluation import Comparison
 from .features import Examples
@@ -35,9 +35,10 @@ class Result:
     second: Version
     dataset: str
     rows: int
-    seen: dict[int, int]
+    seen: dict[int, int | None]
     metrics: list[Comparison]
     slices: list[SliceGain]
+    unsliced: str
     differences: list[tuple[str, str, str]]
 
     def verdict(self, primary: str) -> str:
@@ -61,7 +62,7 @@ def compare(spec: Spec, first: Version, second: Version, dataset: str) -> Result
         spec: Names dataset, metrics and slices; today's.
         first: What is compared with.
         second: What is compared.
-        dataset: A split or a declared dataset.
+        dataset: A split, a declared dataset or a file.
 
     Raises:
         ProjectError: They predict different things, or the rows lack a feature of one of them.
@@ -70,8 +71,7 @@ def compare(spec: Spec, first: Version, second: Version, dataset: str) -> Result
         if getattr(first.schema, part) != getattr(second.schema, part):
             raise ProjectError(f"the versions differ in {part}: they predict different things", where=str(spec.path))
     taken = snapshot.newest(spec.name)
-    table = features.read(taken, spec, dataset)
-    rows = [features.examples(spec, version.schema, dataset, table) for version in (first, second)]
+    rows = [datasets.examples(spec, version.schema, taken, dataset) for version in (first, second)]
     scores = [version.model.predict(data.matrix) for version, data in zip((first, second), rows, strict=True)]
     plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
     judged = evaluation.judge(plain, rows[1], scores[1], scores[0])
@@ -79,10 +79,14 @@ def compare(spec: Spec, first: Version, second: Version, dataset: str) -> Result
         first=first,
         second=second,
         dataset=dataset,
-        rows=table.num_rows,
-        seen={version.number: seen(taken, version, spec, dataset) for version in (first, second)},
+        rows=len(rows[1].label),
+        seen={
+            version.number: datasets.learned_from(spec, version.spec, taken, dataset, data.table)
+            for version, data in zip((first, second), rows, strict=True)
+        },
         metrics=judged.metrics,
         slices=list(slice_gains(spec, rows[1], scores)),
+        unsliced=datasets.unsliced(spec, rows[1].table),
         differences=list(_differences(first, second)),
     )
 
@@ -113,7 +117,7 @@ def slice_gains(spec: Spec, data: Examples, scores: list[Any]) -> Iterator[Slice
     """How much better the second scores are than the first, on each slice of at least 50 rows."""
     (metric,) = choose([spec.evaluation.primary], spec.task)
     sign = 1 if metric.higher_is_better else -1
-    for column in spec.evaluation.slices:
+    for column in evaluation.sliced(spec, data):
         for value, members in evaluation.groups(data.table[column]):
             if len(members) < evaluation.FEWEST_ROWS:
                 continue

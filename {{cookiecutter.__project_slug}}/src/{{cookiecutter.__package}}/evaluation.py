@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,11 @@ class Judgement:
     metrics: list[Comparison]
     slices: list[Slice]
 
+    @property
+    def key(self) -> str:
+        """The dataset in the name of a recorded metric, whose parts a path's own dots would mix up."""
+        return re.sub(r"[^\w-]+", "_", self.dataset)
+
     def as_json(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers."""
         return dataclasses.asdict(self)
@@ -92,7 +98,7 @@ def _compare(jury: Judge, metric: Metric, model: Floats, baseline: Floats) -> Co
 
 
 def _slices(spec: Spec, data: Examples, model: Floats, metrics: list[Metric]) -> Iterator[Slice]:
-    for column in spec.evaluation.slices:
+    for column in sliced(spec, data):
         for value, members in groups(data.table[column]):
             if len(members) < FEWEST_ROWS:
                 continue
@@ -100,6 +106,11 @@ def _slices(spec: Spec, data: Examples, model: Floats, metrics: list[Metric]) ->
             jury = Judge(label, spec.evaluation, spec.model.seed)
             estimates = {metric.name: jury.estimate(metric, model[members]) for metric in metrics}
             yield Slice(column, value, len(members), _mean(spec, label), estimates)
+
+
+def sliced(spec: Spec, data: Examples) -> list[str]:
+    """The columns of the slices, as far as the rows have them: those of a file may lack some."""
+    return [column for column in spec.evaluation.slices if column in data.table.column_names]
 
 
 def groups(column: pa.ChunkedArray) -> Iterator[tuple[str, NDArray[np.int64]]]:

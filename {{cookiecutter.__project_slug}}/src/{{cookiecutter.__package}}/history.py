@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import jinja2
 import pyarrow as pa
 import pyarrow.parquet
 
-from . import evaluation, features, provenance, registry, snapshot
+from . import datasets, evaluation, page, provenance, registry, snapshot
 from .charts.common import BLUE, Picture, picture
 from .errors import ProjectError
 from .files import whole
-from .paths import REPORTS
 from .spec import Spec
 from .team_metrics import choose
 
@@ -35,18 +33,22 @@ def rescored(spec: Spec, dataset: str) -> Rows:
     """Every version scored anew on the same rows of the newest snapshot, each with its own features.
 
     A version that cannot be opened, or whose features the rows do not have, says so in `undefined`.
+
+    Raises:
+        ProjectError: No version can be scored.
     """
     taken = snapshot.newest(spec.name)
-    table = features.read(taken, spec, dataset)
     plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
     rows: Rows = []
+    failed: ProjectError | None = None
     for number, when in registry.versions(spec):
         fixed = {"when": when, "version": number, "dataset": dataset, "snapshot": taken.digest[:12]}
         try:
             version = registry.open_version(spec, str(number))
-            data = features.examples(spec, version.schema, dataset, table)
+            data = datasets.examples(spec, version.schema, taken, dataset)
         except ProjectError as error:
             rows.append({**fixed, "metric": spec.evaluation.primary, "undefined": error.what})
+            failed = error
             continue
         judged = evaluation.judge(
             plain, data, version.model.predict(data.matrix), version.baseline.predict(data.matrix)
@@ -55,23 +57,19 @@ def rescored(spec: Spec, dataset: str) -> Rows:
             estimate = found.model
             numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
             rows.append({**fixed, "metric": found.metric, **numbers, "undefined": estimate.undefined})
+    if failed and not any("value" in row for row in rows):
+        raise failed
     return rows
 
 
 def write(spec: Spec, rows: Rows, title: str) -> Path:
     """Write the rows as Parquet and as a page with a picture of each metric and dataset; the page."""
     choose(spec.evaluation.metrics, spec.task)
-    page = REPORTS / f"{spec.name}-{title}.html"
+    target = page.named(spec.name, title)
     names = ("when", "version", "dataset", "metric", "value", "low", "high", "snapshot", "undefined")
-    with whole(page.with_suffix(".parquet")) as part:
+    with whole(target.with_suffix(".parquet")) as part:
         pyarrow.parquet.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), part)
-    environment = jinja2.Environment(loader=jinja2.PackageLoader(__package__ or "", "pages"), autoescape=True)
-    text = environment.get_template("history.html.jinja").render(
-        spec=spec, rows=rows, made=provenance.now(), pictures=_pictures(spec, rows)
-    )
-    with whole(page) as part:
-        part.write_text(text, encoding="utf-8")
-    return page
+    return page.write(target, "history", spec=spec, rows=rows, made=provenance.now(), pictures=_pictures(spec, rows))
 
 
 def _pictures(spec: Spec, rows: Rows) -> list[Picture]:

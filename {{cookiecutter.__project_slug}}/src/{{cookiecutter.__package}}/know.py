@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from pathlib import Path
 
-from . import console, predict, registry, snapshot, steps
+from . import console, datasets, predict, registry, snapshot, steps
 from .compare import Result, as_of, compare
 from .errors import ProjectError
 from .metrics import Estimate
@@ -34,12 +34,12 @@ def example(spec: Spec, which: str, given: str, *, explain: bool) -> None:
 def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
     """Predict a dataset or the rows of a file and write them as Parquet; a dataset also as a page of pictures."""
     version = registry.open_version(spec, which)
-    file = Path(name)
-    if file.suffix.lower() in (".csv", ".parquet", ".pq"):
-        rows = predict.read_rows(version, file)
+    file = datasets.file_of(spec, name)
+    if file:
+        rows = datasets.read_rows(version.schema, file)
     else:
         rows = steps.rows(steps.as_trained(spec, version), version, name).table
-    stem = re.sub(r"[^A-Za-z0-9_]+", "_", file.stem)
+    stem = re.sub(r"[^A-Za-z0-9_]+", "_", Path(name).stem)
     target = REPORTS / f"{spec.name}-v{version.number}-predictions-{stem}.parquet"
     predictions = predict.write_predictions(version, rows, target)
     found = [[key, f"{v.mean():.4f}", f"{v.min():.4f}", f"{v.max():.4f}"] for key, v in predictions.items()]
@@ -75,8 +75,12 @@ def beside(spec: Spec, first: str, second: str, dataset: str, day: dt.date | Non
     ]
     console.table(f"slices that differ by more than chance, of {len(result.slices)}", ["slice", "rows", "gain"], rows)
     console.table("what differs between them", ["key", *names], [list(row) for row in result.differences])
+    if result.unsliced:
+        console.say(f"note: {result.unsliced}")
     for number, seen in result.seen.items():
-        if seen:
+        if seen is None:
+            console.say(f"note: without {spec.data.key} nobody can say if version {number} has learned from these rows")
+        elif seen:
             console.say(f"note: version {number} has learned from {seen:,} of these rows")
     console.say(result.verdict(spec.evaluation.primary))
     return result

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet
 from numpy.typing import NDArray
 
@@ -15,7 +14,6 @@ from .features import Feature, Matrix, Schema
 from .files import whole
 from .registry import Version
 from .settings import suggest
-from .upstream import read_file
 
 
 def read_example(given: str) -> tuple[dict[str, Any], str]:
@@ -109,22 +107,6 @@ def responsible(version: Version, matrix: Matrix) -> list[tuple[str, float]]:
     return sorted(zip(version.schema.names, moved.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
 
 
-def read_rows(version: Version, path: Path) -> pa.Table:
-    """The rows of a CSV or Parquet file, its features typed as the model needs them.
-
-    Raises:
-        ProjectError: The file cannot be read, or a feature has no column or holds text where a number belongs.
-    """
-    rows = read_file(path)
-    columns = {name: rows[name] for name in rows.column_names}
-    for feature in version.schema.features:
-        if feature.name not in columns:
-            fix = suggest(feature.name, rows.column_names)
-            raise ProjectError(f"has no column {feature.name}", where=str(path), fix=fix)
-        columns[feature.name] = _as_kind(columns[feature.name], feature, path)
-    return pa.table(columns)
-
-
 def write_predictions(version: Version, rows: pa.Table, target: Path) -> dict[str, NDArray[np.float32]]:
     """Predict rows and write them as Parquet, each with its prediction and the version that made it.
 
@@ -143,16 +125,3 @@ def write_predictions(version: Version, rows: pa.Table, target: Path) -> dict[st
     with whole(target) as part:
         pyarrow.parquet.write_table(rows, part, compression="zstd")
     return predictions
-
-
-def _as_kind(column: pa.ChunkedArray, feature: Feature, path: Path) -> pa.ChunkedArray:
-    """A numeric feature as numbers, also from the text of a CSV file."""
-    if feature.kind == "categorical" or not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column
-    text = pc.utf8_trim_whitespace(column)
-    try:
-        return pc.cast(pc.if_else(pc.equal(text, ""), None, text), pa.float64())
-    except pa.ArrowInvalid:
-        raise ProjectError(
-            f"{feature.name} holds text that is no number", where=str(path), fix="leave unknown values empty"
-        ) from None

@@ -214,7 +214,7 @@ def record(version: Version, judgements: list[Judgement], files: list[Path]) -> 
 
     tracking = client()
     now = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
-    defined = [(j.dataset, found) for j in judgements for found in j.metrics if found.model.value is not None]
+    defined = [(j.key, found) for j in judgements for found in j.metrics if found.model.value is not None]
     tracking.log_batch(
         version.run,
         metrics=[

@@ -1,6 +1,5 @@
 """What a pipeline file may say: frozen settings, in which an unknown key is an error."""
 
-import datetime as dt
 import re
 import tomllib
 from collections.abc import Sequence
@@ -14,10 +13,10 @@ from .errors import ProjectError
 from .operation import Gates, Monitoring, Serving
 from .paths import PIPELINES
 from .privacy import Privacy
+from .selection import Dataset, HashSplits, Split, TimeSplits
 from .settings import Settings, explain, suggest
 
 Column = str
-Split = Literal["train", "validation", "test"]
 Task = Literal["binary", "multiclass", "regression"]
 
 
@@ -57,57 +56,6 @@ class Features(Settings):
     def names(self) -> tuple[Column, ...]:
         """All features: categorical ones first."""
         return self.categorical + self.numeric
-
-
-class Window(Settings):
-    """A stretch of time; `until` is the first day after it."""
-
-    start: dt.date = Field(alias="from")
-    until: dt.date
-
-    @pydantic.model_validator(mode="after")
-    def _runs_forward(self) -> Self:
-        if self.until <= self.start:
-            raise ValueError(f"until {self.until} must come after from {self.start}")
-        return self
-
-
-class TimeSplits(Settings):
-    """Stretches of time that never overlap and come in this order, so that no model is judged on its past."""
-
-    by: Literal["time"]
-    train: Window
-    validation: Window
-    test: Window
-
-    @pydantic.model_validator(mode="after")
-    def _come_in_order(self) -> Self:
-        for earlier, later in (("train", "validation"), ("validation", "test")):
-            end, start = getattr(self, earlier).until, getattr(self, later).start
-            if start < end:
-                raise ValueError(f"{later} starts on {start}, before {earlier} ends on {end}")
-        return self
-
-
-class HashSplits(Settings):
-    """Shares of the rows, drawn by a hash: of the key, or of a group whose rows must stay together."""
-
-    by: Literal["key", "group"]
-    column: Column
-    validation: float = Field(default=0.15, gt=0, lt=0.5)
-    test: float = Field(default=0.15, gt=0, lt=0.5)
-
-
-class Dataset(Settings):
-    """A further test dataset: the rows of a split for which `where` is true.
-
-    Attributes:
-        where: SQL over the columns of the rows.
-        split: The split that they come from; another one than test may hold rows that the model has learned from.
-    """
-
-    where: str = Field(min_length=1)
-    split: Split = "test"
 
 
 class Factory(Settings):

@@ -4,8 +4,9 @@ from typing import get_args
 
 from .errors import ProjectError
 from .privacy import quoted
+from .selection import Split, TimeSplits
 from .settings import suggest
-from .spec import Spec, Split, TimeSplits
+from .spec import Spec
 
 PARTS = 1_000_000
 
@@ -43,7 +44,10 @@ def describe(spec: Spec, dataset: str) -> str:
     """A split or dataset in words, for messages and reports."""
     if dataset in spec.datasets:
         declared = spec.datasets[dataset]
-        return f"{dataset}: rows of {describe(spec, declared.split)} where {declared.where}"
+        rows = f"rows of {describe(spec, declared.split)} where {declared.where}"
+        return f"{dataset}: {f'rows of the file {declared.file}' if declared.file else rows}"
+    if dataset not in get_args(Split):
+        return f"rows of the file {dataset}"
     splits, split = spec.splits, dataset
     if isinstance(splits, TimeSplits):
         window = getattr(splits, split)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import console, registry, snapshot, sources, upstream, warehouse
+from . import console, datasets, page, registry, snapshot, sources, upstream, warehouse
 from .errors import ProjectError
 from .evaluation import Judgement
 from .features import Examples
-from .paths import REPORTS
 from .registry import Version
 from .snapshot import Snapshot
 from .spec import Spec
@@ -57,7 +56,11 @@ def fine_tune(spec: Spec, parent: Version, dataset: str) -> Version:
     Raises:
         ProjectError: The dataset holds rows that a model is judged on.
     """
-    declared = spec.datasets.get(dataset)
+    declared, file = spec.datasets.get(dataset), datasets.file_of(spec, dataset)
+    if file:
+        what = f"the rows of {file} are there to judge models on, and must not be learned from"
+        fix = 'bring them into the features model, or name a dataset with split = "train"'
+        raise ProjectError(what, where=str(spec.path), fix=fix)
     if declared and declared.split != "train":
         what = f"dataset {dataset} holds rows of the split {declared.split}, which must not be learned from"
         raise ProjectError(what, where=str(spec.path), fix='say split = "train" in its table')
@@ -74,13 +77,13 @@ def fine_tune(spec: Spec, parent: Version, dataset: str) -> Version:
     return version
 
 
-def evaluate(spec: Spec, version: Version, datasets: Sequence[str] = ()) -> Path:
+def evaluate(spec: Spec, version: Version, on: Sequence[str] = ()) -> Path:
     """Judge a version on datasets; print the tables, write the report and its path.
 
     Args:
         spec: Names metrics, slices and datasets.
         version: What is judged.
-        datasets: Which ones; every one that the spec knows, but the training rows, where nothing is said.
+        on: Which ones, or files; every one that the spec knows, but the training rows, where nothing is said.
     """
     from . import evaluation, report
     from .files import write_json
@@ -88,24 +91,26 @@ def evaluate(spec: Spec, version: Version, datasets: Sequence[str] = ()) -> Path
     taken = snapshot.load(spec.name, version.snapshot)
     spec = as_trained(spec, version)
     sections = []
-    for name in datasets or spec.judged:
+    for name in on or spec.judged:
         with console.step(f"judge on {name}"):
             data = rows(spec, version, name)
             ours, theirs = version.model.predict(data.matrix), version.baseline.predict(data.matrix)
             judgement = evaluation.judge(spec, data, ours, theirs)
         sections.append(report.Section(judgement, data, ours, theirs))
-    page = REPORTS / f"{'-'.join([f'{spec.name}-v{version.number}', *datasets])}.html"
-    numbers = page.with_suffix(".json")
+    target = page.named(spec.name, f"v{version.number}", *on)
+    numbers = target.with_suffix(".json")
     judgements = [section.judgement for section in sections]
     with console.step("write the report"):
-        report.write(page, spec, version, taken.metadata, sections)
+        report.write(target, spec, version, taken.metadata, sections)
         content = {"version": version.number, "snapshot": taken.digest, "datasets": [j.as_json() for j in judgements]}
         write_json(numbers, content)
-        registry.record(version, judgements, [page, numbers])
-    for judgement in judgements:
-        _print(spec, version, judgement)
-    console.say(f"report: {page}")
-    return page
+        registry.record(version, judgements, [target, numbers])
+    for section in sections:
+        _print(spec, version, section.judgement)
+        if missing := datasets.unsliced(spec, section.data.table):
+            console.say(f"note: {section.data.name}: {missing}")
+    console.say(f"report: {target}")
+    return target
 
 
 def as_trained(spec: Spec, version: Version) -> Spec:
@@ -118,10 +123,7 @@ def as_trained(spec: Spec, version: Version) -> Spec:
 
 def rows(spec: Spec, version: Version, dataset: str, where: str | None = None) -> Examples:
     """The rows of a dataset in the snapshot that a version was trained on, or those that SQL chooses, ready for it."""
-    from . import features
-
-    taken = snapshot.load(spec.name, version.snapshot)
-    return features.examples(spec, version.schema, dataset, features.read(taken, spec, dataset, where))
+    return datasets.examples(spec, version.schema, snapshot.load(spec.name, version.snapshot), dataset, where)
 
 
 def _print(spec: Spec, version: Version, judgement: Judgement) -> None:

@@ -1,0 +1,162 @@
+"""The rows that a command is asked about: a split, a dataset of the pipeline file, or a file that is named itself."""
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from . import features
+from .errors import ProjectError
+from .features import Examples, Schema
+from .privacy import quoted
+from .selection import FILES
+from .settings import suggest
+from .snapshot import Snapshot
+from .spec import Spec
+from .splits import condition
+from .upstream import read_file
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def file_of(spec: Spec, dataset: str) -> Path | None:
+    """The file that a dataset is, by its name in the pipeline file or by its path; None for rows of a snapshot."""
+    if dataset in spec.datasets:
+        declared = spec.datasets[dataset].file
+        return Path(declared) if declared else None
+    return Path(dataset) if Path(dataset).suffix.lower() in FILES else None
+
+
+def examples(spec: Spec, schema: Schema, taken: Snapshot, dataset: str, where: str | None = None) -> Examples:
+    """The rows of a dataset, or those that SQL chooses among them, ready for a model.
+
+    Args:
+        spec: Declares splits and datasets, and names the label.
+        schema: The model's features.
+        taken: The snapshot that splits are rows of.
+        dataset: The name of a split or dataset, or the path of a CSV or Parquet file that has the label.
+        where: SQL over the columns of the rows.
+
+    Raises:
+        ProjectError: There is no such dataset, no row is left, or the file lacks the label or what the model needs.
+    """
+    file = file_of(spec, dataset)
+    if file is None:
+        return features.examples(spec, schema, dataset, features.read(taken, spec, dataset, where))
+    rows = _label(spec, schema, read_rows(schema, file), file)
+    return features.examples(spec, schema, dataset, _chosen(rows, where, file) if where else rows)
+
+
+def read_rows(schema: Schema, path: Path) -> pa.Table:
+    """The rows of a CSV or Parquet file, its features typed as the model needs them.
+
+    Raises:
+        ProjectError: The file cannot be read, or a feature has no column or holds what the model cannot take.
+    """
+    rows = read_file(path)
+    for feature in schema.features:
+        column = _column(rows, feature.name, path, "which the model was trained with")
+        typed = (_numbers if feature.kind == "numeric" else _texts)(column, feature.name, path)
+        rows = rows.set_column(rows.column_names.index(feature.name), feature.name, typed)
+    return rows
+
+
+def unsliced(spec: Spec, rows: pa.Table) -> str:
+    """What is worth saying about slices of the pipeline file that rows of a file cannot be cut into, or nothing."""
+    missing = [name for name in spec.evaluation.slices if name not in rows.column_names]
+    return f"the rows have no {' and no '.join(missing)}: no slices by it" if missing else ""
+
+
+def learned_from(spec: Spec, by: Spec, taken: Snapshot, dataset: str, rows: pa.Table) -> int | None:
+    """How many rows of a dataset a model has learned from; None where the rows of a file have no key.
+
+    Args:
+        spec: Declares the dataset.
+        by: The spec that the model was trained by.
+        taken: The snapshot whose rows they are, or whose keys are looked up.
+        dataset: Its name or path.
+        rows: Its rows.
+    """
+    train = condition(by, "train")
+    if file_of(spec, dataset) is None:
+        return features.count(taken, spec, dataset, train)
+    key = spec.data.key
+    if key not in rows.column_names:
+        return None
+    learned = f"select cast({quoted(key)} as varchar) from read_parquet(?) where {train}"
+    with duckdb.connect() as connection:
+        connection.register("brought", rows.select([key]))
+        query = f"select count(*) from brought where cast({quoted(key)} as varchar) in ({learned})"
+        ((found,),) = connection.execute(query, [str(taken.parquet)]).fetchall()
+    return int(found)
+
+
+def _chosen(rows: pa.Table, where: str, path: Path) -> pa.Table:
+    try:
+        with duckdb.connect() as connection:
+            connection.register("brought", rows)
+            chosen = connection.sql(f"select * from brought where {where}").to_arrow_table()
+    except duckdb.Error as error:
+        said = str(error).strip().splitlines()[0]
+        raise ProjectError(f"--where: {said}", where=str(path), fix="mend the SQL") from None
+    if chosen.num_rows == 0:
+        raise ProjectError("--where leaves no row", where=str(path), fix="change what it selects")
+    return chosen
+
+
+def _label(spec: Spec, schema: Schema, rows: pa.Table, path: Path) -> pa.Table:
+    """The rows with a label that training knows."""
+    name = spec.data.label
+    column = _column(rows, name, path, "the label")
+    if not schema.classes:
+        typed = _numbers(column, name, path)
+        missing = pc.sum(pc.fill_null(pc.is_nan(typed), True)).as_py()
+        if missing:
+            raise ProjectError(f"{missing:,} rows have no {name}, the label", where=str(path), fix="leave them out")
+        return rows.set_column(rows.column_names.index(name), name, typed)
+    typed = _texts(column, name, path)
+    if schema.classes == ("false", "true"):
+        # Spreadsheets and other libraries write True or TRUE.
+        typed = pc.utf8_lower(typed)
+    strange = pc.invert(pc.is_in(typed, value_set=pa.array(schema.classes)))
+    if pc.any(strange).as_py():
+        count, first = pc.sum(strange).as_py(), typed.filter(strange)[0].as_py()
+        what = f"{name}, the label, is {'missing' if first is None else repr(first)} in the first of {count:,} rows"
+        raise ProjectError(what, where=str(path), fix=f"training knows: {', '.join(schema.classes)}")
+    return rows.set_column(rows.column_names.index(name), name, typed)
+
+
+def _column(rows: pa.Table, name: str, path: Path, what: str) -> pa.ChunkedArray:
+    if name not in rows.column_names:
+        raise ProjectError(f"has no column {name}, {what}", where=str(path), fix=suggest(name, rows.column_names))
+    return rows[name]
+
+
+def _numbers(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    """A column as numbers, also from the text of a CSV file."""
+    try:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            text = pc.utf8_trim_whitespace(column)
+            column = pc.if_else(pc.equal(text, ""), None, text)
+        typed = pc.cast(column, pa.float64(), safe=False)
+    except pa.ArrowInvalid:
+        raise ProjectError(
+            f"{name} holds text that is no number", where=str(path), fix="leave unknown values empty"
+        ) from None
+    except pa.ArrowNotImplementedError:
+        raise ProjectError(f"{name} holds {column.type}, no numbers", where=str(path), fix="write numbers") from None
+    # What is missing may also be written as NaN.
+    endless = pc.sum(pc.greater(pc.abs(typed), LARGEST)).as_py()
+    if endless:
+        raise ProjectError(f"{name} is infinite in {endless:,} rows", where=str(path), fix="leave unknown values empty")
+    return typed
+
+
+def _texts(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    """A column as text, without the spaces around it."""
+    try:
+        return pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        raise ProjectError(f"{name} holds {column.type}, no text", where=str(path), fix="write text") from None
