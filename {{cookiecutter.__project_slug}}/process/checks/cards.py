@@ -41,7 +41,8 @@ def evaluations(project: Project) -> dict[str, Facts]:
     for path in sorted(reports, key=lambda p: p.stat().st_mtime):
         facts = _read(path)
         if facts:
-            found[_digest(facts)] = {"pipeline": path.stem.rpartition("-v")[0], **facts}
+            # A report on single datasets has their names behind the version, such as flights-v1-validation.
+            found[_digest(facts)] = {"pipeline": re.split(r"-v\d+(?:-|$)", path.stem)[0], **facts}
     return found
 
 

@@ -13,9 +13,10 @@ from . import console, evaluation, page
 from .charts import explain as charts
 from .charts.common import Picture
 from .errors import ProjectError
-from .features import Examples, Feature, Matrix
+from .features import Examples, Feature
 from .metrics import UndefinedMetricError
 from .model import Model
+from .reasons import REPEATS, Moved, contributions, replaced, with_values
 from .registry import Version
 from .spec import Spec
 from .team_metrics import choose
@@ -24,11 +25,9 @@ SAMPLE = 2_000
 PICTURES = 6
 SHOWN = 20
 MOST_BARS = 60
-REPEATS = 5
 FEWEST = 5
 Z95 = 1.96
 NOTHING = 1e-6
-Moved = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -124,39 +123,6 @@ def explain(spec: Spec, version: Version, rows: Examples) -> Explanation:
     return Explanation(len(rows.label), len(chosen), exact, unit, moves, features, pictures)
 
 
-def contributions(model: Model, matrix: Matrix) -> Moved | None:
-    """What each feature adds, as the model itself says; None where it cannot say."""
-    moved = model.contributions(matrix)
-    return moved if moved.any() else None
-
-
-def replaced(model: Model, matrix: Matrix, background: Matrix) -> Moved:
-    """How much a prediction changes when a feature takes the values of other rows, for a model of any kind.
-
-    Args:
-        model: The model.
-        matrix: The rows to explain, shape (rows, features).
-        background: Rows to take values from.
-
-    Returns:
-        Prediction less the mean prediction with the feature replaced: shape (rows, features), for many classes
-        (rows, classes, features).
-    """
-    random, predicted = np.random.default_rng(0), model.predict(matrix)
-    moved = np.zeros((*predicted.shape, matrix.shape[1]), dtype=np.float32)
-    for column in range(matrix.shape[1]):
-        for _ in range(REPEATS):
-            changed = _with(matrix, column, random.choice(background[:, column], size=len(matrix)))
-            moved[..., column] += (predicted - model.predict(changed)) / REPEATS
-    return moved
-
-
-def _with(matrix: Matrix, column: int, values: NDArray[np.float32]) -> Matrix:
-    changed = matrix.copy()
-    changed[:, column] = values
-    return changed
-
-
 def _absolute(moved: Moved) -> NDArray[np.float64]:
     """Mean absolute contribution and its interval, shape (3, features); over all classes where there are many."""
     by_row = np.abs(moved.astype(np.float64)).reshape(len(moved), -1, moved.shape[-1]).mean(axis=1)
@@ -173,7 +139,7 @@ def _shuffled(spec: Spec, model: Model, sample: Examples, moved: Moved) -> tuple
         whole = metric.function(sample.label, model.predict(sample.matrix), weight)
         lost = np.empty((REPEATS, sample.matrix.shape[1]))
         for repeat, column in np.ndindex(*lost.shape):
-            changed = _with(sample.matrix, column, random.permutation(sample.matrix[:, column]))
+            changed = with_values(sample.matrix, column, random.permutation(sample.matrix[:, column]))
             lost[repeat, column] = sign * (whole - metric.function(sample.label, model.predict(changed), weight))
     except UndefinedMetricError as error:
         return _absolute(moved), f"Mean absolute change of the prediction ({metric.name} not defined: {error})"

@@ -3,12 +3,15 @@
 import datetime as dt
 import re
 from pathlib import Path
+from typing import Any
 
-from . import console, datasets, predict, registry, snapshot, steps
+from . import console, datasets, predict, reasons, registry, snapshot, steps
 from .compare import Result, as_of, compare
 from .errors import ProjectError
+from .features import Matrix
 from .metrics import Estimate
 from .paths import REPORTS
+from .registry import Version
 from .spec import Spec
 
 SHOWN = 10
@@ -25,10 +28,7 @@ def example(spec: Spec, which: str, given: str, *, explain: bool) -> None:
     rows = [[name, f"{values[0]:.4f}"] for name, values in predictions.items()]
     console.table(f"{spec.name} version {version.number}, snapshot {version.snapshot[:12]}", ["predicts", ""], rows)
     if explain:
-        responsible = predict.responsible(version, matrix)[:SHOWN]
-        moved = [[name, _shown(content[name]), f"{value:+.4f}"] for name, value in responsible]
-        unit = spec.data.label if version.schema.task == "regression" else "log-odds"
-        console.table("most responsible", ["feature", "value", f"moves the prediction by ({unit})"], moved)
+        _explain(spec, version, matrix, content)
 
 
 def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
@@ -107,6 +107,20 @@ def over_time(spec: Spec, rescore: str | None) -> Path:
     console.table(f"{spec.name}: {metric}", ["when (UTC)", "version", "dataset", metric], shown)
     console.say(f"all metrics: {page} and {page.with_suffix('.parquet').name}")
     return page
+
+
+def _explain(spec: Spec, version: Version, matrix: Matrix, content: dict[str, Any]) -> None:
+    """Print the features that were most responsible for the prediction of one example, and how that is known."""
+
+    def trained_on() -> Matrix:
+        return steps.rows(version.spec, version, "train").matrix
+
+    (moved,), exact = reasons.responsible(version.model, matrix, trained_on)
+    strongest = sorted(zip(version.schema.names, moved.tolist(), strict=True), key=lambda pair: -abs(pair[1]))[:SHOWN]
+    unit = spec.data.label if version.schema.task == "regression" else "log-odds" if exact else "probability"
+    rows = [[name, _shown(content[name]), f"{value:+.4f}"] for name, value in strongest]
+    console.table("most responsible", ["feature", "value", f"moves the prediction by ({unit})"], rows)
+    console.say("as the model itself takes its prediction apart" if exact else f"{reasons.REPLACED}, from the training")
 
 
 def _shown(value: object) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from . import console, explain, page, predict, slices
+from . import console, page, predict, reasons, slices
 from .charts import mistakes as charts
 from .errors import ProjectError
 from .features import Examples, Labels
@@ -24,7 +24,6 @@ WORST = 20
 WORST_SHOWN = 8
 SLICES = 12
 REASONS = 3
-BACKGROUND = 500
 SHORT = 40
 WIDEST = 56
 
@@ -52,7 +51,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """All that was found; `tested` is the number of slices that were looked at."""
+    """All that was found; `tested` is the number of slices, `exact` is whether the model says what was responsible."""
 
     rows: int
     unit: str
@@ -60,6 +59,12 @@ class Mistakes:
     slices: list[Shared]
     tested: int
     worst: list[Wrong]
+    exact: bool
+
+    @property
+    def how(self) -> str:
+        """How it is known which features were responsible."""
+        return "as the model itself takes its predictions apart" if self.exact else reasons.REPLACED
 
     def held_by(self, share: float) -> float:
         """The part of all loss that a share of the rows, the worst ones, holds."""
@@ -101,9 +106,9 @@ def find(spec: Spec, version: Version, rows: Examples, predictions: Floats) -> M
     columns = {name: rows.table[name] for name in names if name in rows.table.column_names}
     parts, tested = slices.concentrated(columns, loss, spec.evaluation.confidence, SLICES)
     shared = [_shared(spec.task, part, rows.label, predictions) for part in parts]
-    worst = _worst(spec, version, rows, predictions, loss)
+    worst, exact = _worst(spec, version, rows, predictions, loss)
     unit = "absolute error" if spec.task == "regression" else "log loss"
-    return Mistakes(len(loss), unit, loss, shared, tested, worst)
+    return Mistakes(len(loss), unit, loss, shared, tested, worst, exact)
 
 
 def losses(task: Task, label: Labels, prediction: Floats) -> NDArray[np.float64]:
@@ -133,34 +138,23 @@ def _shared(task: Task, part: Slice, label: Labels, predictions: Floats) -> Shar
     return Shared(part, len(part.members), truth, prediction)
 
 
-def _worst(spec: Spec, version: Version, rows: Examples, predictions: Floats, loss: Floats) -> list[Wrong]:
+def _worst(spec: Spec, version: Version, rows: Examples, predictions: Floats, loss: Floats) -> tuple[list[Wrong], bool]:
+    """The worst rows, and whether the model itself says what was responsible."""
     order = np.argsort(-loss, kind="stable")[:WORST]
-    moved = _moved(version, rows, order, predictions)
+    moved, exact = reasons.responsible(version.model, rows.matrix[order], lambda: rows.matrix)
     table = rows.table.take(pa.array(order))
     keys = table[spec.data.key].to_pylist() if spec.data.key in table.column_names else order.tolist()
     found = []
     for position, row in enumerate(order):
         strongest = np.argsort(-np.abs(moved[position]), kind="stable")[:REASONS]
-        reasons = [
+        because = [
             f"{name} = {_short(table[name][position].as_py())} ({moved[position, column]:+.3f})"
             for column in strongest
             if moved[position, column] and (name := version.schema.names[column])
         ]
         said = _said(version, rows.label[row], predictions[row])
-        found.append(Wrong(_short(keys[position]), *said, float(loss[row]), reasons))
-    return found
-
-
-def _moved(version: Version, rows: Examples, order: NDArray[np.int64], predictions: Floats) -> Floats:
-    """What each feature added to the prediction of these rows, of many classes to the predicted one."""
-    moved = explain.contributions(version.model, rows.matrix[order])
-    if moved is None:
-        some = np.random.default_rng(0).choice(len(rows.matrix), size=min(BACKGROUND, len(rows.matrix)), replace=False)
-        moved = explain.replaced(version.model, rows.matrix[order], rows.matrix[some])
-    if moved.ndim == 2:  # noqa: PLR2004
-        return moved
-    best: Floats = moved[np.arange(len(order)), predictions[order].argmax(axis=1)]
-    return best
+        found.append(Wrong(_short(keys[position]), *said, float(loss[row]), because))
+    return found, exact
 
 
 def _said(version: Version, label: Any, prediction: Any) -> tuple[str, str]:
@@ -225,3 +219,4 @@ def _print(spec: Spec, version: Version, name: str, found: Mistakes) -> None:
         console.say(f"none of {found.tested:,} slices loses more than the average by more than chance")
     rows = [[w.key, w.label, w.prediction, (w.reasons or [""])[0]] for w in found.worst[:WORST_SHOWN]]
     console.table("worst rows", [spec.data.key, "label", "predicted", "first reason"], rows)
+    console.say(f"reasons: {found.how}")

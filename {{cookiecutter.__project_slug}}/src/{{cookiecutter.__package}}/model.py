@@ -32,7 +32,10 @@ class Model(Protocol):
         """Probability of the positive class or the number, shape (rows,); of each of many classes, (rows, classes)."""
 
     def contributions(self, matrix: Matrix) -> NDArray[np.float32]:
-        """What each feature adds to a prediction: (rows, features), for many classes (rows, classes, features)."""
+        """What each feature adds to a prediction: (rows, features), for many classes (rows, classes, features).
+
+        A model that cannot say gives zeros, or raises NotImplementedError: then other values are tried instead.
+        """
 
     def facts(self) -> dict[str, Any]:
         """What was learned, in a few numbers for the record."""

@@ -99,14 +99,6 @@ def named(schema: Schema, predictions: NDArray[np.float32]) -> dict[str, NDArray
     return {f"probability of {name}": predictions[:, number] for number, name in enumerate(schema.classes)}
 
 
-def responsible(version: Version, matrix: Matrix) -> list[tuple[str, float]]:
-    """What each feature added to the prediction of one row, the strongest first; for many classes, to the best one."""
-    moved = version.model.contributions(matrix)[0]
-    if moved.ndim > 1:
-        moved = moved[int(version.model.predict(matrix)[0].argmax())]
-    return sorted(zip(version.schema.names, moved.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
-
-
 def write_predictions(version: Version, rows: pa.Table, target: Path) -> dict[str, NDArray[np.float32]]:
     """Predict rows and write them as Parquet, each with its prediction and the version that made it.
 

@@ -15,6 +15,7 @@ from .evaluation import Judgement
 from .features import Examples, Matrix
 from .files import whole
 from .metrics import Floats
+from .reasons import contributions, replaced, some
 from .registry import Version
 from .spec import Spec
 from .splits import describe
@@ -67,9 +68,12 @@ def _dataset(spec: Spec, version: Version, section: Section) -> dict[str, Any]:
 
 
 def _importance(version: Version, matrix: Matrix) -> list[tuple[str, float]]:
-    """Mean absolute contribution of each feature on a sample of rows, the largest first."""
+    """How much each feature moves the predictions of a sample of rows, on average, the largest first."""
     rows = np.random.default_rng(0).choice(len(matrix), size=min(SAMPLE, len(matrix)), replace=False)
-    moved = np.abs(version.model.contributions(matrix[rows]))
-    mean = moved.reshape(-1, moved.shape[-1]).mean(axis=0)
+    moved = contributions(version.model, matrix[rows])
+    if moved is None:
+        few = some(matrix)
+        moved = replaced(version.model, few, few)
+    mean = np.abs(moved).reshape(-1, moved.shape[-1]).mean(axis=0)
     pairs = zip(version.schema.names, mean.tolist(), strict=True)
     return sorted(pairs, key=lambda pair: -pair[1])

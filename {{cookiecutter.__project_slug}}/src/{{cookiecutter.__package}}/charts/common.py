@@ -51,7 +51,7 @@ def importance(features: list[tuple[str, float]]) -> str:
     """How much each feature moves predictions, on average."""
     rows = [{"feature": name, "value": value} for name, value in features]
     y = alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=260))
-    x = alt.X("value:Q", title="Mean absolute contribution")
+    x = alt.X("value:Q", title="Mean absolute contribution to the prediction")
     bars = alt.Chart(alt.InlineData(values=rows)).mark_bar(color=BLUE).encode(y=y, x=x)
     return render(bars.properties(width=2 * WIDTH, height=alt.Step(16)))
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..model import Predictions
+from ..reasons import contributions
 from ..request import Asked, RefusedError
 from . import http, numbers
 from .http import answer, refusal
@@ -18,6 +19,7 @@ from .service import Loaded, Now, Service
 from .together import Together
 
 NOT_READY = "no model answers yet"
+UNEXPLAINED = "this model does not say what moved a prediction; `predict --example FILE --explain` tries other values"
 Handler = Callable[[Request, Now, str], Awaitable[Response]]
 logger = logging.getLogger(__name__)
 
@@ -83,7 +85,10 @@ class Answers:
         asked, found = await self._ask(by, await http.body_of(request, by.reader.form.body_bytes))
         if asked.many:
             raise RefusedError(422, (["body"], "one example at a time"))
-        moved = (await asyncio.to_thread(by.bundle.model.contributions, asked.matrix))[0]
+        added = await asyncio.to_thread(contributions, by.bundle.model, asked.matrix)
+        if added is None:
+            raise RefusedError(422, (["path"], UNEXPLAINED))
+        moved = added[0]
         if moved.ndim > 1:
             moved = moved[int(found[0].argmax())]
         pairs = zip(by.bundle.schema.names, moved.tolist(), strict=True)
