@@ -36,6 +36,7 @@ def mutants(project: Path) -> Iterator[Mutant]:
     yield from question_mutants(read(project, "PROCESS.md"), checker().Project(project).questions)
     yield from team_mutants(read(project, "team.toml"))
     yield from data_mutants(project)
+    yield from service_mutants(project)
     yield from other_mutants(project)
 
 
@@ -120,6 +121,26 @@ def data_mutants(project: Path) -> Iterator[Mutant]:
 def block_row(project: Path, part: str) -> int:
     """The line of PROCESS.md on which a generated block shows something."""
     return read(project, "PROCESS.md").line(part)
+
+
+def service_mutants(project: Path) -> Iterator[Mutant]:
+    """Metrics, checks and routes are renamed where they are shown, or where they are made."""
+    board, process = read(project, "monitoring/dashboard.json"), read(project, "PROCESS.md")
+    for at, line in enumerate(board.lines, start=1):
+        for name in re.findall(r"\b(?:model|monitoring)_\w+", line):
+            renamed = board.with_line(at, line.replace(name, f"{name}_x", 1))
+            yield Mutant(f"{name} is renamed on line {at}", board.path, renamed, "PRC085", board.path, at)
+        for name in re.findall(r'check=\\"(\w+)', line):
+            other = board.with_line(at, line.replace(f'check=\\"{name}', f'check=\\"{name}_x'))
+            yield Mutant(f"check {name} is renamed", board.path, other, "PRC086", board.path, at)
+    package = next(path.name for path in (project / "src").iterdir())
+    app = read(project, f"src/{package}/serving/app.py")
+    diagram = next(n for n in range(process.line("GET /metrics"), 0, -1) if process.lines[n - 1] == "```mermaid")
+    for route in re.findall(r'@app\.\w+\("(/[\w/]+)"', app.text):
+        yield app.edit(f'("{route}"', f'("{route}_x"', "PRC042", process.path, diagram)
+        at = next(n for n in range(diagram, len(process.lines)) if f" {route}" in process.lines[n - 1])
+        other = process.with_line(at, process.lines[at - 1].replace(f" {route}", f" {route}_x"))
+        yield Mutant(f"the diagram asks for {route}_x", process.path, other, "PRC042", process.path, at)
 
 
 def other_mutants(project: Path) -> Iterator[Mutant]:

@@ -17,6 +17,7 @@ BRACES = (
     "*.jinja",
     "*/sql/*.yml",
     "*/.github/workflows/*.yml",
+    "*/deploy/alertmanager.yml",
     "*/src/*.py",
     "*/process/*.py",
     "*/tests/*.py",

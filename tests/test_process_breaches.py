@@ -33,9 +33,9 @@ from mutants_edits import (
     snapshot,
 )
 
-
 ALERTS = "monitoring/alerts.yml"
 ALERT_TESTS = "monitoring/alerts_test.yml"
+DASHBOARD = "monitoring/dashboard.json"
 RUNBOOK = "docs/runbook.md"
 
 
@@ -134,7 +134,9 @@ BREACHES = [
     ),
     Breach("PRC080", replace(ALERTS, "alert: ModelOld", "alert: ModelStale"), replace(ALERTS, "for: 2m", "for: 3m")),
     Breach("PRC080", replace(RUNBOOK, "### ModelOld", "### ModelStale"), append(RUNBOOK, "\n### Another\n")),
-    Breach("PRC081", replace(RUNBOOK, "**Impact:**", "**Effect:**"), replace(RUNBOOK, "**Impact:** ", "**Impact:** A. ")),
+    Breach(
+        "PRC081", replace(RUNBOOK, "**Impact:**", "**Effect:**"), replace(RUNBOOK, "**Impact:** ", "**Impact:** A. ")
+    ),
     Breach("PRC082", replace(ALERTS, "severity: page", "severity: loud"), replace(ALERTS, "for: 2m", "for: 3m")),
     Breach("PRC082", replace(ALERTS, "#modelold", "#modeldown"), replace(ALERTS, "severity: page", "severity: ticket")),
     Breach("PRC083", replace(ALERTS, "model_ready", "model_redy"), replace(ALERTS, "14.4", "10")),
@@ -143,6 +145,13 @@ BREACHES = [
         replace(ALERT_TESTS, "alertname: ModelSlow", "alertname: ModelSlo"),
         replace(ALERT_TESTS, "ModelSlow fires", "a slow model rings"),
     ),
+    Breach(
+        "PRC085",
+        replace(DASHBOARD, "model_predictions_total", "model_predicted_total"),
+        replace(DASHBOARD, '"title": "Predicted rows"', '"title": "model_predicted_total"'),
+    ),
+    Breach("PRC085", replace(DASHBOARD, '"panels": [', '"panels": [,'), replace(DASHBOARD, "[5m]", "[10m]")),
+    Breach("PRC086", replace(ALERTS, 'check="drift"', 'check="drifts"'), replace(DASHBOARD, 'drift\\"', 'missing\\"')),
     Breach(
         "PRC020",
         replace(SOURCES, "owner: data_engineer", "owner: '@ml-team'"),
@@ -198,6 +207,16 @@ BREACHES = [
         "PRC041",
         replace(DESIGN, 'click report "../src', 'click report "../lib'),
         replace(DESIGN, "|metrics with intervals|", "|numbers|"),
+    ),
+    Breach(
+        "PRC042",
+        replace("PROCESS.md", "GET /version --> server", "GET /about --> server"),
+        replace("PROCESS.md", "GET /version --> server", "what answers, by GET /version --> server"),
+    ),
+    Breach(
+        "PRC042",
+        replace("src/flight_delays/serving/app.py", '@app.get("/version"', '@app.get("/about"'),
+        replace("src/flight_delays/serving/app.py", "async def version()", "async def about()"),
     ),
     Breach("PRC043", append(PIPELINE, "\n[splits\n"), append(PIPELINE, "\n# the end\n")),
     Breach(

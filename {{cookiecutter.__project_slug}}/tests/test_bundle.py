@@ -52,6 +52,13 @@ def test_a_missing_and_an_added_file_are_refused(folder: Path) -> None:
         bundle.load(folder)
 
 
+def test_a_bundle_that_was_altered_is_written_anew(spec: Spec, folder: Path) -> None:
+    (folder / "golden.json").write_bytes(b"[]")
+    assert not bundle.opens(folder)
+    assert bundle.publish(spec, registry.open_version(spec)) == folder
+    assert bundle.opens(folder)
+
+
 def test_the_pointer_is_read_as_it_was_written(folder: Path) -> None:
     said = Live(champion=folder.name, launched_at="2026-01-01T00:00:00+00:00", by="ada")
     with pytest.raises(ProjectError, match="launched"):

@@ -1,7 +1,9 @@
-"""Checks of diagrams: each node is a path, each edge says what flows, and no part is left out."""
+"""Checks of diagrams: each node is a path, each edge says what flows, no part and no route is left out."""
 
+import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from .findings import Finding, check, did_you_mean
 from .page import Fence
@@ -12,6 +14,10 @@ CLICK = re.compile(r"""^\s*click\s+(?P<node>\w+)\s+(?:href\s+)?"(?P<path>[^"]+)"
 ARROW = re.compile(r"(?P<left>\w+)[^\s-]*.*?\s(?:-->|==>|-\.->|---)\s*(?P<label>\|[^|]*\|)?\s*(?P<right>\w+)")
 NODE = re.compile(r"(\w+)\s*[\[({>]+\"?([^\])}\"]*)")
 PARTS = ("pipelines", "sql/models/staging", "sql/models/features")
+SERVING_PAGE = "PROCESS.md"
+METHODS = ("get", "post", "put", "patch", "delete")
+ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/{}.-]*)")
+Route = tuple[str, str]
 
 
 @check("PRC041", "the system diagram shows every part, and nothing that is not there")
@@ -62,3 +68,45 @@ def _broken(project: Project, fence: Fence) -> Iterator[Finding]:
             if node not in clicked:
                 text, fix = f"node {node!r} leads to no path", f'add: click {node} "../path"'
                 yield Finding(DIAGRAM_PAGE, number, text, fix=fix)
+
+
+@check("PRC042", "the serving diagram shows every route of the service, and no diagram one that is not there")
+def routes(project: Project) -> Iterator[Finding]:
+    """Set equality between `GET /path` in the diagrams of PROCESS.md and the routes that the code declares."""
+    modules = [path for path in project.files if path.startswith(f"{project.package}/") and path.endswith(".py")]
+    served = {route: f"{path}:{line}" for path in modules for route, line in declared_routes(project.text(path))}
+    shown: set[Route] = set()
+    drawn = 1
+    for path, page in project.pages.items():
+        for fence in page.fences:
+            for number, route in _asked(fence):
+                shown |= {route} if path == SERVING_PAGE else set()
+                drawn = fence.line if path == SERVING_PAGE else drawn
+                if route not in served:
+                    known = [" ".join(other) for other in served]
+                    asked = " ".join(route)
+                    yield Finding(path, number, f"no code answers {asked}", fix=did_you_mean(asked, known))
+    for route, where in served.items():
+        if route not in shown:
+            text = f"the serving diagram does not show {' '.join(route)}"
+            yield Finding(SERVING_PAGE, drawn, text, expected=f"an edge that says it; the code: {where}")
+
+
+def _asked(fence: Fence) -> Iterator[tuple[int, Route]]:
+    """The routes that a diagram names, with their lines."""
+    lines = enumerate(fence.content.splitlines(), start=fence.line + 1) if fence.language == "mermaid" else ()
+    for number, line in lines:
+        yield from ((number, (found[1], found[2])) for found in ROUTE.finditer(line))
+
+
+@cache
+def declared_routes(code: str) -> tuple[tuple[Route, int], ...]:
+    """The routes that a module's decorators declare, as `@app.get("/path")`, and on which line."""
+    found = []
+    for node in ast.walk(ast.parse(code)) if "fastapi" in code else ():
+        for call in node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else ():
+            match call:
+                case ast.Call(func=ast.Attribute(attr=method), args=[ast.Constant(value=str(at)), *_]):
+                    if method in METHODS:
+                        found.append(((method.upper(), at), call.lineno))
+    return tuple(found)

@@ -3,11 +3,35 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import alerts, architecture, content, data, dates, owners, references, security, structure, suppressions
+from . import (
+    alerts,
+    architecture,
+    content,
+    dashboard,
+    data,
+    dates,
+    owners,
+    references,
+    security,
+    structure,
+    suppressions,
+)
 from .findings import CHECKS, STAGES, Finding, on_github
 from .project import Project
 
-FAMILIES = (structure, content, owners, references, data, architecture, alerts, dates, security, suppressions)
+FAMILIES = (
+    structure,
+    content,
+    owners,
+    references,
+    data,
+    architecture,
+    alerts,
+    dashboard,
+    dates,
+    security,
+    suppressions,
+)
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def home(pipeline: str) -> Path:
 
 
 def publish(spec: Spec, version: Version) -> Path:
-    """Write the bundle of a version, whole or not at all; one that is there already is kept.
+    """Write the bundle of a version, whole or not at all; one that is there already is kept if it is whole.
 
     Args:
         spec: Today's; its `[serving]` says what is answered.
@@ -125,7 +125,8 @@ def publish(spec: Spec, version: Version) -> Path:
         )
         write_json(part / ABOUT, about.model_dump())
         folder = target / f"{version.number}-{sha256(part / ABOUT)[:DIGITS]}"
-        if not folder.exists():
+        if not opens(folder):
+            shutil.rmtree(folder, ignore_errors=True)
             part.rename(folder)
     return folder
 
@@ -147,6 +148,15 @@ def load(folder: Path) -> Bundle:
         return Bundle(folder, about, schema, asked, resolve(about.factory).load(folder / MODEL), examples)
     except (OSError, ValueError) as error:
         raise ProjectError(f"cannot be opened: {type(error).__name__}", where=str(folder), fix=FIX) from None
+
+
+def opens(folder: Path) -> bool:
+    """Whether a bundle is there and whole."""
+    try:
+        load(folder)
+    except ProjectError:
+        return False
+    return True
 
 
 def point(pipeline: str, live: Live) -> None:

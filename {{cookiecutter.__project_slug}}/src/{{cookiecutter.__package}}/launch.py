@@ -143,14 +143,6 @@ def _restorable(spec: Spec, found: State, target: Record) -> None:
     try:
         bundle.load(home / target.folder)
     except ProjectError as error:
-        whole = [str(record.version) for record in found.champions[:-1] if _opens(home / record.folder)]
+        whole = [str(record.version) for record in found.champions[:-1] if bundle.opens(home / record.folder)]
         fix = f"restore {home} from a backup, or launch one of: {', '.join(whole) or 'none is whole'}"
         raise ProjectError(f"version {target.version}: {error.what}", where=error.where, fix=fix) from None
-
-
-def _opens(folder: Path) -> bool:
-    try:
-        bundle.load(folder)
-    except ProjectError:
-        return False
-    return True
