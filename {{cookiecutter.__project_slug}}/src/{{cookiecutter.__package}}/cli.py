@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from . import cli_operation
+from .cli_options import ROWS, Overrides, Pipeline, Rows, Which
 from .errors import ProjectError
 
 app = typer.Typer(
@@ -15,10 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-Pipeline = Annotated[str | None, typer.Option(help="Name of a file in pipelines/; not needed where there is only one.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="key=value above the file; may be said again.")]
-Which = Annotated[str, typer.Option(help="Number or alias of a registered version.")]
+app.add_typer(cli_operation.app)
 
 
 @app.command()
@@ -62,12 +61,23 @@ def train(
 
 
 @app.command()
+def tune(
+    trials: Annotated[int, typer.Option(help="Most sets of parameters that are tried.", min=1)] = 20,
+    minutes: Annotated[float | None, typer.Option(help="No trial begins after so many minutes.", min=0)] = None,
+    pipeline: Pipeline = None,
+) -> None:
+    """Search better parameters on train and validation; the pipeline file keeps those that are better beyond chance."""
+    from . import spec
+    from . import tune as searching
+
+    searching.tune(spec.choose(pipeline), trials, minutes)
+
+
+@app.command()
 def evaluate(
     pipeline: Pipeline = None,
     version: Which = "candidate",
-    dataset: Annotated[
-        list[str] | None, typer.Option(help="A split or dataset of the spec; may be said again.")
-    ] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help=f"{ROWS}; may be said again.")] = None,
 ) -> None:
     """Judge a registered version: metrics with intervals, slices, an HTML report."""
     from . import registry, spec, steps
@@ -82,10 +92,8 @@ def predict(
     version: Which = "candidate",
     example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
     explain: Annotated[bool, typer.Option(help="With --example: say which features were responsible.")] = False,
-    dataset: Annotated[
-        str | None, typer.Option(help="A split or dataset of the spec, or a CSV or Parquet file.")
-    ] = None,
-    plot: Annotated[bool, typer.Option(help="With a dataset of the spec: a page of pictures.")] = False,
+    dataset: Annotated[str | None, typer.Option(help=f"{ROWS}.")] = None,
+    plot: Annotated[bool, typer.Option(help="With a dataset that has a label: a page of pictures.")] = False,
 ) -> None:
     """Predict an example made by hand, or a dataset, which is written as Parquet."""
     from . import know, spec
@@ -103,7 +111,7 @@ def predict(
 def explain(
     pipeline: Pipeline = None,
     version: Which = "candidate",
-    dataset: Annotated[str, typer.Option(help="A split or dataset of the spec.")] = "test",
+    dataset: Rows = "test",
     where: Annotated[str | None, typer.Option(help="SQL that chooses among its rows.")] = None,
 ) -> None:
     """Say which features matter in a sample of rows: importance and dependence."""
@@ -120,7 +128,7 @@ def explain(
 def mistakes(
     pipeline: Pipeline = None,
     version: Which = "candidate",
-    dataset: Annotated[str, typer.Option(help="A split or dataset of the spec.")] = "test",
+    dataset: Rows = "test",
 ) -> None:
     """Find the worst errors, what they share, and what was responsible for each."""
     from . import mistakes as searching
@@ -136,7 +144,7 @@ def compare(
     first: Annotated[str, typer.Argument(help="Number or alias of a version; with --as-of it is left out.")] = "",
     second: Annotated[str, typer.Argument(help="Number or alias of the version to compare with it.")] = "candidate",
     pipeline: Pipeline = None,
-    dataset: Annotated[str, typer.Option(help="A split or dataset of the spec.")] = "test",
+    dataset: Rows = "test",
     as_of: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The version of that day.")] = None,
 ) -> None:
     """Compare two versions on the same rows: verdict, metrics, slices, what differs."""
@@ -156,105 +164,6 @@ def history(
     from . import know, spec
 
     know.over_time(spec.choose(pipeline), rescore)
-
-
-By = Annotated[str, typer.Option(help="Who decides: a name of team.toml.")]
-Reason = Annotated[str, typer.Option(help="Why, for those who look back.")]
-
-
-@app.command()
-def launch(
-    version: Annotated[str, typer.Option(help="Number or alias of a registered version.")],
-    by: By,
-    reason: Reason,
-    pipeline: Pipeline = None,
-    shadow: Annotated[bool, typer.Option(help="Predict beside the champion, without answering.")] = False,
-    canary: Annotated[float, typer.Option(help="With --shadow: share of requests that it answers.")] = 0,
-) -> None:
-    """Make a version the champion, if every gate lets it."""
-    from . import launch as launching
-    from . import spec
-
-    if not 0 <= canary <= 0.5 or (canary and not shadow):  # noqa: PLR2004
-        raise ProjectError("--canary is a share from 0 to 0.5 and needs --shadow", fix="say --shadow --canary 0.05")
-    launching.launch(spec.choose(pipeline), version, by, reason, shadow=shadow, canary=canary)
-
-
-@app.command()
-def rollback(
-    by: By,
-    reason: Reason,
-    pipeline: Pipeline = None,
-    shadow: Annotated[bool, typer.Option(help="Take the shadow away; the champion stays.")] = False,
-) -> None:
-    """Let the champion before the present one answer again."""
-    from . import launch as launching
-    from . import spec
-
-    launching.rollback(spec.choose(pipeline), by, reason, shadow=shadow)
-
-
-@app.command()
-def serve(
-    pipeline: Pipeline = None,
-    host: Annotated[str, typer.Option(help="Address; others than this machine's need MODEL_TOKEN.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
-    workers: Annotated[int, typer.Option(help="Processes that share the port.")] = 1,
-) -> None:
-    """Answer requests with the champion, until told to stop."""
-    from . import spec
-    from .serving import run
-
-    run.serve(spec.choose(pipeline).name, host, port, workers)
-
-
-@app.command()
-def verify(
-    url: Annotated[str, typer.Option(help="Where the service answers.")] = "http://127.0.0.1:8000",
-    pipeline: Pipeline = None,
-) -> None:
-    """Compare what a service answers with what was launched."""
-    from . import spec
-    from . import verify as verifying
-
-    verifying.verify(spec.choose(pipeline), url)
-
-
-@app.command()
-def monitor(
-    pipeline: Pipeline = None,
-    now: Annotated[
-        dt.datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Look as if it were then (UTC).")
-    ] = None,
-) -> None:
-    """Look for what is wrong: exit 0 nothing, 1 something, 2 it could not be found out."""
-    from . import spec
-    from .monitoring import run
-
-    moment = now.replace(tzinfo=dt.UTC) if now else dt.datetime.now(dt.UTC)
-    try:
-        well = run.monitor(spec.choose(pipeline), moment)
-    except ProjectError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-    raise typer.Exit(0 if well else 1)
-
-
-@app.command()
-def retrain(pipeline: Pipeline = None) -> None:
-    """Data, train, evaluate, gates: a new candidate, which only people launch."""
-    from . import launch as launching
-    from . import launches, registry, spec, steps
-
-    chosen = spec.choose(pipeline)
-    trained = steps.train(chosen, steps.data(chosen))
-    steps.evaluate(chosen, trained)
-    champion = launches.state(chosen).champion
-    rival = registry.open_version(chosen, str(champion.version)) if champion else None
-    decided = launching.judge(chosen, registry.open_version(chosen, str(trained.number)), rival)
-    refused = [gate.name for gate in decided if not gate.passed]
-    verdict = f"would be refused: {', '.join(refused)}" if refused else "may be launched"
-    typer.echo(f"{chosen.name} version {trained.number} {verdict}")
 
 
 @app.command(name="pipeline")

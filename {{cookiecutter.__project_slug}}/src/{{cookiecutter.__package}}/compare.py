@@ -116,7 +116,6 @@ def seen(taken: Snapshot, version: Version, spec: Spec, dataset: str) -> int:
 def slice_gains(spec: Spec, data: Examples, scores: list[Any]) -> Iterator[SliceGain]:
     """How much better the second scores are than the first, on each slice of at least 50 rows."""
     (metric,) = choose([spec.evaluation.primary], spec.task)
-    sign = 1 if metric.higher_is_better else -1
     for column in evaluation.sliced(spec, data):
         for value, members in evaluation.groups(data.table[column]):
             if len(members) < evaluation.FEWEST_ROWS:
@@ -127,12 +126,13 @@ def slice_gains(spec: Spec, data: Examples, scores: list[Any]) -> Iterator[Slice
             except UndefinedMetricError as error:
                 yield SliceGain(column, value, len(members), Estimate(None, None, None, str(error)))
                 continue
-            yield SliceGain(column, value, len(members), jury.summarize(sign * (new - old)))
+            yield SliceGain(column, value, len(members), jury.summarize(metric.sign * (new - old)))
 
 
 def _differences(first: Version, second: Version) -> Iterator[tuple[str, str, str]]:
     """What was said differently when the two were trained: key, first, second."""
-    old, new = (_flat(version.spec.model_dump(mode="json")) for version in (first, second))
+    # Where parameters were searched says nothing about the model that came of it.
+    old, new = (_flat(version.spec.model_dump(mode="json", exclude={"tune"})) for version in (first, second))
     old["snapshot"], new["snapshot"] = first.snapshot[:12], second.snapshot[:12]
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):

@@ -134,13 +134,12 @@ def _shuffled(spec: Spec, model: Model, sample: Examples, moved: Moved) -> tuple
     """How much worse the primary metric is with each feature shuffled, shape (3, features), and what that is called."""
     (metric,) = choose([spec.evaluation.primary], spec.task)
     random, weight = np.random.default_rng(0), np.ones(len(sample.label))
-    sign = 1 if metric.higher_is_better else -1
     try:
         whole = metric.function(sample.label, model.predict(sample.matrix), weight)
         lost = np.empty((REPEATS, sample.matrix.shape[1]))
         for repeat, column in np.ndindex(*lost.shape):
             changed = with_values(sample.matrix, column, random.permutation(sample.matrix[:, column]))
-            lost[repeat, column] = sign * (whole - metric.function(sample.label, model.predict(changed), weight))
+            lost[repeat, column] = metric.sign * (whole - metric.function(sample.label, model.predict(changed), weight))
     except UndefinedMetricError as error:
         return _absolute(moved), f"Mean absolute change of the prediction ({metric.name} not defined: {error})"
     # Student's t for five repeats.

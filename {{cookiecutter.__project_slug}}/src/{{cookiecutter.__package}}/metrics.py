@@ -32,6 +32,11 @@ class Metric:
     higher_is_better: bool
     tasks: tuple[Task, ...]
 
+    @property
+    def sign(self) -> int:
+        """What a difference is multiplied by to be a gain."""
+        return 1 if self.higher_is_better else -1
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -13,6 +13,7 @@ from .errors import ProjectError
 from .operation import Gates, Monitoring, Serving
 from .paths import PIPELINES
 from .privacy import Privacy
+from .search import Tune
 from .selection import Dataset, HashSplits, Split, TimeSplits
 from .settings import Settings, explain, suggest
 
@@ -94,6 +95,7 @@ class Spec(Settings):
     splits: Annotated[TimeSplits | HashSplits, Field(discriminator="by")]
     model: Factory
     baseline: Factory
+    tune: Tune = Tune()
     evaluation: Evaluation
     datasets: dict[str, Dataset] = Field(default_factory=dict)
     gates: Gates = Gates()

@@ -6,7 +6,7 @@ from pathlib import Path
 from . import console, datasets, page, registry, snapshot, sources, upstream, warehouse
 from .errors import ProjectError
 from .evaluation import Judgement
-from .features import Examples
+from .features import Examples, Schema
 from .registry import Version
 from .snapshot import Snapshot
 from .spec import Spec
@@ -29,13 +29,9 @@ def data(spec: Spec) -> Snapshot:
 
 def train(spec: Spec, taken: Snapshot) -> Version:
     """Train the model and its baseline on the training rows, register them as the candidate."""
-    from . import features, model
+    from . import model
 
-    with console.step("read and encode the rows"):
-        rows = features.read(taken, spec, "train")
-        schema = features.learn_schema(spec, rows)
-        learn = features.examples(spec, schema, "train", rows)
-        watch = features.examples(spec, schema, "validation", features.read(taken, spec, "validation"))
+    schema, learn, watch = learning(spec, taken)
     with console.step(f"train on {len(learn.label):,} rows"):
         baseline = model.fit(spec, "baseline", learn, watch, schema)
         trained = model.fit(spec, "model", learn, watch, schema)
@@ -43,6 +39,18 @@ def train(spec: Spec, taken: Snapshot) -> Version:
         version = registry.register(spec, taken.digest, schema, trained, baseline)
     console.say(f"registered {spec.name} version {version.number} as {registry.CANDIDATE}")
     return version
+
+
+def learning(spec: Spec, taken: Snapshot) -> tuple[Schema, Examples, Examples]:
+    """The features as the training rows show them, the training rows, and those of the validation."""
+    from . import features
+
+    with console.step("read and encode the rows"):
+        rows = features.read(taken, spec, "train")
+        schema = features.learn_schema(spec, rows)
+        learn = features.examples(spec, schema, "train", rows)
+        watch = features.examples(spec, schema, "validation", features.read(taken, spec, "validation"))
+    return schema, learn, watch
 
 
 def fine_tune(spec: Spec, parent: Version, dataset: str) -> Version:
