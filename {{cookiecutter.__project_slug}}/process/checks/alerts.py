@@ -1,13 +1,14 @@
 """Checks of what calls people: rules, their tests, the runbook and the code name the same alerts and metrics."""
 
-import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import yaml
 
 from .blocks import table
+from .code import exported_metrics
 from .dbt import LOADER
 from .findings import Finding, check, did_you_mean
 from .page import Heading, Page
@@ -21,7 +22,6 @@ RUNBOOK = "docs/runbook.md"
 SECTION = "Alerts"
 PARTS = ("Meaning:", "Impact:", "Diagnosis:", "Mitigation:", "Escalation:")
 METRIC = re.compile(r"\b(?:model|monitoring)_\w+")
-KINDS = {"Counter": ("_total",), "Gauge": ("",), "Histogram": ("_bucket", "_sum", "_count")}
 
 
 @check("PRC080", "every alert has its section in the runbook, and every such section its alert")
@@ -111,10 +111,13 @@ def _rules(project: Project) -> dict[str, dict[str, Any]]:
 
 
 def _yaml(project: Project, path: str) -> dict[str, Any]:
-    if not project.exists(path):
-        return {}
+    return _parsed(project.text(path)) if project.exists(path) else {}
+
+
+@cache
+def _parsed(text: str) -> dict[str, Any]:
     try:
-        return table(yaml.load(project.text(path), Loader=LOADER))  # noqa: S506
+        return table(yaml.load(text, Loader=LOADER))  # noqa: S506
     except yaml.YAMLError:
         return {}
 
@@ -145,18 +148,5 @@ def _body(page: Page, heading: Heading) -> str:
 
 def exported(project: Project) -> set[str]:
     """The names under which metrics are shown."""
-    return set(_exported(project))
-
-
-def _exported(project: Project) -> Iterator[str]:
-    for path in project.files:
-        if not path.startswith(f"{project.package}/") or not path.endswith(".py"):
-            continue
-        code = project.text(path)
-        if "prometheus_client" not in code:
-            continue
-        for node in ast.walk(ast.parse(code)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS and node.args:
-                name = node.args[0]
-                if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                    yield from (f"{name.value}{ending}" for ending in KINDS[node.func.id])
+    modules = [path for path in project.files if path.startswith(f"{project.package}/") and path.endswith(".py")]
+    return set().union(*(exported_metrics(project.text(path)) for path in modules))

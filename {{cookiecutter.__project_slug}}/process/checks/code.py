@@ -5,6 +5,8 @@ from functools import cache
 
 from .findings import CannotRunError
 
+ENDINGS = {"Counter": ("_total",), "Gauge": ("",), "Histogram": ("_bucket", "_sum", "_count")}
+
 
 @cache
 def nox_sessions(text: str) -> dict[str, tuple[str, int]]:
@@ -80,3 +82,17 @@ def string_constants(code: str) -> frozenset[str]:
     except SyntaxError:
         return frozenset()
     return frozenset(n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+
+
+@cache
+def exported_metrics(code: str) -> frozenset[str]:
+    """The names of the metrics that a module makes, with the endings that Prometheus gives them."""
+    if "prometheus_client" not in code:
+        return frozenset()
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            match node.args[:1]:
+                case [ast.Constant(value=str(name))]:
+                    found |= {f"{name}{ending}" for ending in ENDINGS.get(node.func.id, ())}
+    return frozenset(found)

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from .findings import Finding, check
 from .page import OPEN, Block, Page, Section
@@ -111,7 +112,7 @@ def guidance_kept(project: Project) -> Iterator[Finding]:
 def copies(project: Project) -> Iterator[Finding]:
     """Two sections that share nine tenths of their word triples: one of them is not about its title."""
     index: dict[str, list[int]] = {}
-    seen: list[tuple[str, Section, set[str]]] = []
+    seen: list[tuple[str, Section, frozenset[str]]] = []
     for path, _, section, _, owner in required(project):
         words = shingles("\n".join(b.text for b in section.blocks if b.label != OPEN and not b.generated))
         if len(words) < COPY_WORDS:
@@ -130,10 +131,11 @@ def copies(project: Project) -> Iterator[Finding]:
         seen.append((path, section, words))
 
 
-def shingles(text: str) -> set[str]:
+@cache
+def shingles(text: str) -> frozenset[str]:
     """The runs of three words in a text, in lower case, without punctuation."""
     words = re.findall(r"\w+", text.lower())
-    return {" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}
+    return frozenset(" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1))
 
 
 @check("PRC014", "an answer has the evidence that its question asks for")

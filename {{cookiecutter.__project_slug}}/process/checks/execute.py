@@ -20,7 +20,6 @@ from pathlib import Path
 from .findings import CannotRunError
 from .page import Fence
 from .project import Project
-from .references import shell_lines
 
 # A block may come from a change that nobody has read yet, so it gets to see nothing that opens a door.
 SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY|AUTH", re.IGNORECASE)
@@ -63,7 +62,7 @@ def promise(path: str, fence: Fence) -> Promise:
         if word != "run" and (key not in said or not value):
             raise CannotRunError(f"{path}:{fence.line} says {word!r}; known: run, exit=, creates=, needs=")
         said.setdefault(key, []).append(value)
-    lines = [words for _, words in shell_lines(fence)]
+    lines = [words for _, words in fence.commands]
     if None in lines:
         raise CannotRunError(f"{path}:{fence.line} holds a quote that does not close")
     commands = tuple(tuple(words) for words in lines if words)

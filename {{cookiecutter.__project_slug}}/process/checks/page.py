@@ -1,12 +1,15 @@
 """The parts of a Markdown page that checks look at."""
 
 import re
+import shlex
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
 OPEN = "Open:"
+SHELL = ("sh", "bash", "shell", "console")
+LABEL_ENDS = re.compile(r"[\[\](){}|]|\s(?:--|-\.)\s|\s(?:-->|\.->)")
 Placed = TypeVar("Placed", "Block", "Span", "Fence")
 
 
@@ -36,6 +39,29 @@ class Fence:
     words: tuple[str, ...]
     content: str
     line: int
+
+    @cached_property
+    def commands(self) -> list[tuple[Span, list[str] | None]]:
+        """The command lines of a shell block with their words, or None where the quotes do not close."""
+        if self.language not in SHELL:
+            return []
+        found: list[tuple[Span, list[str] | None]] = []
+        for number, line in enumerate(self.content.splitlines(), start=self.line + 1):
+            bare = line.strip().removeprefix("$ ")
+            if not bare or bare.startswith("#"):
+                continue
+            try:
+                words = shlex.split(bare, comments=True)
+            except ValueError:
+                words = None
+            found.append((Span(bare, number, 1), words))
+        return found
+
+    @cached_property
+    def labels(self) -> list[Span]:
+        """What a diagram writes on its nodes and arrows."""
+        lines = enumerate(self.content.splitlines(), start=self.line + 1) if self.language == "mermaid" else ()
+        return [Span(label.strip(), number, 1) for number, line in lines for label in LABEL_ENDS.split(line)]
 
 
 @dataclass(frozen=True)
@@ -114,6 +140,12 @@ class Page:
     def lines(self) -> list[str]:
         """The lines of the file without their ends."""
         return self.text.splitlines()
+
+    @cached_property
+    def commands(self) -> list[Span]:
+        """Every command line: the code spans, the lines of the shell blocks, the labels of the diagrams."""
+        shell = [line for fence in self.fences for line, _ in fence.commands]
+        return [*self.spans, *shell, *(label for fence in self.fences for label in fence.labels)]
 
     @cached_property
     def sections(self) -> list[Section]:

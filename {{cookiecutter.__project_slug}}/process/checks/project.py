@@ -86,7 +86,7 @@ class Project:
 
     def matching(self, pattern: str) -> list[str]:
         """The files that a glob names."""
-        return [file for file in self.files if PurePosixPath(file).match(pattern)]
+        return [str(path) for path in self._paths if path.match(pattern)]
 
     def text(self, path: str) -> str:
         """A file's text; that of a file which is not UTF-8 is empty, and `broken` says why."""
@@ -232,6 +232,10 @@ class Project:
         if person is None:
             return f"nobody ({role})" if owner else ""
         return f"{person.name} ({role})" if owner in team.ROLES else person.name
+
+    @cached_property
+    def _paths(self) -> list[PurePosixPath]:
+        return [PurePosixPath(file) for file in self.files]
 
     @cached_property
     def _file_set(self) -> set[str]:

@@ -3,14 +3,13 @@
 import ast
 import os
 import re
-import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from .findings import Finding, check, did_you_mean
-from .page import Fence, Page, Span
+from .page import Span
 from .project import Project
 
 PATH = re.compile(
@@ -20,8 +19,6 @@ TEST = re.compile(r"(?P<file>[\w./-]+\.py)::(?P<name>\w+)")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 MADE = ("data/", ".venv/", ".nox/", "sql/target/", "sql/logs/")
 LOOKING = ("curl", "df", "ls")
-LABEL_ENDS = re.compile(r"[\[\](){}|]|\s(?:--|-\.)\s|\s(?:-->|\.->)")
-SHELL = ("sh", "bash", "shell", "console")
 KNOWN_COMMANDS = ("nox", "uv", "uvx", "git", "python", "python3", "pipx", "pre-commit", "cd", "cruft", *LOOKING)
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
@@ -143,7 +140,7 @@ def functions(code: str) -> frozenset[str]:
 def sessions(project: Project) -> Iterator[Finding]:
     """`nox -s NAME`, `nox -e NAME` and their long forms, in running text as in fenced blocks."""
     for path, page in project.pages.items():
-        for span in commands(page):
+        for span in page.commands:
             for name in named_sessions(span.text):
                 if name not in project.sessions and not re.search(r"[A-Z<…]", name):
                     text = f"`nox -s {name}` does not exist"
@@ -153,42 +150,13 @@ def sessions(project: Project) -> Iterator[Finding]:
                     yield Finding(path, span.line, text, column=column, expected=known, found=name, fix=fix)
 
 
-def commands(page: Page) -> Iterator[Span]:
-    """Every command line of a page: its code spans, the lines of its shell blocks, the labels of its diagrams."""
-    yield from page.spans
-    for fence in page.fences:
-        if fence.language in SHELL:
-            yield from (line for line, _ in shell_lines(fence))
-        elif fence.language == "mermaid":
-            yield from _labels(fence)
-
-
-def _labels(fence: Fence) -> Iterator[Span]:
-    """What a diagram writes on its nodes and arrows."""
-    for offset, line in enumerate(fence.content.splitlines(), start=1):
-        for label in LABEL_ENDS.split(line):
-            yield Span(label.strip(), fence.line + offset, 1)
-
-
-def shell_lines(fence: Fence) -> Iterator[tuple[Span, list[str] | None]]:
-    """The command lines of a shell block with their words, or None where the quotes do not close."""
-    for offset, line in enumerate(fence.content.splitlines(), start=1):
-        bare = line.strip().removeprefix("$ ")
-        if not bare or bare.startswith("#"):
-            continue
-        try:
-            words = shlex.split(bare, comments=True)
-        except ValueError:
-            words = None
-        yield Span(bare, fence.line + offset, 1), words
-
-
-def named_sessions(text: str) -> list[str]:
+@cache
+def named_sessions(text: str) -> tuple[str, ...]:
     """The sessions that a command line asks nox for."""
     words = text.replace('"', " ").replace("'", " ").split()
     starts = [i for i, word in enumerate(words) if PurePosixPath(word).name == "nox"]
     if not starts:
-        return []
+        return ()
     names: list[str] = []
     taking = False
     for word in words[starts[0] + 1 :]:
@@ -200,7 +168,7 @@ def named_sessions(text: str) -> list[str]:
             taking = word in ("-s", "-e", "--session", "--sessions")
         elif taking:
             names.append(word.rstrip(".,;:)"))
-    return names
+    return tuple(names)
 
 
 @check("PRC031", "every command in a shell block can be read and is known")
@@ -209,7 +177,7 @@ def shell_blocks(project: Project) -> Iterator[Finding]:
     known = (*KNOWN_COMMANDS, project.console_script)
     for path, page in project.pages.items():
         for fence in page.fences:
-            for span, words in shell_lines(fence) if fence.language in SHELL else ():
+            for span, words in fence.commands:
                 if words is None:
                     yield Finding(path, span.line, f"a quote does not close in `{span.text}`", fix="close it")
                 elif words and words[0] not in known and not project.exists(words[0].removeprefix("./")):
@@ -223,7 +191,7 @@ def script_commands(project: Project) -> Iterator[Finding]:
     """`<script> NAME` is a command that the command line defines."""
     script, known = project.console_script, project.cli_commands
     for path, page in project.pages.items() if script and known else ():
-        for span in commands(page):
+        for span in page.commands:
             words = span.text.split()
             if (
                 len(words) > 1

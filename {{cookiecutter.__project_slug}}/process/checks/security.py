@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import yaml
 
@@ -35,11 +36,20 @@ def secrets(project: Project) -> Iterator[Finding]:
         if not path.endswith(READ) or (project.root / path).stat().st_size > 1_000_000:  # noqa: PLR2004
             continue
         text = (project.root / path).read_bytes().decode("utf-8", "replace")
-        for kind, pattern, letters in SECRETS:
-            for match in pattern.finditer(text) if any(part in text for part in letters) else ():
-                line = text.count("\n", 0, match.start()) + 1
-                fix = "take it out, and make it void where it was issued: history keeps it"
-                yield Finding(path, line, f"this looks like {kind}", fix=fix)
+        for line, kind in looks_secret(text):
+            fix = "take it out, and make it void where it was issued: history keeps it"
+            yield Finding(path, line, f"this looks like {kind}", fix=fix)
+
+
+@cache
+def looks_secret(text: str) -> tuple[tuple[int, str], ...]:
+    """Each line of a text on which a secret stands, with its kind."""
+    return tuple(
+        (text.count("\n", 0, match.start()) + 1, kind)
+        for kind, pattern, letters in SECRETS
+        if any(part in text for part in letters)
+        for match in pattern.finditer(text)
+    )
 
 
 @check("PRC071", "workflows run pinned actions with few rights")
