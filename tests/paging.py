@@ -9,7 +9,6 @@ import os
 import random
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import threading
@@ -22,9 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import baking
+from prometheus_tools import Tools
 
-PACKAGES = ("prometheus", "prometheus-alertmanager")
 CALL = "import sys; from parcel_arrivals.cli import main; sys.argv[0] = 'parcel-arrivals'; main()"
 # A disk that alters the bundle of another version between the moment it is written and the moment it answers.
 BAD_DISK = f"""
@@ -36,6 +34,29 @@ def spoil(pipeline, live):
     point(pipeline, live)
 bundle.point = spoil
 {CALL}
+"""
+# Imports once what takes seconds; each command then runs in a process of its own, as if it had been started anew.
+SHELL = """
+import json, os, sys, traceback
+import altair, dbt.cli.main, duckdb, mlflow.store.tracking.sqlalchemy_store, xgboost
+for line in sys.stdin:
+    call, words, printed = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+        os.dup2(1, 2)
+        sys.argv = ["", *words]
+        status = 0
+        try:
+            exec(call, {})
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+            status = 70
+        sys.stdout.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 SECONDS = 30
 
@@ -68,48 +89,6 @@ def wait(what: str, true: Callable[[], object]) -> None:
         time.sleep(0.1)
 
 
-@dataclass(frozen=True)
-class Tools:
-    """Prometheus, Alertmanager and their own checkers.
-
-    Attributes:
-        folder: Where they run.
-        paths: Each of them by its name.
-    """
-
-    folder: Path
-    paths: dict[str, str]
-
-    def __getitem__(self, name: str) -> str:
-        return self.paths[name]
-
-
-def find(folder: Path) -> Tools | None:
-    """Those of this machine, or those that were unpacked into a folder; Debian gives one of them a longer name."""
-    places = os.pathsep.join([os.environ["PATH"], str(folder / "usr" / "bin")])
-    names = {"prometheus": "", "promtool": "", "amtool": "", "alertmanager": "prometheus-"}
-    found = {
-        name: shutil.which(name, path=places) or shutil.which(before + name, path=places)
-        for name, before in names.items()
-    }
-    paths = {name: place for name, place in found.items() if place}
-    return Tools(folder, paths) if len(paths) == len(names) else None
-
-
-def unpack(folder: Path) -> None:
-    """Debian's packages, as far as they can be had; no right of an administrator is needed."""
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        return
-    baking.run("apt-get", "download", *PACKAGES, cwd=folder)
-    for package in folder.glob("*.deb"):
-        baking.run("dpkg-deb", "--extract", package, folder, cwd=folder)
-    manager = folder / "usr" / "bin" / PACKAGES[1]
-    if manager.exists():
-        # Debian's program looks for its templates at the root; this copy of it looks below the folder where it runs.
-        content = manager.read_bytes().replace(b"/usr/share/prometheus/", b"usr//share/prometheus/")
-        manager.write_bytes(content)
-
-
 @dataclass
 class Stage:
     """A project whose service is watched, and everything that rang.
@@ -120,6 +99,7 @@ class Stage:
         service: Where the service answers, as host:port.
         rang: Each message: the receiver, and its title such as `firing: ModelDown`.
         server: The service's process.
+        shell: Runs the project's commands.
     """
 
     project: Path
@@ -127,15 +107,32 @@ class Stage:
     service: str
     rang: list[tuple[str, str]] = field(default_factory=list)
     server: subprocess.Popen[bytes] | None = None
+    shell: subprocess.Popen[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        command, pipe = [str(self.python), "-c", SHELL], subprocess.PIPE
+        self.shell = subprocess.Popen(command, cwd=self.project, env=self.env, stdin=pipe, stdout=pipe, text=True)
 
     @property
     def env(self) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": str(self.project / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        own = {"PYTHONPATH": str(self.project / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        return os.environ | own | {"MLFLOW_DISABLE_TELEMETRY": "true"}
 
-    def run(self, *words: str, call: str = CALL, allowed: tuple[int, ...] = (0,)) -> str:
-        done = baking.run(self.python, "-c", call, *words, cwd=self.project, env=self.env)
-        assert done.returncode in allowed, (words, done.stdout + done.stderr)
-        return done.stdout
+    def run(self, *words: str, call: str = CALL, allowed: tuple[int, ...] = (0,)) -> None:
+        """Run a command of the project."""
+        assert self.shell.stdin
+        assert self.shell.stdout
+        printed = self.project / "data" / "printed.log"
+        printed.parent.mkdir(exist_ok=True)
+        print(json.dumps([call, words, str(printed)]), file=self.shell.stdin, flush=True)
+        status = self.shell.stdout.readline().strip()
+        assert status in map(str, allowed), (words, status, printed.read_text(encoding="utf-8"))
+
+    def close(self) -> None:
+        """End its processes."""
+        for process in (self.shell, self.server):
+            if process:
+                process.kill()
 
     def serve(self) -> None:
         """Start the service and wait until it has a model."""

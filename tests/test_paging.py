@@ -8,7 +8,8 @@ from pathlib import Path
 import baking
 import duckdb
 import pytest
-from paging import BAD_DISK, Stage, Tools, address, deliver, find, unpack, watch
+from paging import BAD_DISK, Stage, address, deliver, watch
+from prometheus_tools import Tools, find, unpack
 
 pytestmark = pytest.mark.slow
 
@@ -33,18 +34,18 @@ def stage(
     project, table = folder / "parcel-arrivals", folder / "parcels.csv"
     shutil.copytree(empty, project, ignore=shutil.ignore_patterns(".git", ".venv"))
     here = Stage(project, demonstrated[0] / ".venv" / "bin" / "python", address())
-    deliver(table, nearest=0)
-    here.run("new_pipeline", "parcels", "--table", str(table), "--label", "late", "--key", "id")
-    with (project / "pipelines" / "parcels.toml").open("a", encoding="utf-8") as file:
-        file.write("\n[gates]\nlatency_ms = 2000\n")  # other tests may share the processor
-    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "first"]):
-        done = baking.run("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *command, cwd=project)
-        assert done.returncode == 0, done.stderr
-    here.run("train")
-    here.run("launch", "--version", "candidate", "--by", "ada", "--reason", "the first")
     with ExitStack() as stack:
+        stack.callback(here.close)
+        deliver(table, nearest=0)
+        here.run("new_pipeline", "parcels", "--table", str(table), "--label", "late", "--key", "id")
+        with (project / "pipelines" / "parcels.toml").open("a", encoding="utf-8") as file:
+            file.write("\n[gates]\nlatency_ms = 2000\n")  # other tests may share the processor
+        for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "first"]):
+            done = baking.run("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *command, cwd=project)
+            assert done.returncode == 0, done.stderr
+        here.run("train")
+        here.run("launch", "--version", "candidate", "--by", "ada", "--reason", "the first")
         here.serve()
-        stack.callback(lambda: here.server and here.server.kill())
         watch(here, tools, folder, stack)
         yield here
 
