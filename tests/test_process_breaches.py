@@ -126,11 +126,8 @@ BREACHES = [
     Breach("PRC016", nothing, closed, "shadow"),
     Breach(
         "PRC017",
-        append(
-            "noxfile.py",
-            '\n\n@nox.session(name="tune")\ndef guess(session: nox.Session) -> None:\n    """Guess."""\n',
-        ),
-        append("noxfile.py", "\n\ndef tune(session: nox.Session) -> None:\n    pass\n"),
+        replace("PROCESS.md", "nox -s tune -- --trials", "nox -s train -- --trials"),
+        replace("PROCESS.md", "nox -s tune -- --trials", "nox -s train tune -- --trials"),
     ),
     Breach("PRC080", replace(ALERTS, "alert: ModelOld", "alert: ModelStale"), replace(ALERTS, "for: 2m", "for: 3m")),
     Breach("PRC080", replace(RUNBOOK, "### ModelOld", "### ModelStale"), append(RUNBOOK, "\n### Another\n")),
