@@ -122,7 +122,7 @@ def test_a_file_of_one_class_says_that_a_metric_is_not_defined(
 
 REFUSED = [
     ("late", None, "has no column late, the label\ndid you mean 'lat'"),
-    ("wind", None, "has no column wind, which the model was trained with"),
+    ("wind", None, "has no column wind\ndid you mean 'win'"),
     ("late", "maybe", "late, the label, is 'maybe' in the first of 600 rows\ntraining knows: false, true"),
     ("late", "", "late, the label, is missing in the first of 600 rows"),
     ("hour", "noon", "hour holds text that is no number\nleave unknown values empty"),

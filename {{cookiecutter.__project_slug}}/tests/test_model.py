@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from conftest import edit
 
-from {{ cookiecutter.__package }} import features, model, snapshot
+from {{ cookiecutter.__package }} import features, model, snapshot, steps
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.baseline import GroupMean
 from {{ cookiecutter.__package }}.errors import ProjectError
@@ -114,3 +114,13 @@ def test_a_misspelt_parameter_names_its_line(spec: Spec, rows: Split) -> None:
 def test_a_model_that_is_not_there_is_refused() -> None:
     with pytest.raises(ProjectError, match="there is no model model:LightGBM"):
         model.resolve("model:LightGBM")
+
+
+def test_a_snapshot_that_is_older_than_the_spec_says_what_to_run(spec: Spec) -> None:
+    taken = snapshot.take(spec)
+    for old, new in (('"wind"]', '"gust"]'), ('label = "late"', 'label = "later"')):
+        text = spec.path.read_text()
+        edit(spec.path, old, new)
+        with pytest.raises(ProjectError, match=r"is no column of the snapshot.*\nrun `nox -s data`"):
+            steps.train(specs.choose(None), taken)
+        spec.path.write_text(text)

@@ -57,7 +57,7 @@ def read_rows(schema: Schema, path: Path) -> pa.Table:
     """
     rows = read_file(path)
     for feature in schema.features:
-        column = _column(rows, feature.name, path, "which the model was trained with")
+        column = _column(rows, feature.name, path)
         typed = (_numbers if feature.kind == "numeric" else _texts)(column, feature.name, path)
         rows = rows.set_column(rows.column_names.index(feature.name), feature.name, typed)
     return rows
@@ -109,7 +109,7 @@ def _chosen(rows: pa.Table, where: str, path: Path) -> pa.Table:
 def _label(spec: Spec, schema: Schema, rows: pa.Table, path: Path) -> pa.Table:
     """The rows with a label that training knows."""
     name = spec.data.label
-    column = _column(rows, name, path, "the label")
+    column = _column(rows, name, path, ", the label")
     if not schema.classes:
         typed = _numbers(column, name, path)
         missing = pc.sum(pc.fill_null(pc.is_nan(typed), True)).as_py()
@@ -128,9 +128,9 @@ def _label(spec: Spec, schema: Schema, rows: pa.Table, path: Path) -> pa.Table:
     return rows.set_column(rows.column_names.index(name), name, typed)
 
 
-def _column(rows: pa.Table, name: str, path: Path, what: str) -> pa.ChunkedArray:
+def _column(rows: pa.Table, name: str, path: Path, role: str = "") -> pa.ChunkedArray:
     if name not in rows.column_names:
-        raise ProjectError(f"has no column {name}, {what}", where=str(path), fix=suggest(name, rows.column_names))
+        raise ProjectError(f"has no column {name}{role}", where=str(path), fix=suggest(name, rows.column_names))
     return rows[name]
 
 

@@ -120,8 +120,10 @@ def learn_schema(spec: Spec, train: pa.Table) -> Schema:
     """Read ranges and categories off the training rows.
 
     Raises:
-        ProjectError: A feature has no value, or only one, in all training rows.
+        ProjectError: A feature has no value, or only one, in all training rows; or the snapshot is older than the spec.
     """
+    for name in spec.features.names:
+        _in_snapshot(spec, train, name)
     numeric = [_learn_range(name, train[name], spec) for name in spec.features.numeric]
     categorical = [_learn_categories(name, train[name], spec) for name in spec.features.categorical]
     return Schema(task=spec.task, classes=_learn_classes(spec, train), features=(*categorical, *numeric))
@@ -129,6 +131,7 @@ def learn_schema(spec: Spec, train: pa.Table) -> Schema:
 
 def examples(spec: Spec, schema: Schema, name: str, table: pa.Table) -> Examples:
     """Rows made ready for a model."""
+    _in_snapshot(spec, table, spec.data.label)
     column = table[spec.data.label]
     if schema.classes:
         column = pc.index_in(_as_text(column), value_set=pa.array(schema.classes))
@@ -140,10 +143,17 @@ def examples(spec: Spec, schema: Schema, name: str, table: pa.Table) -> Examples
     return Examples(name, schema.encode(table), label.astype(np.int64) if schema.classes else label, table)
 
 
+def _in_snapshot(spec: Spec, table: pa.Table, name: str) -> None:
+    if name not in table.column_names:
+        what = f"{name} is no column of the snapshot, which was taken before {spec.path.name} named it"
+        raise ProjectError(what, where=str(spec.path), fix="run `nox -s data`, or mend the name")
+
+
 def _learn_classes(spec: Spec, train: pa.Table) -> tuple[str, ...]:
     """The labels in order: of numbers the least first, of text by the alphabet, the positive one last."""
     if spec.task == "regression":
         return ()
+    _in_snapshot(spec, train, spec.data.label)
     column = train[spec.data.label]
     distinct = pc.unique(column if _is_number(column.type) else _as_text(column))
     classes = [str(value) for value in sorted(distinct.to_pylist())]
