@@ -16,6 +16,10 @@ from cookiecutter.main import cookiecutter
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+# Users' machines keep compiled modules. Without them each command compiles its libraries anew, which takes longer than
+# the command itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 ROOT = Path(__file__).parents[1]
 QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 ASKED = {name: default for name, default in QUESTIONS.items() if not name.startswith("_")}
