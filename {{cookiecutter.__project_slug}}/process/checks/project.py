@@ -5,7 +5,7 @@ import re
 import subprocess
 import tomllib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -163,7 +163,7 @@ class Project:
         found = {}
         for path in self.pipelines_files:
             try:
-                found[PurePosixPath(path).stem] = tomllib.loads(self.text(path))
+                found[PurePosixPath(path).stem] = read_toml(self.text(path))
             except tomllib.TOMLDecodeError:
                 continue
         return found
@@ -252,9 +252,15 @@ class Project:
 
     def _toml(self, path: str) -> dict[str, Any]:
         try:
-            return tomllib.loads(self._required(path))
+            return read_toml(self._required(path))
         except tomllib.TOMLDecodeError as error:
             raise CannotRunError(f"{path} is not TOML: {error}") from None
+
+
+@cache
+def read_toml(text: str) -> dict[str, Any]:
+    """What a TOML text says; nobody may change it."""
+    return tomllib.loads(text)
 
 
 def git_files(root: Path) -> list[str]:
