@@ -13,8 +13,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import duckdb
 import pytest
 
-from {{ cookiecutter.__package }} import registry
 from {{ cookiecutter.__package }} import spec as specs
+from {{ cookiecutter.__package }} import tracking
 from {{ cookiecutter.__package }}.paths import TRACKING
 from {{ cookiecutter.__package }}.spec import Spec
 
@@ -107,7 +107,7 @@ def lay_out(folder: Path) -> None:
 def empty_registry() -> bytes:
     """A registry without versions, which MLflow takes a second to make: too long for each of these tests."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        registry.client()
+        tracking.client()
         return TRACKING.read_bytes()
 
 

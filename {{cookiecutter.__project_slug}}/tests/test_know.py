@@ -19,6 +19,7 @@ from {{ cookiecutter.__package }} import (
     registry,
     snapshot,
     steps,
+    tracking,
 )
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
@@ -239,7 +240,7 @@ def test_a_version_that_is_trained_further_has_more_trees_and_knows_its_parent(s
     spec = with_late_winter(spec, "train")
     child = steps.fine_tune(spec, shallow, "winter")
     assert child.model.facts()["trees"] > shallow.model.facts()["trees"]
-    tags = registry.client().get_model_version("flights", str(child.number)).tags
+    tags = tracking.client().get_model_version("flights", str(child.number)).tags
     assert (tags["parent"], tags["dataset"]) == (str(shallow.number), "winter")
     matrix = steps.rows(spec, child, "test").matrix
     assert (child.model.predict(matrix) != shallow.model.predict(matrix)).any()

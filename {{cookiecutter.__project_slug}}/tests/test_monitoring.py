@@ -119,6 +119,17 @@ def test_labels_that_turned_round_are_noticed(spec: Spec, opened: Bundle) -> Non
     assert ("quality", "roc_auc") in wrong(spec, opened)
 
 
+def test_outcomes_count_once_and_those_that_are_late_are_waited_for(spec: Spec, opened: Bundle) -> None:
+    given = rows(1500)
+    log(opened, [{**row, "wind": 1.0} for row in given], NOW - dt.timedelta(hours=5))
+    waiting = [{**row, "id": f"late-{place}"} for place, row in enumerate(rows(200, seed=4))]
+    log(opened, given + waiting)
+    known = len({row["id"] for row in given})
+    found = {f.check: f for f in run._findings(spec, opened, NOW - dt.timedelta(hours=1), NOW)}
+    assert f"{known:,} of {known + 200:,} rows with a key have an outcome" in found["quality"].said
+    assert found["skew"].said.startswith(f"0 of {known:,} rows")
+
+
 def test_silence_and_age_are_noticed(spec: Spec, opened: Bundle) -> None:
     log(opened, rows(600), NOW - dt.timedelta(hours=2))
     assert not wrong(spec, opened)

@@ -5,6 +5,7 @@ from tables import planned, table
 
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.onboard import leaks
+from {{ cookiecutter.__package }}.spec import Task
 
 ROWS = 2_000
 
@@ -86,3 +87,28 @@ def test_chance_explains_nothing() -> None:
     draw = np.random.default_rng(3)
     noise = pa.chunked_array([pa.array(draw.normal(size=ROWS))])
     assert leaks.strength(noise, draw.normal(size=(ROWS, 1))) < 0.05
+
+
+@pytest.mark.parametrize("count", [60, 100, 400])
+def test_leaks_of_a_small_table_are_named(count: int) -> None:
+    draw = np.random.default_rng(count)
+    wind, other = draw.normal(size=count), draw.normal(size=count)
+    assert "wind: alone " in refusal({"wind": wind, "other": other, "windy": wind > np.median(wind)}, "windy")
+    three = np.digitize(wind, np.quantile(wind, [0.3, 0.7]))
+    assert "wind: alone " in refusal({"wind": wind, "other": other, "y": np.array(["a", "b", "c"])[three]}, "y")
+    speed = draw.uniform(1, 10, count)
+    assert "speed: alone " in refusal({"speed": speed, "other": other, "y": speed**3 + 5}, "y")
+
+
+@pytest.mark.parametrize("count", [60, 100, 400])
+def test_strong_features_of_a_small_table_are_no_leaks(count: int) -> None:
+    alarms = 0
+    for seed in range(50):
+        draw = np.random.default_rng(seed)
+        strong = draw.normal(size=count)
+        noisy = strong + draw.normal(size=count) * 0.3
+        tasks: dict[Task, leaks.Array] = {"regression": noisy[:, None], "binary": np.eye(2)[(noisy > 0).astype(int)]}
+        for task, targets in tasks.items():
+            found = {"strong": leaks.strength(pa.chunked_array([pa.array(strong)]), targets)}
+            alarms += bool(leaks.suspect(found, {"strong": strong}, targets, task))
+    assert alarms <= 5

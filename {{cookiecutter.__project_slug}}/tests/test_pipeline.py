@@ -1,13 +1,19 @@
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import xgboost
 from conftest import edit
+from mlflow.exceptions import MlflowException
 
-from {{ cookiecutter.__package }} import registry, snapshot, steps
+from {{ cookiecutter.__package }} import registry, snapshot, steps, tracking
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
-from {{ cookiecutter.__package }}.paths import ARTIFACTS
+from {{ cookiecutter.__package }}.model import XGBoost
+from {{ cookiecutter.__package }}.paths import ARTIFACTS, TRACKING
 from {{ cookiecutter.__package }}.registry import Version
 from {{ cookiecutter.__package }}.spec import Spec
 
@@ -31,7 +37,7 @@ def test_rows_become_a_registered_version_with_a_report(spec: Spec, version: Ver
 
 
 def test_a_version_knows_what_it_was_made_from(spec: Spec, version: Version) -> None:
-    tags = registry.client().get_model_version_by_alias("flights", "candidate").tags
+    tags = tracking.client().get_model_version_by_alias("flights", "candidate").tags
     assert tags["snapshot"] == snapshot.newest("flights").digest
     assert {"git_commit", "content_sha256", "libraries.mlflow", "param.max_depth", "created_by"} <= set(tags)
 
@@ -58,6 +64,16 @@ def test_altered_files_are_refused_before_they_are_read(spec: Spec, version: Ver
         registry.open_version(spec)
 
 
+def test_a_pickle_under_the_name_of_the_model_runs_nothing(spec: Spec, version: Version) -> None:
+    (found,) = ARTIFACTS.rglob(f"{version.run}/**/model.ubj")
+    found.write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
+    with pytest.raises(ProjectError, match="are not those that were registered"):
+        registry.open_version(spec)
+    with pytest.raises(xgboost.core.XGBoostError):
+        XGBoost.load(found.parent)
+    assert not Path("ran").exists()
+
+
 def test_missing_files_are_refused(spec: Spec, version: Version) -> None:
     (found,) = ARTIFACTS.rglob(f"{version.run}/**/model.ubj")
     found.unlink()
@@ -68,6 +84,37 @@ def test_missing_files_are_refused(spec: Spec, version: Version) -> None:
 def test_a_version_that_does_not_exist_is_refused(spec: Spec, version: Version) -> None:
     with pytest.raises(ProjectError, match="flights has no version '7'"):
         registry.open_version(spec, "7")
+
+
+@pytest.mark.parametrize("which", ["../../x", "a/b", "..", "x" * 300, "\u0441andidate", "1' or '1'='1", ""])
+def test_a_version_that_cannot_be_a_name_is_refused(spec: Spec, version: Version, which: str) -> None:
+    with pytest.raises(ProjectError, match="flights has no version"):
+        registry.open_version(spec, which)
+
+
+def test_a_file_that_is_no_registry_is_named(spec: Spec, version: Version) -> None:
+    TRACKING.rename("kept.db")
+    for content in (b"", b"edited by hand" * 1000):
+        TRACKING.write_bytes(content)
+        with pytest.raises(ProjectError, match="is no registry of MLflow") as refused:
+            registry.open_version(spec)
+        assert "restore it from a backup" in str(refused.value)
+    Path("kept.db").replace(TRACKING)
+    assert registry.open_version(spec).number == 1
+
+
+def test_a_registry_of_another_mlflow_says_how_to_bring_it_along(
+    spec: Spec, version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other" / TRACKING
+    other.parent.mkdir(parents=True)
+    shutil.copy(TRACKING, other)
+    with closing(sqlite3.connect(other)) as store, store:
+        store.execute("update alembic_version set version_num = 'bd07f7e963c5'")
+    monkeypatch.chdir(tmp_path / "other")
+    with pytest.raises(MlflowException) as raised:
+        registry.versions(spec)
+    assert "mlflow db upgrade" in str(tracking.explained(raised.value))
 
 
 def test_a_moved_repository_keeps_its_models(
@@ -81,11 +128,11 @@ def test_a_moved_repository_keeps_its_models(
 
 
 def test_a_run_that_was_killed_is_not_left_running(spec: Spec, version: Version) -> None:
-    tracking = registry.client()
-    experiment = tracking.get_experiment_by_name("flights").experiment_id
-    left = tracking.create_run(experiment).info.run_id
+    store = tracking.client()
+    experiment = store.get_experiment_by_name("flights").experiment_id
+    left = store.create_run(experiment).info.run_id
     steps.train(spec, snapshot.newest("flights"))
-    assert tracking.get_run(left).info.status == "KILLED"
+    assert store.get_run(left).info.status == "KILLED"
 
 
 def test_a_failed_training_registers_nothing(spec: Spec, version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +141,7 @@ def test_a_failed_training_registers_nothing(spec: Spec, version: Version, monke
         broken.setattr(registry, "content_digest", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             steps.train(spec, taken)
-    assert len(registry.client().search_model_versions("name='flights'")) == 1
+    assert len(tracking.client().search_model_versions("name='flights'")) == 1
     assert not list(Path("data").rglob("*.part"))
 
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from launched import GOOD
+from launched import GOOD, served
 from numpy.typing import NDArray
 from test_explain import trained
-from test_serving import served
 
 from {{ cookiecutter.__package }} import (
     bundle,

@@ -199,11 +199,15 @@ def new_pipeline(
 def main() -> None:
     """Run a command: exit 0 when it did what it should, 1 with two lines when not, 2 when called wrongly."""
     from .paths import enter_root
+    from .tracking import explained
 
     try:
         if not {"--help", "-h"} & set(sys.argv):
             enter_root()
         app()
-    except ProjectError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        known = error if isinstance(error, ProjectError) else explained(error)
+        if known is None:
+            raise
+        print(f"error: {known}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -2,11 +2,9 @@
 
 import datetime as dt
 import hashlib
-import logging
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +15,9 @@ from .evaluation import Judgement
 from .features import Schema
 from .files import scratch, sha256
 from .model import Model, resolve
-from .paths import ARTIFACTS, TRACKING
+from .paths import ARTIFACTS
 from .spec import Factory, Spec
+from .tracking import client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,50 +53,6 @@ class Version:
     baseline: Model
     tags: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
-
-
-def client() -> "MlflowClient":
-    """The tracking server that MLFLOW_TRACKING_URI names, or else a SQLite file in data/."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    import mlflow
-
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    server = os.environ.get("MLFLOW_TRACKING_URI")
-    if server is None:
-        _create_store()
-        _follow_move()
-    return mlflow.MlflowClient(server or f"sqlite:///{TRACKING.absolute().as_posix()}")
-
-
-def _create_store() -> None:
-    """Make the SQLite file under another name first: a database whose tables are half made cannot be mended."""
-    if TRACKING.exists():
-        return
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    with scratch(TRACKING) as part:
-        store = SqlAlchemyStore(f"sqlite:///{part.as_posix()}", ARTIFACTS.as_posix())
-        store.engine.dispose()
-        part.rename(TRACKING)
-
-
-def _follow_move() -> None:
-    """Take the record along when the repository was moved or copied: MLflow writes absolute paths into it."""
-    from mlflow.utils.uri import resolve_uri_if_local
-
-    with closing(sqlite3.connect(TRACKING)) as store, store:
-        query = "select artifact_location from experiments where experiment_id = 0"
-        ((recorded,),) = store.execute(query).fetchall()
-        root = {"old": str(recorded).removesuffix("/0"), "new": resolve_uri_if_local(ARTIFACTS.as_posix())}
-        if root["old"] == root["new"]:
-            return
-        store.execute("update experiments set artifact_location = replace(artifact_location, :old, :new)", root)
-        store.execute("update runs set artifact_uri = replace(artifact_uri, :old, :new)", root)
-        store.execute("update model_versions set source = replace(source, :old, :new)", root)
-        store.execute("update model_versions set storage_location = replace(storage_location, :old, :new)", root)
 
 
 def register(spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model, **said: str) -> Version:

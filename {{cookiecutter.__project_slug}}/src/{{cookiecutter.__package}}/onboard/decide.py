@@ -265,7 +265,7 @@ def _refuse_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
     whole = [column for column in plan.numeric if not rows[column.name].null_count]
     numbers = {c.name: pc.cast(rows[c.name], pa.float64(), safe=False).to_numpy() for c in whole}
     allowed = {find(plan.columns, name, "--allow-leak").name for name in plan.wish.allow_leak}
-    found = leaks.suspect(plan.strengths, numbers, targets[:, 0], plan.task)
+    found = leaks.suspect(plan.strengths, numbers, targets, plan.task)
     refused = [leak for leak in found if not allowed.issuperset(leak.columns)]
     if refused:
         original = {column.name: column.raw for column in plan.columns}

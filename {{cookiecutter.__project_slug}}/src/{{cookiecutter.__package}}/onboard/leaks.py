@@ -12,6 +12,8 @@ from ..spec import Task
 BINS = 256
 SUSPICIOUS = 0.99
 EXACT = 1 - 1e-9
+# Fewer rows of a class can stand together by chance.
+FEWEST = 5
 Array = NDArray[np.float64]
 
 
@@ -27,6 +29,7 @@ def strength(column: pa.ChunkedArray, targets: Array) -> float:
     """How much of the label one column alone explains on rows it was not fitted to: 0 is nothing, 1 is all.
 
     The column is cut into up to 256 groups; the label's mean in each on one half of the rows predicts the other half.
+    A number may also predict by its neighbours, the next smaller and the next greater value, which works with few rows.
 
     Args:
         column: The values.
@@ -45,30 +48,66 @@ def strength(column: pa.ChunkedArray, targets: Array) -> float:
     if _is_number(column):
         # A few rows leave groups of numbers without any: there the group below speaks.
         means = means[np.maximum.accumulate(np.where(rows > 0, np.arange(size), 0))]
-    rest = targets[~half]
-    spread = ((rest - rest.mean(axis=0)) ** 2).sum()
-    return float(max(0.0, 1 - ((rest - means[groups[~half]]) ** 2).sum() / spread)) if spread > 0 else 0.0
+    found = _explained(targets[~half], means[groups[~half]])
+    if _is_number(column) and not column.null_count:
+        found = max(found, _explained(targets, _between(pc.cast(column, pa.float64(), safe=False).to_numpy(), targets)))
+    return found
 
 
-def suspect(strengths: dict[str, float], numbers: dict[str, Array], label: Array, task: Task) -> list[Leak]:
+def _explained(targets: Array, predicted: Array) -> float:
+    spread = ((targets - targets.mean(axis=0)) ** 2).sum()
+    return float(max(0.0, 1 - ((targets - predicted) ** 2).sum() / spread)) if spread > 0 else 0.0
+
+
+def _between(values: Array, targets: Array) -> Array:
+    """For each row the label on the line between the next smaller value and the next greater one."""
+    distinct, places, rows = np.unique(values, return_inverse=True, return_counts=True)
+    if len(distinct) < 3:  # noqa: PLR2004
+        return np.broadcast_to(targets.mean(axis=0), targets.shape)
+    means = np.stack([np.bincount(places, weights=column) / rows for column in targets.T], axis=1)
+    middle = np.arange(len(distinct)).clip(1, len(distinct) - 2)
+    share = ((distinct[middle] - distinct[middle - 1]) / (distinct[middle + 1] - distinct[middle - 1]))[:, None]
+    between = means[middle - 1] * (1 - share) + means[middle + 1] * share
+    between[0], between[-1] = means[1], means[-2]
+    found: Array = between[places]
+    return found
+
+
+def suspect(strengths: dict[str, float], numbers: dict[str, Array], targets: Array, task: Task) -> list[Leak]:
     """Columns that a model should not be shown without asking.
 
     Args:
         strengths: `strength` of each feature.
         numbers: The numeric features without missing values, each of shape (rows,).
-        label: The label as a number, shape (rows,).
+        targets: The label as in `strength`.
         task: What is predicted.
     """
+    copies = [name for name, values in numbers.items() if task == "regression" and _copies(values, targets[:, 0])]
+    strong = [name for name, value in strengths.items() if value >= SUSPICIOUS and name not in copies]
     found = [
-        Leak((name,), f"alone explains {value:.1%} of the label")
-        for name, value in strengths.items()
-        if value >= SUSPICIOUS
+        *(Leak((name,), "is the label, or the label in another unit") for name in copies),
+        *(Leak((name,), f"alone explains {strengths[name]:.1%} of the label") for name in strong),
     ]
-    named = {column for leak in found for column in leak.columns}
-    rest = {name: values for name, values in numbers.items() if name not in named}
-    parts = _summands(rest, label) if task == "regression" else ()
-    why = "together add up to the label" if len(parts) > 1 else "is the label, or the label in another unit"
-    return [*found, *([Leak(parts, why)] if parts else [])]
+    rest = {name: values for name, values in numbers.items() if name not in (*copies, *strong)}
+    if task != "regression":
+        apart = [name for name, values in rest.items() if _separates(values, targets.argmax(axis=1))]
+        return [*found, *(Leak((name,), "alone tells the classes apart in every row") for name in apart)]
+    parts = _summands(rest, targets[:, 0])
+    return [*found, *([Leak(parts, "together add up to the label")] if parts else [])]
+
+
+def _copies(values: Array, label: Array) -> bool:
+    return bool(values.std() > 0 and np.corrcoef(values, label)[0, 1] ** 2 >= EXACT)
+
+
+def _separates(values: Array, label: NDArray[np.int64]) -> bool:
+    """Whether each class has a range of the values to itself."""
+    _, rows = np.unique(label, return_counts=True)
+    if rows.min() < FEWEST:
+        return False
+    order = np.lexsort((label, values))
+    ends = np.flatnonzero(np.diff(label[order]))
+    return bool(len(ends) == len(rows) - 1 and (values[order][ends] < values[order][ends + 1]).all())
 
 
 def _summands(numbers: dict[str, Array], label: Array) -> tuple[str, ...]:

@@ -95,17 +95,18 @@ class Log:
         self._end()
 
     def _drain(self) -> None:
-        parts = []
         while self._waiting:
-            lines = self._waiting.popleft()
-            parts.append(lines if isinstance(lines, str) else lines())
-        if parts:
+            parts, size = [], 0
+            while self._waiting and size < self._bytes / PARTS:
+                lines = self._waiting.popleft()
+                parts.append(lines if isinstance(lines, str) else lines())
+                size += len(parts[-1])
             self._write("".join(parts), len(parts))
 
     def _write(self, text: str, answers: int) -> None:
         try:
-            if self._file is None or self._written > self._bytes / PARTS:
-                self._next()
+            if self._file is None or self._written + len(text) > self._bytes / PARTS:
+                self._next(len(text))
             if self._file is not None:
                 self._file.write(text)
                 self._file.flush()
@@ -116,13 +117,13 @@ class Log:
                 self._dropped()
             self._end()
 
-    def _next(self) -> None:
-        """Begin a new file, and make room for it."""
+    def _next(self, size: int) -> None:
+        """Begin a new file, and make room for as much as will be written into it."""
         self._end()
         self._folder.mkdir(parents=True, exist_ok=True)
         files = sorted(self._folder.glob("*.jsonl"))
         sizes = {path: path.stat().st_size for path in files}
-        while files and sum(sizes.values()) > self._bytes * (PARTS - 1) / PARTS:
+        while files and sum(sizes.values()) + max(size, self._bytes / PARTS) > self._bytes:
             oldest = files.pop(0)
             oldest.unlink(missing_ok=True)
             del sizes[oldest]

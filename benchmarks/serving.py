@@ -1,0 +1,152 @@
+"""How the service answers under load: beside MLflow's server, BentoML and LitServe, and beside its own empty route.
+
+    python benchmarks/serving.py [SECONDS] [PROJECT]
+
+needs the packages of the group `benchmark` and wrk. Generates a project and launches its model, or takes a PROJECT whose
+champion is launched. One worker each, eight connections, one example a request, on loopback, one server after the other;
+wrk runs on the same machine. The peers get an environment of their own with the newest versions.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import served
+from pipeline import generate
+
+PEERS = Path(__file__).with_name("peers.py")
+# With lower bounds: without them, BentoML is resolved to a version that does not build.
+PACKAGES = ["bentoml>=1.4.30", "litserve>=0.2.16", "mlflow>=3.17"]
+WARM_SECONDS = 3
+SERVICE = "the service"
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server under test.
+
+    Attributes:
+        name: What the table calls it.
+        command: Starts it; PORT stands for the port.
+        ready: Path that answers once it is ready.
+        path: Path that predicts.
+        around: Makes the content of a request from the features of one example.
+        env: Variables that it needs.
+        folder: Where it is started.
+    """
+
+    name: str
+    command: list[str]
+    ready: str
+    path: str
+    around: Any
+    env: dict[str, str]
+    folder: Path = PEERS.parent
+
+
+def main(seconds: int, project: Path) -> None:
+    """Ask one server after the other, print a table and the ratios."""
+    bundle = served.champion(project)
+    rates = {}
+    print(f"{'server':<24}{'answers/s':>10}{'p99 ms':>9}{'MB':>7}  failed")
+    with tempfile.TemporaryDirectory() as home:
+        for server in [ours(project), *peers(Path(home), project, bundle)]:
+            for name, (did, held) in measure(server, bundle, seconds).items():
+                rates[name] = did.rate
+                print(f"{name:<24}{did.rate:>10,.0f}{did.p99:>9.1f}{held:>7.0f}  {did.refused + did.broken}", flush=True)
+    for name, rate in rates.items():
+        if name != SERVICE:
+            print(f"{SERVICE} over {name}: {rates[SERVICE] / rate:.2f}")
+
+
+def ours(project: Path) -> Server:
+    """The project's service, as `serve` starts it."""
+    command = [str(served.scripts(project) / project.name), "serve", "--port", "PORT"]
+    return Server(SERVICE, command, "/health/ready", "/predict", dict, {}, project)
+
+
+def peers(home: Path, project: Path, bundle: Path) -> list[Server]:
+    """The peers in a new environment, with XGBoost as the project has it."""
+    code = "import xgboost; print(xgboost.__version__)"
+    shown = subprocess.run([str(served.scripts(project) / "python"), "-c", code], stdout=subprocess.PIPE, check=True)
+    python = home / "peers" / "bin" / "python"
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "--quiet", str(home / "peers")], check=True)
+    packages = [*PACKAGES, f"xgboost-cpu=={shown.stdout.decode().strip()}"]
+    subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), *packages], check=True)
+    env = {
+        "BUNDLE": str(bundle),
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        "BENTOML_DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    flow = env | {"PEER": "mlflow"}
+    subprocess.run([str(python), str(PEERS), "save", str(home / "model")], check=True, env=os.environ | flow)
+    model = ["models", "serve", "--env-manager", "local", "--workers", "1", "--model-uri", str(home / "model")]
+    return [
+        Server(
+            "mlflow models serve",
+            [str(python.with_name("mlflow")), *model, "--port", "PORT"],
+            "/health",
+            "/invocations",
+            lambda row: {"dataframe_records": [row]},
+            flow,
+        ),
+        Server(
+            "bentoml serve",
+            [str(python.with_name("bentoml")), "serve", "peers:Bento", "--host", "127.0.0.1", "--port", "PORT"],
+            "/readyz",
+            "/predict",
+            lambda row: {"features": row},
+            env | {"PEER": "bentoml"},
+        ),
+        Server("litserve", [str(python), str(PEERS), "litserve", "PORT"], "/health", "/predict", dict, env),
+    ]
+
+
+def measure(server: Server, bundle: Path, seconds: int) -> dict[str, tuple[served.Load, float]]:
+    """Start a server, warm it up, load it; the memory is what it holds after it. Of the service, its empty route too."""
+    port = str(served.free())
+    url = f"http://127.0.0.1:{port}"
+    command = [port if word == "PORT" else word for word in server.command]
+    bodies = [json.dumps(server.around(row)) for row in served.examples(bundle)]
+    asked = {server.name: (url + server.path, bodies, "POST")}
+    if server.name == SERVICE:
+        asked["its empty route"] = (f"{url}/health/live", [""], "GET")
+    found = {}
+    with served.started(command, server.folder, url + server.ready, **server.env) as process:
+        predicts(url + server.path, bodies[0], bundle)
+        for name, (address, given, method) in asked.items():
+            served.load(address, given, WARM_SECONDS, method)
+            found[name] = served.load(address, given, seconds, method), served.memory(process)
+    return found
+
+
+def predicts(url: str, body: str, bundle: Path) -> None:
+    """Stop unless a server predicts the first golden example as the model does: else it does other work."""
+    status, said = served.ask(url, body.encode())
+    (wanted,) = json.loads((bundle / "golden.json").read_bytes())[0]["prediction"]
+    given = said.get("prediction", said.get("predictions")) if isinstance(said, dict) else said
+    given = given[0] if isinstance(given, list) else given
+    if not isinstance(given, float) or abs(given - wanted) > TOLERANCE:
+        raise SystemExit(f"{url} answers {status}, {said!r} where the model says {wanted}")
+
+
+if __name__ == "__main__":
+    long = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    if len(sys.argv) > 2:  # noqa: PLR2004
+        main(long, Path(sys.argv[2]).resolve())
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            made, _ = generate(Path(folder))
+            served.commit(made)
+            served.train(made)
+            served.launch(made, "candidate")
+            main(long, made)

@@ -1,0 +1,60 @@
+import asyncio
+import dataclasses
+from typing import Any
+
+import httpx
+import pytest
+from launched import GOOD, predict, put, served
+
+from {{ cookiecutter.__package }}.serving.app import create
+from {{ cookiecutter.__package }}.serving.service import Canary, Loaded, Service
+from {{ cookiecutter.__package }}.spec import Spec
+
+
+def test_a_canary_answers_its_share(spec: Spec) -> None:
+    put(spec)
+    put(spec, rounds=3, kind="shadow", share=0.5)
+    with served() as client:
+        asked = [{**GOOD, "wind": place / 10} for place in range(10, 210)]
+        versions = [predict(client, row).json()["version"] for row in asked]
+        assert 60 < versions.count(2) < 140
+        assert versions == [predict(client, row).json()["version"] for row in asked]
+
+
+def test_a_canary_is_stopped_by_its_rule() -> None:
+    failing, slow, good = Canary(0.05), Canary(0.05), Canary(0.05)
+    for _ in range(3):
+        failing.failed()
+    for place in range(200):
+        slow.answered(0.06 if place % 10 == 0 else 0.01)
+        good.answered(0.06 if place % 50 == 0 else 0.01)
+    assert (failing.stopped, slow.stopped, good.stopped) == (True, True, False)
+
+
+class Failing:
+    """A model that fails on what it is asked, as a broken canary does."""
+
+    def predict(self, _: Any) -> Any:
+        raise RuntimeError
+
+
+def test_a_canary_that_fails_is_answered_for_by_the_champion(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(spec)
+    put(spec, rounds=3, kind="shadow", share=0.5)
+    service = Service("flights")
+    service.follow()
+    assert service.now is not None
+    assert service.now.shadow is not None
+    broken = dataclasses.replace(service.now.shadow.bundle, model=Failing())  # type: ignore[arg-type]
+    service.now = dataclasses.replace(service.now, shadow=Loaded(broken, service.now.shadow.reader))
+    monkeypatch.setattr("{{ cookiecutter.__package }}.serving.app.Service", lambda _: service)
+    monkeypatch.setenv("MODEL_PIPELINE", "flights")
+    said = asyncio.run(_ask([{**GOOD, "wind": 1 + place / 10} for place in range(40)]))
+    assert {content["version"] for content in said} == {1}
+    assert service.now.canary.stopped
+
+
+async def _ask(rows: list[Any]) -> list[dict[str, Any]]:
+    transport = httpx.ASGITransport(app=create())
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return [(await client.post("/predict", json=row)).json() for row in rows]

@@ -1,0 +1,35 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from {{ cookiecutter.__package }}.serving.log import Log
+
+MEGABYTES = 1
+ANSWER = json.dumps({"prediction": [0.5], "padding": "x" * 380}) + "\n"
+
+
+def dropped() -> None:
+    raise AssertionError("an answer was dropped")
+
+
+@pytest.mark.parametrize("rows", [1, 300])
+def test_the_log_keeps_the_newest_within_its_bound(tmp_path: Path, rows: int) -> None:
+    log = Log(tmp_path, MEGABYTES, dropped)
+    for place in range(9000 // rows):
+        log.put(json.dumps({"place": place}) + "\n" + ANSWER * rows)
+    log.close()
+    texts = [path.read_text() for path in sorted(tmp_path.iterdir())]
+    assert 500_000 < sum(map(len, texts)) <= 1_000_000
+    places = [json.loads(line)["place"] for text in texts for line in text.splitlines() if "place" in line[:9]]
+    assert places == list(range(places[0], 9000 // rows))
+
+
+def test_what_cannot_be_written_is_counted(tmp_path: Path) -> None:
+    lost: list[None] = []
+    (tmp_path / "file").write_text("")
+    log = Log(tmp_path / "file", MEGABYTES, lambda: lost.append(None))
+    for _ in range(3):
+        log.put(ANSWER)
+    log.close()
+    assert len(lost) == 3
