@@ -78,8 +78,9 @@ def champion(project: Path) -> Path:
 
 
 def examples(bundle: Path) -> list[dict[str, Any]]:
-    """The features of the bundle's golden examples."""
-    return [row["features"] for row in json.loads((bundle / "golden.json").read_bytes())]
+    """The features of the bundle's golden examples that lack none: MLflow cannot read a null in JSON as a number."""
+    rows = [row["features"] for row in json.loads((bundle / "golden.json").read_bytes())]
+    return [row for row in rows if None not in row.values()]
 
 
 def free() -> int:
@@ -103,11 +104,18 @@ def started(command: list[str], folder: Path, ready: str, **env: str) -> Iterato
                 time.sleep(0.2)
             yield process
         finally:
-            family = [process, *process.children(recursive=True)]
-            for one in reversed(family):
+            every = family(process)
+            for one in reversed(every):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     one.kill()
-            psutil.wait_procs(family)
+            psutil.wait_procs(every)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """A process with all that it started and that still run."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [process, *process.children(recursive=True)]
+    return [process]
 
 
 def answers(url: str) -> bool:
@@ -132,7 +140,7 @@ def ask(url: str, body: bytes) -> tuple[int, Any]:
 def memory(process: psutil.Process) -> float:
     """What a process and its children hold, in MB; what they share is divided among them where the system says so."""
     total = 0
-    for one in [process, *process.children(recursive=True)]:
+    for one in family(process):
         with contextlib.suppress(psutil.NoSuchProcess):
             held = one.memory_full_info()
             total += getattr(held, "pss", held.rss)

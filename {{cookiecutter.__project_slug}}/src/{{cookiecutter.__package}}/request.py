@@ -176,7 +176,7 @@ def _wanted(entry: Entry) -> str:
 def _parse(body: bytes) -> Any:
     """JSON in UTF-8, in which no key stands twice and every number is finite."""
     try:
-        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        return JSON.decode(body.decode())
     except (ValueError, RecursionError):
         raise RefusedError(400, (["body"], "must be JSON in UTF-8, without NaN and without repeated keys")) from None
 
@@ -190,3 +190,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
+
+
+JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)

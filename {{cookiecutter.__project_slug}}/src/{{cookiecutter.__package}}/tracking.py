@@ -27,6 +27,8 @@ def client() -> "MlflowClient":
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    # MLflow's own patience with a server that does not answer is four silent minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -47,7 +49,8 @@ def explained(error: Exception) -> ProjectError | None:
     said = str(error).splitlines()[0][:200]
     server = os.environ.get(SERVER)
     if server:
-        return ProjectError(said, where=SERVER, fix=f"see that {server} answers, or unset {SERVER}")
+        said = said.partition(" failed with exception")[0]
+        return ProjectError(f"{said} failed", where=SERVER, fix=f"see that {server} answers, or unset {SERVER}")
     if "schema" in said:
         return ProjectError(said, where=str(TRACKING), fix=MIGRATE)
     return ProjectError(said, where=str(TRACKING), fix="see that the file can be read and written")

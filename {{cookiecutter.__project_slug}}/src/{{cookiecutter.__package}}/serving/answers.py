@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -89,6 +91,7 @@ class Answers:
         if added is None:
             raise RefusedError(422, (["path"], UNEXPLAINED))
         moved = added[0]
+        _finite(moved)
         if moved.ndim > 1:
             moved = moved[int(found[0].argmax())]
         pairs = zip(by.bundle.schema.names, moved.tolist(), strict=True)
@@ -99,8 +102,7 @@ class Answers:
     async def _ask(self, loaded: Loaded, body: bytes) -> tuple[Asked, Predictions]:
         asked = loaded.reader.read(body)
         predicted = await self._together.predict(loaded.bundle.model, asked.matrix)
-        if not math.isfinite(predicted.sum()):
-            raise ModelError
+        _finite(predicted)
         return asked, predicted
 
     async def _try_canary(self, canary: Loaded, now: Now, body: bytes) -> tuple[Asked, Predictions] | None:
@@ -115,6 +117,11 @@ class Answers:
         now.canary.answered(time.perf_counter() - begun)
         self._service.stop_canary(now)
         return found
+
+
+def _finite(numbers: NDArray[np.float32]) -> None:
+    if not all(map(math.isfinite, numbers.ravel().tolist())):
+        raise ModelError
 
 
 def _predictions(by: Loaded, asked: Asked, found: Predictions) -> dict[str, Any]:

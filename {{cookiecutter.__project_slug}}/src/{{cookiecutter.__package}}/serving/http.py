@@ -3,11 +3,11 @@
 import asyncio
 import hmac
 import itertools
-import json
 import re
 import secrets
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -71,7 +71,7 @@ def id_of(request: Request) -> str:
 def answer(content: dict[str, Any], status: int = 200, **headers: str) -> Response:
     """A JSON answer."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(json.dumps(content, allow_nan=False), status, named, JSON)
+    return Response(to_json(content), status, named, JSON)
 
 
 def refusal(error: RefusedError, **headers: str) -> Response:

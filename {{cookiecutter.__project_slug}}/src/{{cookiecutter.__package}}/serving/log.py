@@ -1,7 +1,6 @@
 """Predictions on disk for monitoring: written beside the answers, never in their way, within a bound."""
 
 import contextlib
-import json
 import logging
 import os
 import threading
@@ -11,6 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
+
+from pydantic_core import to_json
 
 from ..paths import DATA
 
@@ -53,7 +54,7 @@ def line(
         "prediction": prediction,
         "features": features,
     }
-    return json.dumps(said) + "\n"
+    return to_json(said).decode() + "\n"
 
 
 class Log:

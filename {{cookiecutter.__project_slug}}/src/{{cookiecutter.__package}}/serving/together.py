@@ -1,4 +1,4 @@
-"""Rows that arrive in one turn of the event loop are predicted by one call, which costs hardly more than one row."""
+"""Rows that arrive close to each other are predicted by one call, which costs hardly more than one row."""
 
 import asyncio
 
@@ -24,9 +24,17 @@ class Together:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Predictions] = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._run)
+            loop.call_soon(self._gather, 0)
         self._waiting.setdefault(model, []).append((matrix, future))
         return await future
+
+    def _gather(self, before: int) -> None:
+        """Predict once a turn of the loop brought no more, or there are enough."""
+        now = sum(map(len, self._waiting.values()))
+        if before < now < LARGE:
+            asyncio.get_running_loop().call_soon(self._gather, now)
+        else:
+            self._run()
 
     def _run(self) -> None:
         waiting, self._waiting = self._waiting, {}
