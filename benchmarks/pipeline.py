@@ -7,11 +7,13 @@ less so.
 """
 
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +55,11 @@ def generate(home: Path) -> tuple[Path, float]:
     (project,) = projects.iterdir()
     run([sys.executable, "-m", "nox", "-s", "pipeline"], project)
     return project, time.perf_counter() - start
+
+
+def edit(path: Path, pattern: str, change: Callable[[re.Match[str]], str]) -> None:
+    """Change what a pattern finds in a file."""
+    path.write_text(re.sub(pattern, change, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def main(runs: int) -> None:

@@ -7,16 +7,14 @@ The flights are repeated in earlier years, with their weather and aircraft, so t
 """
 
 import os
-import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet
-from pipeline import Cost, generate, run
+from pipeline import Cost, edit, generate, run
 
 BROUGHT_ROWS = 50_000
 # The columns of each raw table as they are in the repetition `n`, all others unchanged.
@@ -50,11 +48,6 @@ def repeated(project: Path, times: int) -> Path:
         lambda _: f"train = {{ from = {2014 - times}",
     )
     return copy
-
-
-def edit(path: Path, pattern: str, change: Callable[[re.Match[str]], str]) -> None:
-    """Change what a pattern finds in a file."""
-    path.write_text(re.sub(pattern, change, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def size(project: Path) -> float:

@@ -40,7 +40,7 @@ START_SECONDS = 120
 
 @dataclass(frozen=True)
 class Load:
-    """What came of a load: answers a second, the slowest 1 % from `p99` ms on, answers that were no 2xx, none at all."""
+    """What came of a load: answers a second, the 99th percentile in ms, answers that were no 2xx, none at all."""
 
     rate: float
     p99: float

@@ -2,9 +2,9 @@
 
     python benchmarks/serving.py [SECONDS] [PROJECT]
 
-needs the packages of the group `benchmark` and wrk. Generates a project and launches its model, or takes a PROJECT whose
-champion is launched. One worker each, eight connections, one example a request, on loopback, one server after the other;
-wrk runs on the same machine. The peers get an environment of their own with the newest versions.
+needs the packages of the group `benchmark` and wrk. Generates a project and launches its model, or takes a PROJECT that
+has a champion. One worker each, eight connections, one example a request, on loopback, one server after the other; wrk
+runs on the same machine. The peers get an environment of their own with the newest versions.
 """
 
 import json
@@ -134,7 +134,7 @@ def encoder(bundle: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 def measure(server: Server, bundle: Path, seconds: int) -> dict[str, tuple[served.Load, float]]:
-    """Start a server, warm it up, load it; the memory is what it holds after it. Of the service, its empty route too."""
+    """Start a server, warm it up, load it, of the service its empty route too; the memory is what is held after it."""
     port = str(served.free())
     url = f"http://127.0.0.1:{port}"
     command = [port if word == "PORT" else word for word in server.command]

@@ -1,10 +1,10 @@
-"""The service under load for minutes, with launches, requests that deserve a refusal, and a prediction log that is full.
+"""The service under load for minutes, with launches, requests that deserve refusal, and a prediction log that is full.
 
     python benchmarks/soak.py [MINUTES] [PROJECT]
 
-needs the packages of the group `benchmark` and wrk. Generates a project with two versions and a log of one megabyte, or
-takes a PROJECT that is so. Exits with 1 unless every request got the answer that it deserved, versions changed under the
-load, the log kept to its bound, and the memory did not grow.
+needs the packages of the group `benchmark` and wrk. Generates a project with two versions and a log of one megabyte,
+or takes a PROJECT that is so. Exits with 1 unless every request got the answer that it deserved, versions changed under
+the load, the log kept to its bound, and the memory did not grow.
 """
 
 import json

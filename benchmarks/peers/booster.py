@@ -1,6 +1,6 @@
 """The champion's booster, which the other servers answer with.
 
-They do what the service has to do for an answer: names and texts become the matrix, and the booster predicts it in place.
+They do what the service has to do for an answer: names and texts become the matrix that the booster predicts in place.
 They check nothing, log nothing, and name no version.
 """
 
