@@ -70,13 +70,21 @@ def misbehave(url: str, good: dict[str, object], seen: Seen, end: threading.Even
     """Send bad requests in turn."""
     while not end.is_set():
         for name, body, deserved in requests(good):
-            status, _ = served.ask(url, body)
+            status = answered(url, body)
             seen.bad += 1
             if status != deserved:
                 seen.wrong[f"{name}: {status}, deserved {deserved}"] += 1
         _, said = served.ask(url, json.dumps(good).encode())
         seen.versions.add(said["version"])
         time.sleep(PAUSE_SECONDS)
+
+
+def answered(url: str, body: bytes) -> int | str:
+    """The status of an answer, or why there was none."""
+    try:
+        return served.ask(url, body)[0]
+    except OSError as error:
+        return str(error)
 
 
 def relaunch(project: Path, seen: Seen, end: threading.Event) -> None:

@@ -14,6 +14,8 @@ from starlette.responses import Response
 from ..request import RefusedError
 
 BODY_SECONDS = 10
+# A client that is still sending does not hear that it is too much: so many times the limit are read, and forgotten.
+LINGER = 10
 PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PROCESS = secrets.token_hex(8)
 COUNTED = itertools.count(1)
@@ -32,20 +34,25 @@ async def body_of(request: Request, limit: int) -> bytes:
         raise RefusedError(415, (["header", "content-type"], f"must be {JSON}, not compressed"))
     too_large = RefusedError(413, (["body"], f"at most {limit:,} bytes in a request"))
     length = headers.get(b"content-length", b"0")
-    if not length.isdigit() or int(length[:20]) > limit:
+    if not length.isdigit() or int(length[:20]) > LINGER * limit:
         raise too_large
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.stream():
                 size += len(part)
-                if size > limit:
+                if size > LINGER * limit:
                     raise too_large
-                parts.append(part)
+                if size > limit:
+                    parts.clear()
+                else:
+                    parts.append(part)
     except TimeoutError:
         raise RefusedError(408, (["body"], f"did not arrive within {BODY_SECONDS} seconds")) from None
     except ClientDisconnect:
         raise RefusedError(400, (["body"], "did not arrive whole")) from None
+    if size > limit:
+        raise too_large
     return b"".join(parts)
 
 
