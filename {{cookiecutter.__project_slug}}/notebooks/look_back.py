@@ -43,7 +43,7 @@ def _(duckdb, mo, table):
 @app.cell
 def _(duckdb, metric, mo, rows):
     chosen = rows.filter(duckdb.ColumnExpression("metric") == duckdb.ConstantExpression(metric.value))
-    found = chosen.order("dataset, version, when").to_arrow_table().to_pylist()
+    found = chosen.order('dataset, version, "when"').to_arrow_table().to_pylist()
     mo.ui.table(found, selection=None)
     return (found,)
 

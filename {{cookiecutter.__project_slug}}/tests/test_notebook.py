@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, folder / "notebooks" / name]
+    command = [sys.executable, str(folder / "notebooks" / name)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -159,7 +159,7 @@ class Judge:
         Raises:
             UndefinedMetricError: All rows together have no such number.
         """
-        # Metrics that rank rows sort them each time; a sort of sorted rows costs next to nothing.
+        # Metrics that rank rows would sort them for each resample.
         order = np.argsort(-prediction, kind="stable") if prediction.ndim == 1 else np.arange(len(prediction))
         label, prediction = self._label[order], prediction[order].astype(np.float64)
         values = np.full(len(self._weights), np.nan)
@@ -191,9 +191,12 @@ def _draw(random: np.random.Generator, rows: int) -> NDArray[np.float64]:
 
 def _cumulated(label: Labels, prediction: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Weights of positives and of negatives at or above each distinct prediction, from the highest down."""
-    order = np.argsort(-prediction, kind="stable")
-    label, prediction, weight = label[order], prediction[order], weight[order]
-    last_of_ties = np.append(np.flatnonzero(np.diff(prediction)), len(prediction) - 1)
+    steps = np.diff(prediction)
+    if (steps > 0).any():
+        order = np.argsort(-prediction, kind="stable")
+        label, prediction, weight = label[order], prediction[order], weight[order]
+        steps = np.diff(prediction)
+    last_of_ties = np.append(np.flatnonzero(steps), len(prediction) - 1)
     positives = np.cumsum(weight * label)[last_of_ties]
     negatives = np.cumsum(weight)[last_of_ties] - positives
     if positives[-1] == 0 or negatives[-1] == 0:

@@ -36,7 +36,8 @@ async def body_of(request: Request, limit: int) -> bytes:
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length[:20]) > LINGER * limit:
         raise too_large
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.stream():
