@@ -21,7 +21,7 @@ BROUGHT_ROWS = 50_000
 REPEATED = {
     "flights": "year - n as year, tailnum || '-' || n as tailnum, time_hour - to_years(n) as time_hour",
     "weather": "year - n as year, time_hour - to_years(n) as time_hour",
-    "planes": "year - n as year, tailnum || '-' || n as tailnum",
+    "planes": "greatest(year - n, 1940) as year, tailnum || '-' || n as tailnum",
 }
 STEPS = ("data", "train", "evaluate")
 

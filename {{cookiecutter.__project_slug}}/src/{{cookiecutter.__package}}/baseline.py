@@ -42,12 +42,12 @@ class GroupMean:
         params = cls.Params.model_validate(factory.params)
         columns = [_position(name, schema) for name in params.by]
         edges = [_edges(train.matrix[:, column], schema, column, params.bins) for column in columns]
-        keys, group = np.unique(_groups(train.matrix, columns, edges), return_inverse=True)
+        keys, group = _groups(train.matrix, columns, edges)
         targets = _targets(train, schema)
         overall = targets.mean(axis=0)
         sums = np.stack([np.bincount(group, weights=target) for target in targets.T], axis=1)
         means = (sums + params.prior_rows * overall) / (np.bincount(group)[:, None] + params.prior_rows)
-        return cls(columns, edges, dict(zip(keys.tolist(), means.tolist(), strict=True)), overall.tolist())
+        return cls(columns, edges, dict(zip(keys, means.tolist(), strict=True)), overall.tolist())
 
     def continued(self, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:
         """Count the other rows alone: means of both would need the rows that were counted before."""
@@ -55,7 +55,7 @@ class GroupMean:
 
     def predict(self, matrix: Matrix) -> NDArray[np.float32]:
         """The group's mean, (rows,) or (rows, classes); the mean of all for a group that training did not see."""
-        keys, group = np.unique(_groups(matrix, self.columns, self.edges), return_inverse=True)
+        keys, group = _groups(matrix, self.columns, self.edges)
         means = np.array([self.means.get(key, self.overall) for key in keys], dtype=np.float32)[group]
         return means if means.shape[1] > 1 else means[:, 0]
 
@@ -97,14 +97,15 @@ def _edges(values: Matrix, schema: Schema, column: int, bins: int) -> list[float
     return [float(edge) for edge in np.unique(np.nanquantile(values, np.linspace(0, 1, bins + 1)[1:-1]))]
 
 
-def _groups(matrix: Matrix, columns: list[int], edges: list[list[float]]) -> NDArray[np.str_]:
-    """One text a row, such as "all|2|11|-1"."""
-    parts = [np.full(len(matrix), "all")]
+def _groups(matrix: Matrix, columns: list[int], edges: list[list[float]]) -> tuple[list[str], NDArray[np.int64]]:
+    """The groups, such as "all|2|11|-1", and for each row which of them it belongs to."""
+    parts = []
+    # Rows are told apart by numbers: a text for each of millions of them would take gigabytes.
+    group = np.zeros(len(matrix), dtype=np.int64)
     for column, cuts in zip(columns, edges, strict=True):
         values = matrix[:, column]
-        codes = np.where(np.isnan(values), -1, np.searchsorted(cuts, values) if cuts else values)
-        parts.append(codes.astype(np.int64).astype(np.str_))
-    groups: NDArray[np.str_] = parts[0]
-    for part in parts[1:]:
-        groups = np.char.add(np.char.add(groups, "|"), part)
-    return groups
+        codes = np.where(np.isnan(values), -1, np.searchsorted(cuts, values) if cuts else values).astype(np.int64)
+        parts.append(codes)
+        _, group = np.unique(group * (codes.max(initial=0) + 2) + codes + 1, return_inverse=True)
+    _, rows = np.unique(group, return_index=True)
+    return ["|".join(["all", *(str(part[row]) for part in parts)]) for row in rows], group

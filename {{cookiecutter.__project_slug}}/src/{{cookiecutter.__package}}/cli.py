@@ -93,7 +93,7 @@ def predict(
     example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
     explain: Annotated[bool, typer.Option(help="With --example: say which features were responsible.")] = False,
     dataset: Annotated[str | None, typer.Option(help=f"{ROWS}.")] = None,
-    plot: Annotated[bool, typer.Option(help="With a dataset that has a label: a page of pictures.")] = False,
+    plot: Annotated[bool, typer.Option(help="With --dataset: a page of pictures.")] = False,
 ) -> None:
     """Predict an example made by hand, or a dataset, which is written as Parquet."""
     from . import know, spec
@@ -111,14 +111,18 @@ def predict(
 def explain(
     pipeline: Pipeline = None,
     version: Which = "candidate",
+    example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
     dataset: Rows = "test",
     where: Annotated[str | None, typer.Option(help="SQL that chooses among its rows.")] = None,
 ) -> None:
-    """Say which features matter in a sample of rows: importance and dependence."""
+    """Say which features moved the prediction of an example, or matter in a sample of rows."""
     from . import explain as explaining
-    from . import registry, spec, steps
+    from . import know, registry, spec, steps
 
     chosen = spec.choose(pipeline)
+    if example is not None:
+        know.example(chosen, version, example, explain=True)
+        return
     opened = registry.open_version(chosen, version)
     rows = steps.rows(steps.as_trained(chosen, opened), opened, dataset, where)
     explaining.dataset(chosen, opened, rows, f"{dataset} where {where}" if where else dataset)

@@ -3,9 +3,11 @@
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from . import datasets, evaluation, features, launches, registry, snapshot
+from . import datasets, evaluation, features, launches, page, provenance, registry, snapshot
+from .charts import compare as charts
 from .errors import ProjectError
 from .evaluation import Comparison
 from .features import Examples
@@ -40,6 +42,21 @@ class Result:
     slices: list[SliceGain]
     unsliced: str
     differences: list[tuple[str, str, str]]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two are called."""
+        return f"version {self.first.number}", f"version {self.second.number}"
+
+    def notes(self, spec: Spec) -> list[str]:
+        """What a reader should know before believing the numbers."""
+        said = [self.unsliced] if self.unsliced else []
+        for number, seen in self.seen.items():
+            if seen is None:
+                said.append(f"without {spec.data.key} nobody can say if version {number} has learned from these rows")
+            elif seen:
+                said.append(f"version {number} has learned from {seen:,} of these rows")
+        return said
 
     def verdict(self, primary: str) -> str:
         """The comparison in one sentence, by the primary metric."""
@@ -88,6 +105,22 @@ def compare(spec: Spec, first: Version, second: Version, dataset: str) -> Result
         slices=list(slice_gains(spec, rows[1], scores)),
         unsliced=datasets.unsliced(spec, rows[1].table),
         differences=list(_differences(first, second)),
+    )
+
+
+def write(spec: Spec, result: Result) -> Path:
+    """Write a comparison as a page with pictures; the page."""
+    numbers = (f"v{version.number}" for version in (result.first, result.second))
+    return page.write(
+        page.named(spec.name, *numbers, "compare", result.dataset),
+        "compare",
+        spec=spec,
+        found=result,
+        names=result.names,
+        digest=snapshot.newest(spec.name).digest[:12],
+        made=provenance.now(),
+        pictures=charts.metrics(result.metrics, result.names),
+        slices=charts.slices(result.slices, spec.evaluation.primary),
     )
 
 

@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from . import console, datasets, predict, reasons, registry, snapshot, steps
-from .compare import Result, as_of, compare
+from . import console, datasets, page, predict, provenance, reasons, registry, snapshot, steps
+from .charts import explain as charts
+from .compare import Result, as_of, compare, write
 from .errors import ProjectError
 from .features import Matrix
 from .metrics import Estimate
@@ -28,7 +29,7 @@ def example(spec: Spec, which: str, given: str, *, explain: bool) -> None:
     rows = [[name, f"{values[0]:.4f}"] for name, values in predictions.items()]
     console.table(f"{spec.name} version {version.number}, snapshot {version.snapshot[:12]}", ["predicts", ""], rows)
     if explain:
-        _explain(spec, version, matrix, content)
+        _explain(spec, version, matrix, content, rows)
 
 
 def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
@@ -53,16 +54,18 @@ def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
 
 
 def beside(spec: Spec, first: str, second: str, dataset: str, day: dt.date | None) -> Result:
-    """Compare two versions on the same rows and print verdict, metrics, slices and differences."""
+    """Compare two versions on the same rows: verdict, metrics, slices, differences, printed and as a page."""
     first, chosen = as_of(spec, day) if day else (first, "")
     versions = [registry.open_version(spec, which) for which in (first, second)]
     if versions[0].number == versions[1].number:
         raise ProjectError(f"both are version {versions[0].number}", fix="name two versions, such as 1 and candidate")
     with console.step(f"score both on {dataset}"):
         result = compare(spec, versions[0], versions[1], dataset)
+    with console.step("write the page"):
+        target = write(spec, result)
     if chosen:
         console.say(f"version {first} {chosen}")
-    names = [f"version {version.number}" for version in versions]
+    names = result.names
     digest = snapshot.newest(spec.name).digest[:12]
     console.table(
         f"{spec.name} on {dataset}: {result.rows:,} rows of snapshot {digest}",
@@ -75,13 +78,9 @@ def beside(spec: Spec, first: str, second: str, dataset: str, day: dt.date | Non
     ]
     console.table(f"slices that differ by more than chance, of {len(result.slices)}", ["slice", "rows", "gain"], rows)
     console.table("what differs between them", ["key", *names], [list(row) for row in result.differences])
-    if result.unsliced:
-        console.say(f"note: {result.unsliced}")
-    for number, seen in result.seen.items():
-        if seen is None:
-            console.say(f"note: without {spec.data.key} nobody can say if version {number} has learned from these rows")
-        elif seen:
-            console.say(f"note: version {number} has learned from {seen:,} of these rows")
+    for note in result.notes(spec):
+        console.say(f"note: {note}")
+    console.say(f"page: {target}")
     console.say(result.verdict(spec.evaluation.primary))
     return result
 
@@ -109,18 +108,33 @@ def over_time(spec: Spec, rescore: str | None) -> Path:
     return page
 
 
-def _explain(spec: Spec, version: Version, matrix: Matrix, content: dict[str, Any]) -> None:
-    """Print the features that were most responsible for the prediction of one example, and how that is known."""
+def _explain(spec: Spec, version: Version, matrix: Matrix, content: dict[str, Any], predicted: list[list[str]]) -> None:
+    """Print the features that were most responsible for the prediction of one example; a page shows all of them."""
 
     def trained_on() -> Matrix:
         return steps.rows(version.spec, version, "train").matrix
 
-    (moved,), exact = reasons.responsible(version.model, matrix, trained_on)
-    strongest = sorted(zip(version.schema.names, moved.tolist(), strict=True), key=lambda pair: -abs(pair[1]))[:SHOWN]
+    (added,), exact = reasons.responsible(version.model, matrix, trained_on)
+    strongest = sorted(zip(version.schema.names, added.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
+    moved = [(name, _shown(content[name]), value) for name, value in strongest]
     unit = spec.data.label if version.schema.task == "regression" else "log-odds" if exact else "probability"
-    rows = [[name, _shown(content[name]), f"{value:+.4f}"] for name, value in strongest]
+    how = "as the model itself takes its prediction apart" if exact else f"{reasons.REPLACED}, from the training"
+    target = page.write(
+        page.named(spec.name, f"v{version.number}", "example"),
+        "example",
+        spec=spec,
+        version=version,
+        made=provenance.now(),
+        predicted=predicted,
+        moved=moved,
+        picture=charts.contributions(moved, unit),
+        unit=unit,
+        how=how,
+    )
+    rows = [[name, value, f"{moves:+.4f}"] for name, value, moves in moved[:SHOWN]]
     console.table("most responsible", ["feature", "value", f"moves the prediction by ({unit})"], rows)
-    console.say("as the model itself takes its prediction apart" if exact else f"{reasons.REPLACED}, from the training")
+    console.say(how)
+    console.say(f"page: {target}")
 
 
 def _shown(value: object) -> str:

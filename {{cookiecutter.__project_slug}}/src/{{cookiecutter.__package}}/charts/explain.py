@@ -27,6 +27,23 @@ def importance(rows: Rows, unit: str) -> str:
     return render(chart.properties(width=2 * WIDTH, height=alt.Step(16)))
 
 
+def contributions(moved: Sequence[tuple[str, str, float]], unit: str) -> str:
+    """What each value of one example adds, red upward and blue downward.
+
+    Args:
+        moved: Feature, value and what it adds; the strongest first.
+        unit: What it adds to.
+    """
+    rows: Rows = [
+        {"feature": f"{name} = {value[:SHORT]}", "value": adds, "colour": RED if adds > 0 else BLUE}
+        for name, value, adds in moved
+    ]
+    y = alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=400))
+    bars = alt.Chart(alt.InlineData(values=rows)).mark_bar(opacity=0.75)
+    chart = bars.encode(y=y, x=alt.X("value:Q", title=unit), color=alt.Color("colour:N", scale=None))
+    return render(chart.properties(width=2 * WIDTH, height=alt.Step(16)))
+
+
 def numeric(title: str, values: Floats, moved: Floats, unit: str) -> Picture:
     """A number's value against what it adds, on a sample of rows, with the mean along it.
 

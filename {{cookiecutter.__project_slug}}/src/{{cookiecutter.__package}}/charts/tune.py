@@ -25,8 +25,9 @@ def pictures(rows: Rows, spaces: dict[str, Space], metric: Metric) -> list[Pictu
         values = [
             {"x": str(row[name])[:SHORT] if space.among else float(row[name]), "y": row[metric.name]} for row in rows
         ]
-        scale = alt.Scale(type="log" if space.log else "linear", zero=False)
-        x = alt.X("x:N", title=name) if space.among else alt.X("x:Q", title=name, scale=scale)
+        scale = alt.Scale(type="log" if space.log else "linear", zero=False, padding=10)
+        axis = alt.Axis(tickMinStep=1) if space.whole else alt.Axis()
+        x = alt.X("x:N", title=name) if space.among else alt.X("x:Q", title=name, scale=scale, axis=axis)
         drawn.append(picture(name, _dots(values, x, metric.name) + _rule(present)))
     return drawn
 
@@ -38,7 +39,7 @@ def _over_time(rows: Rows, metric: Metric) -> Any:
         best = max(best, row[metric.name]) if metric.higher_is_better else min(best, row[metric.name])
         values.append({"x": row["trial"], "y": row[metric.name], "best": best})
     line = alt.Chart(alt.InlineData(values=values)).mark_line(color=RED, interpolate="step-after")
-    dots = _dots(values, alt.X("x:Q", title="Trial"), metric.name)
+    dots = _dots(values, alt.X("x:Q", title="Trial", axis=alt.Axis(tickMinStep=1)), metric.name)
     return dots + line.encode(x="x:Q", y="best:Q") + _rule(rows[0][metric.name])
 
 
