@@ -85,6 +85,9 @@ def test_the_features_responsible_for_an_example_are_named(
     know.example(spec, "candidate", json.dumps(EVENING), explain=True)
     said = capsys.readouterr().out.partition("most responsible")[2].split()
     assert said.index("hour") < said.index("wind")
+    page = Path("data/reports/flights-v1-example.html").read_text()
+    assert "wind = " in page
+    assert page.index("<td>hour</td>") < page.index("<td>wind</td>")
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -98,6 +101,15 @@ def test_rows_of_a_file_are_predicted_as_they_are_in_a_dataset(
     theirs = pyarrow.parquet.read_table(know.dataset(spec, "candidate", f"rows.{ending}", plot=False))
     for name in ("probability_of_true", "model_version"):
         assert ours[name].to_pylist() == theirs[name].to_pylist()
+
+
+def test_predictions_of_rows_without_a_label_are_drawn(spec: Spec, version: Version) -> None:
+    rows = steps.rows(spec, version, "test").table.drop_columns([spec.data.label])
+    pyarrow.parquet.write_table(rows, "new.parquet")
+    target = know.dataset(spec, "candidate", "new.parquet", plot=True)
+    page = target.with_suffix(".html").read_text()
+    assert f"{rows.num_rows:,} rows without a label" in page
+    assert page.count("<svg") == 1
 
 
 def test_a_file_that_lacks_a_feature_is_refused(version: Version, project: Path) -> None:
@@ -142,6 +154,15 @@ def test_the_better_of_two_versions_is_told_with_the_numbers(spec: Spec, version
     keys = {key for key, _, _ in result.differences}
     assert {"model.params.max_depth", "model.params.rounds"} <= keys
     assert set(result.seen.values()) == {0}
+
+
+def test_a_comparison_is_drawn(spec: Spec, version: Version, shallow: Version) -> None:
+    know.beside(spec, "2", "1", "test", None)
+    page = Path("data/reports/flights-v2-v1-compare-test.html").read_text()
+    assert "version 1 is better than version 2 by roc_auc" in page
+    assert page.count("<svg") == len(spec.evaluation.metrics) + 1
+    assert "carrier" in page
+    assert "model.params.max_depth" in page
 
 
 def test_a_version_and_its_twin_cannot_be_told_apart(spec: Spec, version: Version) -> None:

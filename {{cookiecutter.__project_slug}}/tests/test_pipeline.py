@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -54,6 +55,15 @@ def test_a_version_is_judged_on_the_splits_that_it_was_trained_by(spec: Spec, ve
     edit(spec.path, "from = 2013-04-01", "from = 2013-02-01")
     page = steps.evaluate(specs.choose(None), registry.open_version(spec))
     assert json.loads(page.with_suffix(".json").read_text())["datasets"][0]["rows"] == 600
+
+
+@pytest.mark.parametrize("dirty", ["True", "False"])
+def test_the_page_names_the_commit_that_the_version_was_trained_at(spec: Spec, version: Version, dirty: str) -> None:
+    assert "no commit yet" in steps.evaluate(spec, version).read_text()
+    tags = {**version.tags, "git_commit": "c0ffee" * 7, "git_dirty": dirty}
+    page = steps.evaluate(spec, dataclasses.replace(version, tags=tags)).read_text()
+    assert "<code>c0ffeec0ffee</code>" in page
+    assert ("with uncommitted changes" in page) == (dirty == "True")
 
 
 @pytest.mark.parametrize("file", ["model.ubj", "schema.json", "spec.json"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import console, datasets, page, predict, provenance, reasons, registry, snapshot, steps
 from .charts import explain as charts
+from .charts import predictions as spread
 from .compare import Result, as_of, compare, write
 from .errors import ProjectError
 from .features import Matrix
@@ -33,7 +34,7 @@ def example(spec: Spec, which: str, given: str, *, explain: bool) -> None:
 
 
 def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
-    """Predict a dataset or the rows of a file and write them as Parquet; a dataset also as a page of pictures."""
+    """Predict a dataset or the rows of a file and write them as Parquet; `plot` adds a page of pictures."""
     version = registry.open_version(spec, which)
     file = datasets.file_of(spec, name)
     if file:
@@ -48,8 +49,22 @@ def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
         f"{rows.num_rows:,} rows of {name}, version {version.number}", ["predicted", "mean", "min", "max"], found
     )
     console.say(f"predictions: {target}")
-    if plot:
+    if plot and spec.data.label in rows.column_names:
         steps.evaluate(spec, version, (name,))
+    elif plot:
+        drawn = page.write(
+            target.with_suffix(".html"),
+            "predictions",
+            spec=spec,
+            version=version,
+            name=name,
+            made=provenance.now(),
+            rows=rows.num_rows,
+            beside=target.name,
+            found=found,
+            pictures=[spread.spread(key, values) for key, values in predictions.items()],
+        )
+        console.say(f"page: {drawn}")
     return target
 
 
