@@ -7,7 +7,7 @@ from typing import Any
 
 from . import console, datasets, page, predict, provenance, reasons, registry, snapshot, steps
 from .charts import explain as charts
-from .charts import predictions as spread
+from .charts.predictions import spread
 from .compare import Result, as_of, compare, write
 from .errors import ProjectError
 from .features import Matrix
@@ -62,7 +62,7 @@ def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
             rows=rows.num_rows,
             beside=target.name,
             found=found,
-            pictures=[spread.spread(key, values) for key, values in predictions.items()],
+            pictures=[spread(key, values) for key, values in predictions.items()],
         )
         console.say(f"page: {drawn}")
     return target
@@ -106,7 +106,7 @@ def over_time(spec: Spec, rescore: str | None) -> Path:
 
     with console.step("score every version" if rescore else "read the record"):
         rows = history.rescored(spec, rescore) if rescore else history.recorded(spec)
-        page = history.write(spec, rows, f"rescored-{rescore}" if rescore else "history")
+        target = history.write(spec, rows, f"rescored-{rescore}" if rescore else "history")
     primary = [row for row in rows if row["metric"] == spec.evaluation.primary]
     shown = [
         [
@@ -119,8 +119,8 @@ def over_time(spec: Spec, rescore: str | None) -> Path:
     ]
     metric = spec.evaluation.primary
     console.table(f"{spec.name}: {metric}", ["when (UTC)", "version", "dataset", metric], shown)
-    console.say(f"all metrics: {page} and {page.with_suffix('.parquet').name}")
-    return page
+    console.say(f"all metrics: {target} and {target.with_suffix('.parquet').name}")
+    return target
 
 
 def _explain(spec: Spec, version: Version, matrix: Matrix, content: dict[str, Any], predicted: list[list[str]]) -> None:
