@@ -12,6 +12,8 @@ from ..spec import Task
 BINS = 256
 SUSPICIOUS = 0.99
 EXACT = 1 - 1e-9
+# Rows that lie on a curve, and not only near one, as those of a time series do.
+CURVE = 0.998
 # Fewer rows of a class can stand together by chance.
 FEWEST = 5
 Array = NDArray[np.float64]
@@ -50,7 +52,8 @@ def strength(column: pa.ChunkedArray, targets: Array) -> float:
         means = means[np.maximum.accumulate(np.where(rows > 0, np.arange(size), 0))]
     found = _explained(targets[~half], means[groups[~half]])
     if _is_number(column) and not column.null_count:
-        found = max(found, _explained(targets, _between(pc.cast(column, pa.float64(), safe=False).to_numpy(), targets)))
+        near = _explained(targets, _between(pc.cast(column, pa.float64(), safe=False).to_numpy(), targets))
+        found = max(found, near if near >= CURVE else 0.0)
     return found
 
 
