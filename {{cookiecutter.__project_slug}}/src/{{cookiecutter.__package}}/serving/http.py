@@ -16,6 +16,7 @@ from ..request import RefusedError
 BODY_SECONDS = 10
 # A client that is still sending does not hear that it is too much: so many times the limit are read, and forgotten.
 LINGER = 10
+LATE = "the body is late"
 PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PROCESS = secrets.token_hex(8)
 COUNTED = itertools.count(1)
@@ -38,20 +39,28 @@ async def body_of(request: Request, limit: int) -> bytes:
         raise too_large
     parts: list[bytes] = []
     size = 0
+    # What asyncio.timeout does, at a fifth of its cost, which each request would pay.
+    task = asyncio.current_task()
+    assert task  # noqa: S101 - a request is answered by one
+    late = asyncio.get_running_loop().call_later(BODY_SECONDS, task.cancel, LATE)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                size += len(part)
-                if size > LINGER * limit:
-                    raise too_large
-                if size > limit:
-                    parts.clear()
-                else:
-                    parts.append(part)
-    except TimeoutError:
+        async for part in request.stream():
+            size += len(part)
+            if size > LINGER * limit:
+                raise too_large
+            if size > limit:
+                parts.clear()
+            else:
+                parts.append(part)
+    except asyncio.CancelledError as error:
+        if error.args != (LATE,):
+            raise
+        task.uncancel()
         raise RefusedError(408, (["body"], f"did not arrive within {BODY_SECONDS} seconds")) from None
     except ClientDisconnect:
         raise RefusedError(400, (["body"], "did not arrive whole")) from None
+    finally:
+        late.cancel()
     if size > limit:
         raise too_large
     return b"".join(parts)
