@@ -79,6 +79,29 @@ def test_a_card_names_the_newest_snapshot(project: Path) -> None:
     assert "snapshot `bbbbbbbbbbbb`" in (project / CARD).read_text(encoding="utf-8")
 
 
+def test_a_page_keeps_to_the_highest_version_of_its_pipeline(project: Path) -> None:
+    both(snapshot("aaaaaaaaaaaa", 1), report(3))(project)
+    check(project, "--fix")
+    reports, snapshots = project / "data" / "reports", project / "data" / "snapshots"
+    whole = reports / "flight_delays-v3.json"
+    page = (project / "docs" / "report.md").read_text(encoding="utf-8")
+    assert "version 3, evaluation" in page
+    # A look back, a look at one dataset, and a variant; all of them are newer.
+    report(2)(project)
+    (reports / "flight_delays-v3-christmas.json").write_text(whole.read_text().replace("0.7", "0.6"))
+    shutil.copytree(snapshots / "flight_delays", snapshots / "variant")
+    for file in snapshots.glob("variant/*/metadata.json"):
+        file.write_text(file.read_text().replace("flight_delays", "variant"))
+    (reports / "variant-v9.json").write_text(whole.read_text().replace('"version": 3', '"version": 9'))
+    for there in (False, True):
+        if there:
+            pipeline = project / "pipelines" / "flight_delays.toml"
+            pipeline.with_name("variant.toml").write_text(pipeline.read_text(encoding="utf-8"), encoding="utf-8")
+        check(project, "--fix")
+        assert (project / "docs" / "report.md").read_text(encoding="utf-8") == page
+        assert "Pipeline `flight_delays`, snapshot" in (project / CARD).read_text(encoding="utf-8")
+
+
 def test_birth_is_silent(project: Path) -> None:
     done = check(project, "--birth")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

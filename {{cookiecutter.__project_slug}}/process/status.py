@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from checks import runner
-from checks.cards import evaluations, snapshots
+from checks.cards import evaluations, living, snapshots
 from checks.content import answers
 from checks.dates import due
 from checks.findings import CannotRunError
@@ -79,16 +79,16 @@ def _later(result: runner.Result) -> list[tuple[str, int]]:
 
 
 def _newest_snapshot(project: Project) -> str:
-    found = snapshots(project)
+    found = living(project, snapshots(project))
     if not found:
         return "no snapshot here yet: `nox -s data`"
-    digest, facts = next(reversed(found.items()))
+    (_, digest), facts = next(reversed(found.items()))
     size = f"{facts.get('rows', 0):,} rows"
     return f"snapshot {digest} of {facts.get('pipeline')}: {size}, taken {facts.get('created_at')}"
 
 
 def _newest_evaluation(project: Project) -> str:
-    found = evaluations(project)
+    found = living(project, evaluations(project))
     if not found:
         return "nothing evaluated here yet: `nox -s evaluate`"
     facts = next(reversed(found.values()))

@@ -103,10 +103,22 @@ def test_rows_of_a_file_are_predicted_as_they_are_in_a_dataset(
         assert ours[name].to_pylist() == theirs[name].to_pylist()
 
 
-def test_predictions_of_rows_without_a_label_are_drawn(spec: Spec, version: Version) -> None:
+def test_categories_of_a_file_that_training_did_not_see_are_counted(
+    spec: Spec, version: Version, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("new.csv").write_text("carrier,hour,wind\nZZ,1,2\nXX,1,2\nZZ,3,4\n")
+    know.dataset(spec, "candidate", "new.csv", plot=False)
+    said = capsys.readouterr().out
+    assert "training did not see 2 values of carrier, such as 'ZZ': they count as missing" in said
+
+
+def test_predictions_of_rows_without_a_label_are_drawn(
+    spec: Spec, version: Version, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = steps.rows(spec, version, "test").table.drop_columns([spec.data.label])
     pyarrow.parquet.write_table(rows, "new.parquet")
     target = know.dataset(spec, "candidate", "new.parquet", plot=True)
+    assert "training did not see" not in capsys.readouterr().out
     page = target.with_suffix(".html").read_text()
     assert f"{rows.num_rows:,} rows without a label" in page
     assert page.count("<svg") == 1
@@ -206,6 +218,27 @@ def test_the_version_of_a_day_is_the_champion_of_that_day(
     assert f"version 1 was the champion on {(today - 150 * one).date()}" in capsys.readouterr().out
 
 
+def test_the_champion_of_a_day_that_is_todays_candidate_is_named(spec: Spec, version: Version) -> None:
+    with pytest.raises(ProjectError, match=r"both are version 1: it was registered .*, and is the candidate"):
+        know.beside(spec, "", "candidate", "test", dt.datetime.now(dt.UTC).date())
+
+
+def test_lists_that_differ_show_by_what(spec: Spec, version: Version) -> None:
+    edit(spec.path, 'numeric = ["hour", "wind"]', 'numeric = ["hour"]')
+    without = steps.train(specs.choose(None), snapshot.newest("flights"))
+    result = compare.compare(spec, version, without, "test")
+    assert result.differences == [("features.numeric", "wind", "")]
+
+
+def test_rows_that_were_learned_from_are_named_by_an_evaluation(
+    spec: Spec, version: Version, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps.evaluate(spec, version, ("train",))
+    assert "note: train: version 1 has learned from 590 of these rows" in capsys.readouterr().out
+    steps.evaluate(spec, version, ("test",))
+    assert "note:" not in capsys.readouterr().out
+
+
 def test_history_keeps_every_evaluation(spec: Spec, version: Version, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         steps.evaluate(spec, version)
@@ -265,6 +298,13 @@ def test_a_version_that_is_trained_further_has_more_trees_and_knows_its_parent(s
     assert (tags["parent"], tags["dataset"]) == (str(shallow.number), "winter")
     matrix = steps.rows(spec, child, "test").matrix
     assert (child.model.predict(matrix) != shallow.model.predict(matrix)).any()
+
+
+def test_a_version_of_another_kind_is_not_trained_further(spec: Spec, shallow: Version) -> None:
+    other = spec.model.model_copy(update={"factory": "baseline:GroupMean", "params": {}})
+    spec = with_late_winter(spec, "train").model_copy(update={"model": other})
+    with pytest.raises(ProjectError, match="version 2 is a model:XGBoost, and the file says baseline:GroupMean"):
+        steps.fine_tune(spec, shallow, "winter")
 
 
 def test_rows_that_a_model_is_judged_on_are_never_learned_from(spec: Spec, version: Version) -> None:

@@ -26,6 +26,12 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one(proje
     assert refusal(path) == f"{path}:9: unknown key data.labl\ndid you mean 'label'?"
 
 
+def test_an_unknown_key_of_a_dataset_is_refused_with_the_nearest_known_one(project: Path) -> None:
+    path = project / "pipelines" / "flights.toml"
+    path.write_text(path.read_text() + '\n[datasets.late]\nwher = "hour > 20"\n')
+    assert refusal(path).endswith("unknown key datasets.late.wher\ndid you mean 'where'?")
+
+
 def test_a_missing_key_is_named_with_its_table(project: Path) -> None:
     path = project / "pipelines" / "flights.toml"
     edit(path, 'label = "late"', "")

@@ -18,32 +18,44 @@ from .project import Project
 Facts = dict[str, Any]
 DIGITS = 12
 SLICES = 12
-NAMED = re.compile(r"(?:snapshot|evaluation) `([0-9a-f]{12})`")
+# A run's pipeline and the first 12 digits of its digest; two pipelines may share their rows.
+Run = tuple[str, str]
+Runs = dict[Run, Facts]
+NAMED = re.compile(r"Pipeline `(\w+)`, (?:version \d+, )?(?:snapshot|evaluation) `([0-9a-f]{12})`")
 Show = Callable[[str, Facts], str]
-STATE: dict[str, tuple[Callable[[Project], dict[str, Facts]], Show, str]] = {}
+STATE: dict[str, tuple[Callable[[Project], Runs], Show, str]] = {}
 
 
-def snapshots(project: Project) -> dict[str, Facts]:
-    """Each pipeline's snapshots that are here, by their first 12 digits, the newest last."""
-    found = {}
+def snapshots(project: Project) -> Runs:
+    """Each pipeline's snapshots that are here, the newest last."""
+    found: Runs = {}
     for pointer in sorted((project.root / "data" / "snapshots").glob("*/*/metadata.json")):
         facts = _read(pointer)
         if facts:
-            found[pointer.parent.name] = facts
+            found[str(facts.get("pipeline")), pointer.parent.name] = facts
     newest = {p.read_text(encoding="utf-8").strip() for p in (project.root / "data" / "snapshots").glob("*/newest")}
-    return dict(sorted(found.items(), key=lambda item: (item[0] in newest, str(item[1].get("created_at")))))
+    return dict(sorted(found.items(), key=lambda item: (item[0][1] in newest, str(item[1].get("created_at")))))
 
 
-def evaluations(project: Project) -> dict[str, Facts]:
-    """Each evaluation that is here, by the first 12 digits of what it judged and found, the newest last."""
-    found = {}
+def evaluations(project: Project) -> Runs:
+    """Each evaluation that is here, by what it judged and found, the highest version's last."""
+    found: Runs = {}
     reports = (project.root / "data" / "reports").glob("*-v*.json")
-    for path in sorted(reports, key=lambda p: p.stat().st_mtime):
+    for path in sorted(reports, key=_rank):
         facts = _read(path)
         if facts:
-            # A report on single datasets has their names behind the version, such as flights-v1-validation.
-            found[_digest(facts)] = {"pipeline": re.split(r"-v\d+(?:-|$)", path.stem)[0], **facts}
+            pipeline = re.split(r"-v\d+(?:-|$)", path.stem)[0]
+            found[pipeline, _digest(facts)] = {"pipeline": pipeline, **facts}
     return found
+
+
+def _rank(report: Path) -> tuple[bool, int, float]:
+    """What a report must have to be the one that is shown: a look at single datasets, or back, is none.
+
+    A report on single datasets has their names behind the version, such as flights-v1-validation.
+    """
+    version = re.search(r"-v(\d+)(-|$)", report.stem)
+    return bool(version and not version[2]), int(version[1]) if version else 0, report.stat().st_mtime
 
 
 def _read(path: Path) -> Facts:
@@ -150,17 +162,30 @@ def interval(estimate: object) -> str:
     return f"{found['value']:.4f} ({found['low']:.4f} to {found['high']:.4f})"
 
 
-def register(name: str, runs: Callable[[Project], dict[str, Facts]], show: Show, empty: str) -> None:
+def register(name: str, runs: Callable[[Project], Runs], show: Show, empty: str) -> None:
     """Make a block of the newest run's numbers, or of the sentence `empty` where there is no run."""
 
     def render(project: Project) -> str:
-        found = runs(project)
-        digest = next(reversed(found), "")
-        return show(digest, found[digest]) if digest else empty
+        return newest(name, "", project)
 
     render.__name__ = name
     BLOCKS[name] = render
     STATE[name] = (runs, show, empty)
+
+
+def living(project: Project, found: Runs) -> Runs:
+    """The runs of pipelines that are there: a variant that was tried leaves its runs behind."""
+    return {run: facts for run, facts in found.items() if project.exists(f"pipelines/{run[0]}.toml")}
+
+
+def newest(name: str, text: str, project: Project) -> str:
+    """What a block shows of the newest run: of the pipeline that it shows already, as long as there is one."""
+    runs, show, empty = STATE[name]
+    found = living(project, runs(project))
+    shown = NAMED.search(text)
+    own = [run for run in found if shown and run[0] == shown[1]]
+    run = next(reversed(own or list(found)), None)
+    return show(run[1], found[run]) if run else empty
 
 
 NO_SNAPSHOT = "There is no snapshot yet: `nox -s data` takes one, `nox -s process -- --fix` shows it here."
@@ -177,18 +202,21 @@ def committed(name: str, text: str, project: Project) -> str:
     named = NAMED.search(text)
     if named is None:
         return empty
-    facts = runs(project).get(named[1])
-    return show(named[1], facts) if facts else text.strip("\n")
+    facts = runs(project).get((named[1], named[2]))
+    return show(named[2], facts) if facts else text.strip("\n")
 
 
 def refreshed(text: str, project: Project) -> str:
     """A page's text with each of its generated blocks as the files say now, those of runs with the newest run."""
-    return replaced(text, lambda name, content: _or_kept(name, content, rendered(name, project)))
+    return replaced(text, lambda name, content: _refreshed(name, content, project))
 
 
-def _or_kept(name: str, content: str, fresh: str) -> str:
-    """Keep a run's numbers on a machine that holds no run at all."""
-    nothing_here = name in STATE and fresh == STATE[name][2]
+def _refreshed(name: str, content: str, project: Project) -> str:
+    """A block with the newest run; a run's numbers stay on a machine that holds no run at all."""
+    if name not in STATE:
+        return rendered(name, project)
+    fresh = newest(name, content, project)
+    nothing_here = fresh == STATE[name][2]
     return content.strip("\n") if nothing_here and NAMED.search(content) else fresh
 
 

@@ -50,13 +50,8 @@ class Result:
 
     def notes(self, spec: Spec) -> list[str]:
         """What a reader should know before believing the numbers."""
-        said = [self.unsliced] if self.unsliced else []
-        for number, seen in self.seen.items():
-            if seen is None:
-                said.append(f"without {spec.data.key} nobody can say if version {number} has learned from these rows")
-            elif seen:
-                said.append(f"version {number} has learned from {seen:,} of these rows")
-        return said
+        learned = [datasets.learned_note(spec, number, seen) for number, seen in self.seen.items()]
+        return [note for note in (self.unsliced, *learned) if note]
 
     def verdict(self, primary: str) -> str:
         """The comparison in one sentence, by the primary metric."""
@@ -137,7 +132,8 @@ def as_of(spec: Spec, day: dt.date) -> tuple[str, str]:
         return str(champion.version), f"was the champion on {day}"
     before = [version for version, registered in registry.versions(spec) if registered.date() <= day]
     if not before:
-        raise ProjectError(f"{spec.name} had no version on {day}", fix="`history` lists all versions with their dates")
+        fix = "`history -- --rescore test` lists all versions with their dates"
+        raise ProjectError(f"{spec.name} had no version on {day}", fix=fix)
     return str(max(before)), f"was registered last until {day}; nothing was launched by then"
 
 
@@ -166,10 +162,17 @@ def _differences(first: Version, second: Version) -> Iterator[tuple[str, str, st
     """What was said differently when the two were trained: key, first, second."""
     # Where parameters were searched says nothing about the model that came of it.
     old, new = (_flat(version.spec.model_dump(mode="json", exclude={"tune"})) for version in (first, second))
-    old["snapshot"], new["snapshot"] = first.snapshot[:12], second.snapshot[:12]
+    for flat, version in ((old, first), (new, second)):
+        flat["snapshot"] = version.snapshot[:12]
+        flat |= {f"trained further: {tag}": version.tags[tag] for tag in ("parent", "dataset") if tag in version.tags}
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key):
-            yield key, str(old.get(key, "")), str(new.get(key, ""))
+        before, after = old.get(key, ""), new.get(key, "")
+        if isinstance(before, list) and isinstance(after, list):
+            # Of two long lists only what is not in both shows how they differ; else their order does.
+            only = [x for x in before if x not in after], [x for x in after if x not in before]
+            before, after = (", ".join(map(str, part)) for part in (only if any(only) else (before, after)))
+        if before != after:
+            yield key, str(before), str(after)
 
 
 def _flat(nested: dict[str, Any], above: str = "") -> dict[str, Any]:

@@ -93,6 +93,13 @@ def learned_from(spec: Spec, by: Spec, taken: Snapshot, dataset: str, rows: pa.T
     return int(found)
 
 
+def learned_note(spec: Spec, version: int, learned: int | None) -> str:
+    """What to say of the rows that a version has learned from; nothing where there are none."""
+    if learned is None:
+        return f"without {spec.data.key} nobody can say if version {version} has learned from these rows"
+    return f"version {version} has learned from {learned:,} of these rows" if learned else ""
+
+
 def _chosen(rows: pa.Table, where: str, path: Path) -> pa.Table:
     try:
         with duckdb.connect() as connection:

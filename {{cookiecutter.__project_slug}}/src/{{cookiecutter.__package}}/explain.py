@@ -83,7 +83,7 @@ def dataset(spec: Spec, version: Version, rows: Examples, title: str) -> Path:
     """
     with console.step(f"explain {title}"):
         found = explain(spec, version, rows)
-        target = page.named(spec.name, f"v{version.number}", "explain", rows.name)
+        target = page.named(spec.name, f"v{version.number}", "explain", title)
         drawn = charts.importance([dataclasses.asdict(f) for f in found.features[:MOST_BARS]], found.unit)
         page.write(target, "explain", spec=spec, version=version, title=title, found=found, importance=drawn)
     lines = [

@@ -101,9 +101,12 @@ def read(snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None)
             rows = connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
     except duckdb.Error as error:
         said = str(error).strip().splitlines()[0]
-        source = "--where" if where else f"datasets.{dataset}.where"
-        raise ProjectError(f"{source}: {said}", where=str(spec.path), fix="mend the SQL") from None
+        if where:
+            raise ProjectError(f"--where: {said}", fix="the rows have the columns of the snapshot") from None
+        raise ProjectError(f"datasets.{dataset}.where: {said}", where=str(spec.path), fix="mend the SQL") from None
     if rows.num_rows == 0:
+        if where:
+            raise ProjectError(f"--where leaves no row of {dataset}", fix="change what it selects")
         raise ProjectError(f"dataset {dataset} has no rows", where=str(spec.path), fix="change what it selects")
     return rows
 

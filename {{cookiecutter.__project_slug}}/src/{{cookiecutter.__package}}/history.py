@@ -69,7 +69,9 @@ def write(spec: Spec, rows: Rows, title: str) -> Path:
     names = ("when", "version", "dataset", "metric", "value", "low", "high", "snapshot", "undefined")
     with whole(target.with_suffix(".parquet")) as part:
         pyarrow.parquet.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), part)
-    return page.write(target, "history", spec=spec, rows=rows, made=provenance.now(), pictures=_pictures(spec, rows))
+    heading = "history of evaluations" if title == "history" else "all versions on the same rows"
+    made, pictures = provenance.now(), _pictures(spec, rows)
+    return page.write(target, "history", spec=spec, heading=heading, made=made, pictures=pictures)
 
 
 def _pictures(spec: Spec, rows: Rows) -> list[Picture]:

@@ -48,6 +48,8 @@ def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
     console.table(
         f"{rows.num_rows:,} rows of {name}, version {version.number}", ["predicted", "mean", "min", "max"], found
     )
+    for note in predict.unseen(version.schema, rows):
+        console.say(f"note: {note}")
     console.say(f"predictions: {target}")
     if plot and spec.data.label in rows.column_names:
         steps.evaluate(spec, version, (name,))
@@ -73,7 +75,9 @@ def beside(spec: Spec, first: str, second: str, dataset: str, day: dt.date | Non
     first, chosen = as_of(spec, day) if day else (first, "")
     versions = [registry.open_version(spec, which) for which in (first, second)]
     if versions[0].number == versions[1].number:
-        raise ProjectError(f"both are version {versions[0].number}", fix="name two versions, such as 1 and candidate")
+        both = f"both are version {versions[0].number}"
+        said = f"{both}: it {chosen}, and is the {second} today" if day else both
+        raise ProjectError(said, fix="name two versions, such as 1 and candidate")
     with console.step(f"score both on {dataset}"):
         result = compare(spec, versions[0], versions[1], dataset)
     with console.step("write the page"):

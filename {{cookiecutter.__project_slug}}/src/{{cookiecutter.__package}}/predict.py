@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 from numpy.typing import NDArray
 
@@ -83,6 +84,19 @@ def _check(feature: Feature, value: Any, where: str) -> str:
     if low is not None and high is not None and not low <= value <= high:
         return f"{feature.name} is {value:g}; training saw {low:g} to {high:g}"
     return ""
+
+
+def unseen(schema: Schema, rows: pa.Table) -> list[str]:
+    """A line for each feature with categories that training did not see, which count as missing."""
+    said = []
+    for feature in schema.features:
+        if feature.kind == "categorical":
+            column = pc.drop_null(pc.cast(rows[feature.name], pa.string()))
+            strange = column.filter(pc.invert(pc.is_in(column, value_set=pa.array(feature.categories, pa.string()))))
+            if len(strange):
+                shown = f"{len(strange):,} values of {feature.name}, such as {strange[0].as_py()!r}"
+                said.append(f"training did not see {shown}: they count as missing")
+    return said
 
 
 def named(schema: Schema, predictions: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

@@ -26,6 +26,7 @@ CANDIDATE = "candidate"
 SCHEMA = "schema.json"
 SPEC = "spec.json"
 FOLDER = "model"
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ def open_version(spec: Spec, which: str = CANDIDATE) -> Version:
     try:
         found = ask(spec.name, which)
     except MlflowException:
-        raise ProjectError(
-            f"{spec.name} has no version {which!r}", where="registry", fix="run `nox -s train`"
-        ) from None
+        there = [str(number) for number, _ in versions(spec)]
+        fix = f"there are {', '.join(there[-MOST_NAMED:])}, and {CANDIDATE}" if there else "run `nox -s train`"
+        raise ProjectError(f"{spec.name} has no version {which!r}", where="registry", fix=fix) from None
     folder, model = _open(tracking, found.run_id, found.tags["content_sha256"])
     _, baseline = _open(tracking, found.tags["baseline_run"])
     schema = Schema.model_validate_json((folder / SCHEMA).read_text(encoding="utf-8"))

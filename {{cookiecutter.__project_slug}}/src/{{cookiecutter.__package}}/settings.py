@@ -52,7 +52,9 @@ def _suggest_key(title: str, loc: tuple[str, ...]) -> str:
     models: list[Any] = [known for known in Settings.__subclasses__() if known.__name__ == title]
     for parent in loc[:-1]:
         fields = [f for model in models for name, f in model.model_fields.items() if parent in (name, f.alias)]
-        models = [kind for field in fields for kind in (get_args(field.annotation) or (field.annotation,))]
+        kinds = [kind for field in fields for kind in (get_args(field.annotation) or (field.annotation,))]
+        # A name that is no field is one that the team gave, such as that of a dataset.
+        models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)] or models
     known = [field.alias or name for model in models for name, field in model.model_fields.items()]
     return suggest(loc[-1], [name for name in known if name != "name"])
 

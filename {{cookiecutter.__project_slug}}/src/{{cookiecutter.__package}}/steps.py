@@ -72,6 +72,9 @@ def fine_tune(spec: Spec, parent: Version, dataset: str) -> Version:
     if declared and declared.split != "train":
         what = f"dataset {dataset} holds rows of the split {declared.split}, which must not be learned from"
         raise ProjectError(what, where=str(spec.path), fix='say split = "train" in its table')
+    if spec.model.factory != parent.spec.model.factory:
+        what = f"version {parent.number} is a {parent.spec.model.factory}, and the file says {spec.model.factory}"
+        raise ProjectError(what, where=str(spec.path), fix="name its factory under [model], or another version")
     trained = as_trained(spec, parent).model_copy(update={"model": spec.model})
     learn, watch = rows(trained, parent, dataset), rows(trained, parent, "validation")
     with console.step(f"train version {parent.number} further on {len(learn.label):,} rows"):
@@ -115,6 +118,9 @@ def evaluate(spec: Spec, version: Version, on: Sequence[str] = ()) -> Path:
         registry.record(version, judgements, [target, numbers])
     for section in sections:
         _print(spec, version, section.judgement)
+        learned = datasets.learned_from(spec, version.spec, taken, section.data.name, section.data.table)
+        if note := datasets.learned_note(spec, version.number, learned):
+            console.say(f"note: {section.data.name}: {note}")
         if missing := datasets.unsliced(spec, section.data.table):
             console.say(f"note: {section.data.name}: {missing}")
     console.say(f"report: {target}")
