@@ -76,7 +76,13 @@ def test_a_mistake_in_the_function_is_told_with_its_line(spec: Spec) -> None:
         team_metrics.own()["misses"].function(np.ones(2), np.ones(2), np.ones(2))
 
 
+def test_what_is_not_one_number_is_refused_with_the_function(spec: Spec) -> None:
+    written(GOOD.replace("(weight @ label)", "weight"))
+    with pytest.raises(ProjectError, match=r"misses.py:7: misses gives ndarray, which is not one number"):
+        team_metrics.own()["misses"].function(np.ones(2), np.ones(2), np.ones(2))
+
+
 def test_a_number_that_is_not_finite_is_not_defined(spec: Spec) -> None:
     written(GOOD)
-    with pytest.raises(UndefinedMetricError, match="gives nan"), np.errstate(invalid="ignore"):
+    with pytest.raises(UndefinedMetricError, match="gives nan"):
         team_metrics.own()["misses"].function(np.zeros(2), np.ones(2), np.ones(2))

@@ -157,4 +157,6 @@ def _explain(spec: Spec, version: Version, matrix: Matrix, content: dict[str, An
 
 
 def _shown(value: object) -> str:
-    return "not known" if value is None else str(value)
+    if value is None:
+        return "not known"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+
 from .errors import ProjectError
 from .features import Labels
 from .metrics import METRICS, Floats, Function, Metric, UndefinedMetricError
@@ -67,16 +69,20 @@ def _guarded(function: Function, path: Path) -> Function:
 
     def guarded(label: Labels, prediction: Floats, weight: Floats) -> float:
         try:
-            value = float(function(label, prediction, weight))
+            with np.errstate(all="ignore"):
+                given = function(label, prediction, weight)
         except UndefinedMetricError:
             raise
         except ZeroDivisionError:
-            raise UndefinedMetricError(f"{path} divides by zero on these rows") from None
+            raise UndefinedMetricError("divides by zero") from None
         except Exception as error:
             raise _broken(error, path) from None
-        if not -float("inf") < value < float("inf"):
-            raise UndefinedMetricError(f"{path} gives {value} on these rows")
-        return value
+        if not isinstance(given, int | float | np.integer | np.floating):
+            what = f"{function.__name__} gives {type(given).__name__}, which is not one number"
+            raise ProjectError(what, where=f"{path}:{function.__code__.co_firstlineno}", fix=HOW)
+        if not np.isfinite(given):
+            raise UndefinedMetricError(f"gives {given}")
+        return float(given)
 
     return guarded
 
