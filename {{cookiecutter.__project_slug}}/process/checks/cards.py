@@ -50,10 +50,7 @@ def evaluations(project: Project) -> Runs:
 
 
 def _rank(report: Path) -> tuple[bool, int, float]:
-    """What a report must have to be the one that is shown: a look at single datasets, or back, is none.
-
-    A report on single datasets has their names behind the version, such as flights-v1-validation.
-    """
+    """Reports on single datasets first, such as flights-v1-validation; then by version, of one the newest last."""
     version = re.search(r"-v(\d+)(-|$)", report.stem)
     return bool(version and not version[2]), int(version[1]) if version else 0, report.stat().st_mtime
 
