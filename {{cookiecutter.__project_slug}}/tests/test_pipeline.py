@@ -10,7 +10,7 @@ import xgboost
 from conftest import edit
 from mlflow.exceptions import MlflowException
 
-from {{ cookiecutter.__package }} import registry, snapshot, steps, tracking
+from {{ cookiecutter.__package }} import registry, snapshot, steps, tracking, warehouse
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.model import XGBoost
@@ -35,6 +35,15 @@ def test_rows_become_a_registered_version_with_a_report(spec: Spec, version: Ver
     assert "http://" not in html.replace("http://www.w3.org/", "")
     assert "<script" not in html
     assert len(html) < 3_000_000
+
+
+def test_a_pipeline_beside_others_builds_what_it_needs(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[list[str]] = []
+    monkeypatch.setattr(warehouse, "build", lambda _, select: built.append(list(select)))
+    steps.data(spec)
+    shutil.copy(spec.path, spec.path.with_name("other.toml"))
+    steps.data(spec)
+    assert built == [[], ["+flights"]]
 
 
 def test_a_version_knows_what_it_was_made_from(spec: Spec, version: Version) -> None:
