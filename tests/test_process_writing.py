@@ -8,7 +8,21 @@ from pathlib import Path
 
 import baking
 import pytest
-from mutants_edits import CARD, DESIGN, GRACE, TEAM, append, both, check, codes, crlf, replace, report, snapshot
+from mutants_edits import (
+    CARD,
+    DESIGN,
+    GRACE,
+    SOURCES,
+    TEAM,
+    append,
+    both,
+    check,
+    codes,
+    crlf,
+    replace,
+    report,
+    snapshot,
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +114,18 @@ def test_a_page_keeps_to_the_highest_version_of_its_pipeline(project: Path) -> N
         check(project, "--fix")
         assert (project / "docs" / "report.md").read_text(encoding="utf-8") == page
         assert "Pipeline `flight_delays`, snapshot" in (project / CARD).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("reason", "found"), [("Nobody knows when.", False), ("", True)])
+def test_a_source_without_freshness_says_why(project: Path, reason: str, found: bool) -> None:
+    text = (project / SOURCES).read_text(encoding="utf-8")
+    start, end = text.index("      freshness:\n"), text.index("      loaded_at_field:")
+    unwatched = f'      meta:\n        unwatched: "{reason}"\n'
+    changed = (text[:start] + text[end:]).replace("      meta:\n", unwatched, 1)
+    (project / SOURCES).write_text(changed, encoding="utf-8")
+    check(project, "--fix")
+    assert ("PRC044" in codes(project)) == found
+    assert found or reason in (project / "docs" / "data-pipeline.md").read_text(encoding="utf-8")
 
 
 def test_birth_is_silent(project: Path) -> None:

@@ -46,12 +46,14 @@ def sources(project: Project) -> Iterator[Finding]:
         facts = {
             "owner": source.owner,
             "description": source.description,
-            "freshness": source.freshness.get("warn_after") and source.freshness.get("error_after"),
+            "freshness": (source.freshness.get("warn_after") and source.freshness.get("error_after"))
+            or (not source.freshness and source.unwatched),
         }
         for name, value in facts.items():
             if not value:
                 text = f"source {source.name} has no {name}"
-                expected = "`config.meta.owner`, `config.freshness` with warn_after and error_after, `description`"
+                expected = "`config.meta.owner`, `description`, `config.freshness` with warn_after and error_after"
+                expected += ", or `config.meta.unwatched` with the reason"
                 yield Finding(source.path, source.line, text, expected=expected, fix=f"say it: {name}")
 
 

@@ -14,7 +14,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class Source:
-    """One table of an upstream system."""
+    """One table of an upstream system; `unwatched` says why it has no freshness."""
 
     name: str
     path: str
@@ -22,6 +22,7 @@ class Source:
     description: str
     owner: str
     freshness: dict[str, Any]
+    unwatched: str
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def _tables(source: dict[str, Any], path: str) -> list[Source]:
         meta, freshness = _dict(own.get("meta")), _dict(own.get("freshness"))
         description = " ".join(str(own.get("description", "")).split())
         name = f"{source.get('name')}.{table.get('name')}"
-        tables.append(Source(name, path, table["__line__"], description, str(meta.get("owner", "")), freshness))
+        owner, unwatched = (str(meta.get(key) or "") for key in ("owner", "unwatched"))
+        tables.append(Source(name, path, table["__line__"], description, owner, freshness, unwatched))
     return tables
 
 

@@ -18,6 +18,8 @@ def sources(project: Project) -> str:
     for source in sorted(project.dbt.sources.values(), key=lambda s: s.name):
         owner = project.described(source.owner)
         ages = [age(source.freshness.get(key)) for key in ("warn_after", "error_after")]
+        if not source.freshness and source.unwatched:
+            ages[0] = cell(source.unwatched)
         lines.append([f"`{source.name}`", line(source.description), cell(owner), *ages])
     empty = "No upstream system is declared yet in `sql/models/`."
     return rows(["Source", "What it holds", "Owner here", "Warn when older than", "Fail when older than"], lines, empty)
