@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,17 +111,16 @@ def main(minutes: float, project: Path) -> int:
     command = [str(served.scripts(project) / project.name), "serve", "--port", str(port)]
     rows = served.examples(served.champion(project))
     with served.started(command, project, f"{url}/health/ready") as process:
-        beside = [
-            threading.Thread(target=misbehave, args=(f"{url}/predict", rows[0], seen, end)),
-            threading.Thread(target=relaunch, args=(project, seen, end)),
-            threading.Thread(target=watch, args=(process, seen, end)),
-        ]
-        for thread in beside:
-            thread.start()
-        found = served.load(f"{url}/predict", list(map(json.dumps, rows)), round(minutes * 60))
-        end.set()
-        for thread in beside:
-            thread.join()
+        with ThreadPoolExecutor() as pool:
+            beside = [
+                pool.submit(misbehave, f"{url}/predict", rows[0], seen, end),
+                pool.submit(relaunch, project, seen, end),
+                pool.submit(watch, process, seen, end),
+            ]
+            found = served.load(f"{url}/predict", list(map(json.dumps, rows)), round(minutes * 60))
+            end.set()
+        for one in beside:
+            one.result()  # raises what ended it before its time
     logged = sum(path.stat().st_size for path in (project / "data" / "predictions").rglob("*") if path.is_file()) / 1e6
     warm = round(len(seen.memory) * WARM_SHARE)
     tenth = max(1, len(seen.memory) // 10)
