@@ -24,6 +24,27 @@ REPEATED = {
     "planes": "greatest(year - n, 1940) as year, tailnum || '-' || n as tailnum",
 }
 STEPS = ("data", "train", "evaluate")
+MATRIX = """
+import numpy as np
+from {package} import features, snapshot, spec
+
+chosen = spec.choose(None)
+rows = features.Stored(snapshot.newest(chosen.name), chosen, "train")
+schema = features.learn_schema(chosen, rows)
+learn = features.examples(chosen, schema, "train", rows)
+kinds = ["c" if feature.kind == "categorical" else "q" for feature in schema.features]
+np.savez("matrix.npz", matrix=learn.matrix, label=learn.label, kinds=kinds)
+"""
+# A few rounds need as much memory as many.
+ALONE = """
+import numpy as np
+import xgboost
+
+read = np.load("matrix.npz")
+kinds = read["kinds"].tolist()
+rows = xgboost.QuantileDMatrix(read["matrix"], read["label"], feature_types=kinds, enable_categorical=True)
+xgboost.train({"objective": "binary:logistic", "max_depth": 6}, rows, 5)
+"""
 
 
 def repeated(project: Path, times: int) -> Path:
@@ -56,6 +77,12 @@ def size(project: Path) -> float:
     return sum(batch.nbytes for batch in pyarrow.parquet.ParquetFile(snapshot).iter_batches()) / 2**20
 
 
+def alone(project: Path, python: str, package: str) -> Cost:
+    """What XGBoost itself costs on the matrix of the training rows, with nothing else in the process."""
+    run([python, "-c", MATRIX.format(package=package)], project)
+    return run([python, "-c", ALONE], project)
+
+
 def brought(project: Path, command: str) -> tuple[Cost, Cost]:
     """What `new_pipeline` and then `pipeline` cost for a CSV file of 50,000 rows."""
     table = project.parent / "brought.csv"
@@ -74,13 +101,16 @@ def main(times: list[int]) -> None:
     """Generate, repeat the flights, bring a table, print."""
     with tempfile.TemporaryDirectory() as home:
         project, _ = generate(Path(home))
-        command = str(project / ".venv" / ("Scripts" if os.name == "nt" else "bin") / project.name)
+        scripts = project / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+        command, python = str(scripts / project.name), str(scripts / "python")
         print("times  step      wall s   CPU s  peak MB")
         for n in times:
             copy = repeated(project, n)
             for step in STEPS:
                 cost = run([command, step], copy)
                 print(f"{n:>4}x  {step:<9}{cost.wall:>7.1f} {cost.cpu:>7.1f} {cost.memory:>8.0f}", flush=True)
+            bare = alone(copy, python, project.name.replace("-", "_"))
+            print(f"{n:>4}x  XGBoost alone, on the matrix of the training rows: {bare.memory:.0f} MB", flush=True)
             print(f"{n:>4}x  the rows of the snapshot, in memory: {size(copy):.0f} MB", flush=True)
             shutil.rmtree(copy)
         made, judged = brought(project, command)

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import os
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -96,6 +97,8 @@ def lay_out(folder: Path) -> None:
     (folder / "team.toml").write_text('stage = "prototype"\n')
     (folder / "pipelines").mkdir()
     (folder / "pipelines" / "flights.toml").write_text(SPEC)
+    (folder / "sql").mkdir()
+    shutil.copy(Path(__file__).parents[1] / "sql" / "profiles.yml", folder / "sql")
     manifest = folder / "data" / "dbt" / "target" / "manifest.json"
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{}")

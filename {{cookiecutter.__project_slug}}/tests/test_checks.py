@@ -38,8 +38,8 @@ def test_the_warehouse_must_have_been_built(spec: Spec) -> None:
     from {{ cookiecutter.__package }}.paths import WAREHOUSE
 
     WAREHOUSE.unlink()
-    with pytest.raises(ProjectError, match="the warehouse was not built yet"):
-        warehouse.connect()
+    with pytest.raises(ProjectError, match="the warehouse was not built yet"), warehouse.connect():
+        pass
 
 
 def test_a_slice_that_is_no_column_is_refused(spec: Spec) -> None:

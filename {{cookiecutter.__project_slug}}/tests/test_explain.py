@@ -7,16 +7,16 @@ from test_tasks import become
 
 from {{ cookiecutter.__package }} import explain, features, page, snapshot, steps
 from {{ cookiecutter.__package }}.errors import ProjectError
-from {{ cookiecutter.__package }}.features import Examples
+from {{ cookiecutter.__package }}.features import Rows
 from {{ cookiecutter.__package }}.registry import Version
 from {{ cookiecutter.__package }}.spec import Spec
 
 
-def rows_of(spec: Spec, version: Version) -> Examples:
-    return features.examples(spec, version.schema, "test", features.read(snapshot.newest(spec.name), spec, "test"))
+def rows_of(spec: Spec, version: Version) -> Rows:
+    return features.rows(spec, version.schema, "test", features.read(snapshot.newest(spec.name), spec, "test"))
 
 
-def trained(spec: Spec) -> tuple[Version, Examples]:
+def trained(spec: Spec) -> tuple[Version, Rows]:
     version = steps.train(spec, snapshot.take(spec))
     return version, rows_of(spec, version)
 
@@ -51,14 +51,14 @@ def test_a_model_that_says_nothing_itself_is_explained_by_shuffling(spec: Spec) 
 def test_a_metric_that_is_not_defined_is_named(spec: Spec) -> None:
     version, rows = trained(spec)
     late = np.flatnonzero(rows.label == 1)
-    only = Examples("late", rows.matrix[late], rows.label[late], rows.table.take(late))
+    only = Rows("late", rows.matrix[late], rows.label[late], rows.table.take(late))
     unit = explain.explain(spec, without_contributions(version), only).unit
     assert "roc_auc not defined: all rows are of one class" in unit
 
 
 def test_no_row_is_no_explanation(spec: Spec) -> None:
     version, rows = trained(spec)
-    none = Examples("none", rows.matrix[:0], rows.label[:0], rows.table[:0])
+    none = Rows("none", rows.matrix[:0], rows.label[:0], rows.table[:0])
     with pytest.raises(ProjectError, match="none has no row to explain"):
         explain.explain(spec, version, none)
 

@@ -10,7 +10,7 @@ from test_tasks import become
 
 from {{ cookiecutter.__package }} import mistakes, slices
 from {{ cookiecutter.__package }}.errors import ProjectError
-from {{ cookiecutter.__package }}.features import Examples
+from {{ cookiecutter.__package }}.features import Rows
 from {{ cookiecutter.__package }}.spec import Spec, Task
 
 ROWS = 4_000
@@ -119,7 +119,7 @@ def test_every_task_has_its_mistakes(spec: Spec, task: str, label: str, metric: 
 
 def test_no_row_is_no_mistake(spec: Spec) -> None:
     version, rows = trained(spec)
-    none = Examples("none", rows.matrix[:0], rows.label[:0], rows.table[:0])
+    none = Rows("none", rows.matrix[:0], rows.label[:0], rows.table[:0])
     with pytest.raises(ProjectError, match="none has no row to judge"):
         mistakes.dataset(spec, version, none)
 

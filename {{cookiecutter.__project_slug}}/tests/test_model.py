@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import edit
+from conftest import edit, run_sql
 
 from {{ cookiecutter.__package }} import features, model, snapshot, steps
 from {{ cookiecutter.__package }} import spec as specs
@@ -30,6 +30,15 @@ def test_splits_take_their_days_and_no_other(spec: Spec) -> None:
     days = {name: set(features.read(taken, spec, name)["day"].to_pylist()) for name in ("train", "validation", "test")}
     assert max(days["train"]) < min(days["validation"]) <= max(days["validation"]) < min(days["test"])
     assert sum(map(len, days.values())) == 150
+
+
+def test_rows_that_are_read_by_column_are_those_of_the_whole_table(spec: Spec) -> None:
+    run_sql('create or replace table features.flights as select *, hour / 3 as "odd.name" from features.flights')
+    taken = snapshot.take(spec)
+    for name in ("train", "validation"):
+        stored, table = features.Stored(taken, spec, name), features.read(taken, spec, name)
+        assert (stored.num_rows, stored.column_names) == (table.num_rows, table.column_names)
+        assert {column: stored[column].to_pylist() for column in table.column_names} == table.to_pydict()
 
 
 def test_categories_and_missing_values_are_encoded_as_training_saw_them(rows: Split) -> None:
@@ -72,7 +81,7 @@ def test_training_twice_gives_the_same_numbers(spec: Spec, rows: Split) -> None:
 
 def test_the_model_can_learn_a_few_rows_by_heart(spec: Spec, rows: Split) -> None:
     train, _, schema = rows
-    few = Examples("train", train.matrix[:40], train.label[:40], train.table[:40])
+    few = Examples("train", train.matrix[:40], train.label[:40])
     params = {"max_depth": 10, "min_child_weight": 0, "rounds": 200, "early_stopping_rounds": 200, "learning_rate": 0.5}
     deep = spec.model.model_copy(update={"params": params})
     predicted = XGBoost.fit(few, few, schema, deep).predict(few.matrix)

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from conftest import run_sql
+from conftest import edit, run_sql
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from {{ cookiecutter.__package }}.digest import TableDigest
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.paths import SNAPSHOTS
 from {{ cookiecutter.__package }}.spec import Spec
+from {{ cookiecutter.__package }}.warehouse import PROFILES
 
 
 def digest(table: pa.Table, rows: int = 1000) -> str:
@@ -53,6 +54,23 @@ def test_metadata_says_where_rows_came_from_and_what_columns_hold(spec: Spec) ->
     assert {"created_at", "created_by", "git_commit", "libraries", "sources"} <= set(metadata)
     wind = next(column for column in metadata["columns"] if column["name"] == "wind")
     assert float(wind["missing_pct"]) == pytest.approx(100 * 215 / 1500, abs=0.01)
+
+
+def test_the_warehouse_is_read_by_the_settings_that_it_is_built_by(spec: Spec) -> None:
+    run_sql("alter table features.flights add column seen timestamptz")
+    edit(PROFILES, "TimeZone: UTC", "TimeZone: Asia/Tokyo")
+    assert pa.parquet.read_schema(snapshot.take(spec).parquet).field("seen").type.tz == "Asia/Tokyo"
+
+
+def test_a_table_that_needs_more_memory_than_it_may_have_names_the_line_to_change(spec: Spec) -> None:
+    many = "select * replace (id || range as id) from features.flights, range(500)"
+    run_sql(f"create or replace table features.flights as {many}")
+    edit(PROFILES, "memory_limit: 1GB", "memory_limit: 20MB")
+    edit(PROFILES, "temp_directory: data/tmp", 'temp_directory: ""')
+    with pytest.raises(ProjectError, match=r"^sql/profiles.yml: Out of Memory Error: .*\nraise memory_limit") as caught:
+        snapshot.take(spec)
+    assert str(caught.value).count("\n") == 1
+    assert not list(SNAPSHOTS.glob("**/*.part"))
 
 
 def test_an_altered_snapshot_is_refused(spec: Spec) -> None:

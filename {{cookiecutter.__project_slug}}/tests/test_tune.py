@@ -1,7 +1,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet
 import pytest
@@ -10,6 +9,7 @@ from conftest import edit
 from {{ cookiecutter.__package }} import features, snapshot, steps, tune
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
+from {{ cookiecutter.__package }}.snapshot import Snapshot
 from {{ cookiecutter.__package }}.spec import Spec
 
 INLINE = "params = { max_depth = 3, rounds = 30, early_stopping_rounds = 5 }"
@@ -76,13 +76,15 @@ def test_what_is_not_better_by_more_than_chance_changes_nothing(spec: Spec, caps
 
 
 def test_only_training_and_validation_rows_are_read(poor: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, seen = features.read, []
+    seen = []
 
-    def noted(taken: Any, spec: Spec, dataset: str) -> Any:
-        seen.append(dataset)
-        return read(taken, spec, dataset)
+    class Noted(features.Stored):
+        def __init__(self, taken: Snapshot, spec: Spec, dataset: str) -> None:
+            seen.append(dataset)
+            super().__init__(taken, spec, dataset)
 
-    monkeypatch.setattr(features, "read", noted)
+    monkeypatch.setattr(features, "Stored", Noted)
+    monkeypatch.delattr(features, "read")
     tune.tune(poor, 1)
     assert seen == ["train", "validation"]
 

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from . import features, form, snapshot
 from .errors import ProjectError
-from .features import Examples, Schema
+from .features import Rows, Schema
 from .files import scratch, sha256, whole, write_json
 from .form import Form
 from .model import Model, resolve
@@ -108,7 +108,7 @@ def publish(spec: Spec, version: Version) -> Path:
         raise ProjectError(f"version {version.number} was not opened from the registry", fix=FIX)
     target = home(version.spec.name)
     taken = snapshot.load(version.spec.name, version.snapshot)
-    rows = features.examples(version.spec, version.schema, "test", features.read(taken, version.spec, "test"))
+    rows = features.rows(version.spec, version.schema, "test", features.read(taken, version.spec, "test"))
     with scratch(target / f"{version.number}") as part:
         shutil.copytree(version.folder, part / MODEL)
         write_json(part / FORM, form.learn(spec, taken, version.schema).model_dump())
@@ -190,7 +190,7 @@ def _check(folder: Path, about: About) -> None:
             raise ProjectError("was altered", where=str(folder / name), fix=FIX)
 
 
-def golden(version: Version, rows: Examples) -> list[Golden]:
+def golden(version: Version, rows: Rows) -> list[Golden]:
     """Examples spread over the rows, each with its prediction."""
     step = max(1, rows.table.num_rows // GOLDEN_ROWS)
     chosen = rows.table.select(version.schema.names).take(list(range(0, rows.table.num_rows, step))[:GOLDEN_ROWS])

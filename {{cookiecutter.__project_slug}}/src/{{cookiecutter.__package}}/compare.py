@@ -10,7 +10,7 @@ from . import datasets, evaluation, features, launches, page, provenance, regist
 from .charts import compare as charts
 from .errors import ProjectError
 from .evaluation import Comparison
-from .features import Examples
+from .features import Rows
 from .metrics import Estimate, Judge, UndefinedMetricError
 from .registry import Version
 from .snapshot import Snapshot
@@ -142,7 +142,7 @@ def seen(taken: Snapshot, version: Version, spec: Spec, dataset: str) -> int:
     return features.count(taken, spec, dataset, condition(version.spec, "train"))
 
 
-def slice_gains(spec: Spec, data: Examples, scores: list[Any]) -> Iterator[SliceGain]:
+def slice_gains(spec: Spec, data: Rows, scores: list[Any]) -> Iterator[SliceGain]:
     """How much better the second scores are than the first, on each slice of at least 50 rows."""
     (metric,) = choose([spec.evaluation.primary], spec.task)
     for column in evaluation.sliced(spec, data):

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from . import features
 from .errors import ProjectError
-from .features import Examples, Schema
+from .features import Rows, Schema
 from .privacy import quoted
 from .selection import FILES
 from .settings import suggest
@@ -29,7 +29,7 @@ def file_of(spec: Spec, dataset: str) -> Path | None:
     return Path(dataset) if Path(dataset).suffix.lower() in FILES else None
 
 
-def examples(spec: Spec, schema: Schema, taken: Snapshot, dataset: str, where: str | None = None) -> Examples:
+def examples(spec: Spec, schema: Schema, taken: Snapshot, dataset: str, where: str | None = None) -> Rows:
     """The rows of a dataset, or those that SQL chooses among them, ready for a model.
 
     Args:
@@ -44,9 +44,9 @@ def examples(spec: Spec, schema: Schema, taken: Snapshot, dataset: str, where: s
     """
     file = file_of(spec, dataset)
     if file is None:
-        return features.examples(spec, schema, dataset, features.read(taken, spec, dataset, where))
+        return features.rows(spec, schema, dataset, features.read(taken, spec, dataset, where))
     rows = _label(spec, schema, read_rows(schema, file), file)
-    return features.examples(spec, schema, dataset, _chosen(rows, where, file) if where else rows)
+    return features.rows(spec, schema, dataset, _chosen(rows, where, file) if where else rows)
 
 
 def read_rows(schema: Schema, path: Path) -> pa.Table:

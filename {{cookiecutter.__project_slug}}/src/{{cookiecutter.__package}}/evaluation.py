@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .features import Examples, Labels
+from .features import Labels, Rows
 from .metrics import Estimate, Floats, Judge, Metric, UndefinedMetricError
 from .spec import Spec
 from .team_metrics import choose
@@ -63,7 +63,7 @@ class Judgement:
         return dataclasses.asdict(self)
 
 
-def judge(spec: Spec, data: Examples, model: Floats, baseline: Floats) -> Judgement:
+def judge(spec: Spec, data: Rows, model: Floats, baseline: Floats) -> Judgement:
     """Compute every metric of the spec on a dataset and its slices.
 
     Args:
@@ -97,7 +97,7 @@ def _compare(jury: Judge, metric: Metric, model: Floats, baseline: Floats) -> Co
     return Comparison(metric.name, *(jury.summarize(samples) for samples in (ours, theirs, gain)))
 
 
-def _slices(spec: Spec, data: Examples, model: Floats, metrics: list[Metric]) -> Iterator[Slice]:
+def _slices(spec: Spec, data: Rows, model: Floats, metrics: list[Metric]) -> Iterator[Slice]:
     for column in sliced(spec, data):
         for value, members in groups(data.table[column]):
             if len(members) < FEWEST_ROWS:
@@ -108,7 +108,7 @@ def _slices(spec: Spec, data: Examples, model: Floats, metrics: list[Metric]) ->
             yield Slice(column, value, len(members), _mean(spec, label), estimates)
 
 
-def sliced(spec: Spec, data: Examples) -> list[str]:
+def sliced(spec: Spec, data: Rows) -> list[str]:
     """The columns of the slices, as far as the rows have them: those of a file may lack some."""
     return [column for column in spec.evaluation.slices if column in data.table.column_names]
 

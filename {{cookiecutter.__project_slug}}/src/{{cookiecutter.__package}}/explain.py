@@ -13,7 +13,7 @@ from . import console, evaluation, page
 from .charts import explain as charts
 from .charts.common import Picture
 from .errors import ProjectError
-from .features import Examples, Feature
+from .features import Feature, Rows
 from .metrics import UndefinedMetricError
 from .model import Model
 from .reasons import REPEATS, Moved, contributions, replaced, with_values
@@ -66,7 +66,7 @@ class Explanation:
     pictures: list[Picture]
 
 
-def dataset(spec: Spec, version: Version, rows: Examples, title: str) -> Path:
+def dataset(spec: Spec, version: Version, rows: Rows, title: str) -> Path:
     """Say which features matter in some rows: a table on the terminal, a page of pictures.
 
     Args:
@@ -99,12 +99,12 @@ def dataset(spec: Spec, version: Version, rows: Examples, title: str) -> Path:
     return target
 
 
-def explain(spec: Spec, version: Version, rows: Examples) -> Explanation:
+def explain(spec: Spec, version: Version, rows: Rows) -> Explanation:
     """Which features matter in some rows, by the model's own contributions or else by shuffling each feature."""
     if not len(rows.label):
         raise ProjectError(f"{rows.name} has no row to explain", fix="choose other rows")
     chosen = np.random.default_rng(0).choice(len(rows.label), size=min(SAMPLE, len(rows.label)), replace=False)
-    sample = Examples(rows.name, rows.matrix[chosen], rows.label[chosen], rows.table.take(pa.array(chosen)))
+    sample = Rows(rows.name, rows.matrix[chosen], rows.label[chosen], rows.table.take(pa.array(chosen)))
     moved = contributions(version.model, sample.matrix)
     exact = moved is not None
     moves = _unit(version) if exact else "the prediction"
@@ -130,7 +130,7 @@ def _absolute(moved: Moved) -> NDArray[np.float64]:
     return np.stack([mean, np.maximum(mean - reach, 0), mean + reach])
 
 
-def _shuffled(spec: Spec, model: Model, sample: Examples, moved: Moved) -> tuple[NDArray[np.float64], str]:
+def _shuffled(spec: Spec, model: Model, sample: Rows, moved: Moved) -> tuple[NDArray[np.float64], str]:
     """How much worse the primary metric is with each feature shuffled, shape (3, features), and what that is called."""
     (metric,) = choose([spec.evaluation.primary], spec.task)
     random, weight = np.random.default_rng(0), np.ones(len(sample.label))
@@ -175,7 +175,7 @@ def _say(group: tuple[float, str]) -> str:
     return f"{group[1][: charts.SHORT]} ({group[0]:+.3f})"
 
 
-def _picture(version: Version, sample: Examples, moved: Moved, column: int, moves: str) -> Picture:
+def _picture(version: Version, sample: Rows, moved: Moved, column: int, moves: str) -> Picture:
     feature = version.schema.features[column]
     one, toward = _one_class(moved, column)
     missing = np.isnan(sample.matrix[:, column])

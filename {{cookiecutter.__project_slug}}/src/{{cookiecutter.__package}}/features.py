@@ -1,12 +1,13 @@
 """From rows to the matrix that a model sees, the same way in training, in a batch and for one example."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet
 from numpy.typing import NDArray
 
 from .errors import ProjectError
@@ -17,6 +18,21 @@ from .splits import rows_of
 
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.int64] | NDArray[np.float64]
+
+
+class Columns(Protocol):
+    """Rows by column: those of a table in memory, or of a file."""
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns, in their order."""
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        """One column."""
 
 
 class Feature(Settings):
@@ -47,7 +63,7 @@ class Schema(Settings):
         """The columns, in the order of the matrix."""
         return [feature.name for feature in self.features]
 
-    def encode(self, table: pa.Table) -> Matrix:
+    def encode(self, table: Columns) -> Matrix:
         """The matrix of a table's rows.
 
         Args:
@@ -68,19 +84,49 @@ class Schema(Settings):
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of one dataset made ready for a model.
+    """Rows of one dataset as a model sees them.
 
     Attributes:
         name: The dataset's name.
         matrix: The features, shape (rows, features).
         label: Shape (rows,): the position of the class, or the number itself in a regression.
-        table: All columns of the rows.
     """
 
     name: str
     matrix: Matrix
     label: Labels
+
+
+@dataclass(frozen=True)
+class Rows(Examples):
+    """Rows of one dataset that a model is judged by or explained with.
+
+    Attributes:
+        table: All columns of the rows.
+    """
+
     table: pa.Table
+
+
+class Stored:
+    """The rows of a dataset in its snapshot, of which one column at a time is read.
+
+    All columns of millions of rows take several times the memory of the matrix that they become.
+    """
+
+    def __init__(self, snapshot: Snapshot, spec: Spec, dataset: str) -> None:
+        """Find the rows; arguments and errors are those of `read`."""
+        self._file = snapshot.parquet
+        chosen = _select("file_row_number", snapshot, spec, dataset)["file_row_number"].to_numpy()
+        about = pyarrow.parquet.read_metadata(self._file)
+        self._chosen = np.zeros(about.num_rows, dtype=np.bool_)
+        self._chosen[chosen] = True
+        self.num_rows = len(chosen)
+        self.column_names = about.schema.to_arrow_schema().names
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        """One column of the rows."""
+        return pyarrow.parquet.ParquetFile(self._file).read([name])[name].filter(self._chosen)
 
 
 def read(snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
@@ -95,7 +141,12 @@ def read(snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None)
     Raises:
         ProjectError: There is no such dataset, what chooses the rows is no SQL over the columns, or no row is left.
     """
-    query = f"select * from read_parquet(?) where ({rows_of(spec, dataset)}) and ({where or 'true'})"
+    return _select("*", snapshot, spec, dataset, where)
+
+
+def _select(columns: str, snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
+    chosen = f"({rows_of(spec, dataset)}) and ({where or 'true'})"
+    query = f"select {columns} from read_parquet(?, file_row_number={columns != '*'}) where {chosen}"
     try:
         with duckdb.connect() as connection:
             rows = connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
@@ -119,7 +170,7 @@ def count(snapshot: Snapshot, spec: Spec, dataset: str, also: str) -> int:
     return int(found)
 
 
-def learn_schema(spec: Spec, train: pa.Table) -> Schema:
+def learn_schema(spec: Spec, train: Columns) -> Schema:
     """Read ranges and categories off the training rows.
 
     Raises:
@@ -132,7 +183,12 @@ def learn_schema(spec: Spec, train: pa.Table) -> Schema:
     return Schema(task=spec.task, classes=_learn_classes(spec, train), features=(*categorical, *numeric))
 
 
-def examples(spec: Spec, schema: Schema, name: str, table: pa.Table) -> Examples:
+def rows(spec: Spec, schema: Schema, name: str, table: pa.Table) -> Rows:
+    """Rows made ready for a model, with all of their columns."""
+    return Rows(**vars(examples(spec, schema, name, table)), table=table)
+
+
+def examples(spec: Spec, schema: Schema, name: str, table: Columns) -> Examples:
     """Rows made ready for a model."""
     _in_snapshot(spec, table, spec.data.label)
     column = table[spec.data.label]
@@ -143,16 +199,16 @@ def examples(spec: Spec, schema: Schema, name: str, table: pa.Table) -> Examples
             f"{column.null_count:,} rows of {name} have no label that training knows", where=str(spec.path)
         )
     label = pc.cast(column, pa.float64(), safe=False).to_numpy()
-    return Examples(name, schema.encode(table), label.astype(np.int64) if schema.classes else label, table)
+    return Examples(name, schema.encode(table), label.astype(np.int64) if schema.classes else label)
 
 
-def _in_snapshot(spec: Spec, table: pa.Table, name: str) -> None:
+def _in_snapshot(spec: Spec, table: Columns, name: str) -> None:
     if name not in table.column_names:
         what = f"{name} is no column of the snapshot, which was taken before {spec.path.name} named it"
         raise ProjectError(what, where=str(spec.path), fix="run `nox -s data`, or mend the name")
 
 
-def _learn_classes(spec: Spec, train: pa.Table) -> tuple[str, ...]:
+def _learn_classes(spec: Spec, train: Columns) -> tuple[str, ...]:
     """The labels in order: of numbers the least first, of text by the alphabet, the positive one last."""
     if spec.task == "regression":
         return ()
@@ -205,7 +261,7 @@ def _says_nothing(spec: Spec, name: str) -> ProjectError:
     return ProjectError(what, where=str(spec.path), fix="take it out of the features, or mend its SQL")
 
 
-def _encode(table: pa.Table, feature: Feature) -> NDArray[np.float32]:
+def _encode(table: Columns, feature: Feature) -> NDArray[np.float32]:
     if feature.name not in table.column_names:
         raise ProjectError(f"the rows have no column {feature.name}, which the model was trained with", fix="add it")
     column = table[feature.name]

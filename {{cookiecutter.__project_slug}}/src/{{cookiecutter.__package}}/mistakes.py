@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from . import console, page, predict, reasons, slices
 from .charts import mistakes as charts
 from .errors import ProjectError
-from .features import Examples, Labels
+from .features import Labels, Rows
 from .files import whole
 from .metrics import SMALLEST, Floats
 from .registry import Version
@@ -72,7 +72,7 @@ class Mistakes:
         return float(np.sort(self.loss)[-count:].sum() / max(float(self.loss.sum()), 1e-12))
 
 
-def dataset(spec: Spec, version: Version, rows: Examples) -> Path:
+def dataset(spec: Spec, version: Version, rows: Rows) -> Path:
     """Find the worst errors and what they share: two tables on the terminal, a page, and all rows as Parquet.
 
     Args:
@@ -97,7 +97,7 @@ def dataset(spec: Spec, version: Version, rows: Examples) -> Path:
     return target
 
 
-def find(spec: Spec, version: Version, rows: Examples, predictions: Floats) -> Mistakes:
+def find(spec: Spec, version: Version, rows: Rows, predictions: Floats) -> Mistakes:
     """The worst errors among some rows, and the slices where the loss is concentrated."""
     if not len(rows.label):
         raise ProjectError(f"{rows.name} has no row to judge", fix="choose other rows")
@@ -138,7 +138,7 @@ def _shared(task: Task, part: Slice, label: Labels, predictions: Floats) -> Shar
     return Shared(part, len(part.members), truth, prediction)
 
 
-def _worst(spec: Spec, version: Version, rows: Examples, predictions: Floats, loss: Floats) -> tuple[list[Wrong], bool]:
+def _worst(spec: Spec, version: Version, rows: Rows, predictions: Floats, loss: Floats) -> tuple[list[Wrong], bool]:
     """The worst rows, and whether the model itself says what was responsible."""
     order = np.argsort(-loss, kind="stable")[:WORST]
     moved, exact = reasons.responsible(version.model, rows.matrix[order], lambda: rows.matrix)
@@ -172,7 +172,7 @@ def _short(value: Any) -> str:
     return "missing" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)[:SHORT]
 
 
-def _write_rows(target: Path, version: Version, rows: Examples, predictions: Floats, found: Mistakes) -> None:
+def _write_rows(target: Path, version: Version, rows: Rows, predictions: Floats, found: Mistakes) -> None:
     """All rows with their predictions and loss, the worst first."""
     order = np.argsort(-found.loss, kind="stable")
     named = predict.named(version.schema, predictions)

@@ -12,7 +12,7 @@ import numpy as np
 from .charts import common
 from .charts.common import Picture
 from .evaluation import Judgement
-from .features import Examples, Matrix
+from .features import Matrix, Rows
 from .files import whole
 from .metrics import Floats
 from .reasons import contributions, replaced, some
@@ -28,7 +28,7 @@ class Section:
     """One dataset on the page: its judgement, and its rows with the predictions of model and baseline."""
 
     judgement: Judgement
-    data: Examples
+    data: Rows
     model: Floats
     baseline: Floats
 

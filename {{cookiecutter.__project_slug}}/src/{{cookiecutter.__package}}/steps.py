@@ -6,7 +6,7 @@ from pathlib import Path
 from . import console, datasets, page, registry, snapshot, sources, upstream, warehouse
 from .errors import ProjectError
 from .evaluation import Judgement
-from .features import Examples, Schema
+from .features import Examples, Rows, Schema
 from .registry import Version
 from .snapshot import Snapshot
 from .spec import Spec, names
@@ -48,10 +48,10 @@ def learning(spec: Spec, taken: Snapshot) -> tuple[Schema, Examples, Examples]:
     from . import features
 
     with console.step("read and encode the rows"):
-        rows = features.read(taken, spec, "train")
-        schema = features.learn_schema(spec, rows)
-        learn = features.examples(spec, schema, "train", rows)
-        watch = features.examples(spec, schema, "validation", features.read(taken, spec, "validation"))
+        stored = features.Stored(taken, spec, "train")
+        schema = features.learn_schema(spec, stored)
+        learn = features.examples(spec, schema, "train", stored)
+        watch = features.examples(spec, schema, "validation", features.Stored(taken, spec, "validation"))
     return schema, learn, watch
 
 
@@ -137,7 +137,7 @@ def as_trained(spec: Spec, version: Version) -> Spec:
     return version.spec.model_copy(update={"evaluation": spec.evaluation, "datasets": spec.datasets})
 
 
-def rows(spec: Spec, version: Version, dataset: str, where: str | None = None) -> Examples:
+def rows(spec: Spec, version: Version, dataset: str, where: str | None = None) -> Rows:
     """The rows of a dataset in the snapshot that a version was trained on, or those that SQL chooses, ready for it."""
     return datasets.examples(spec, version.schema, snapshot.load(spec.name, version.snapshot), dataset, where)
 

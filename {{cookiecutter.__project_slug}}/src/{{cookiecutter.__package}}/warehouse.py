@@ -1,14 +1,18 @@
 """The SQL side: dbt builds and tests what is made of the upstream sources."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from .errors import ProjectError
 from .paths import DATA, SQL, WAREHOUSE
+
+PROFILES = SQL / "profiles.yml"
 
 
 def build(progress: Callable[[str], None], select: Sequence[str] = ()) -> None:
@@ -82,20 +86,35 @@ def _first_line(message: str) -> str:
     return next((line for line in lines if "Error:" in line), lines[0] if lines else "no message")
 
 
-def connect() -> duckdb.DuckDBPyConnection:
+@contextmanager
+def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse for reading.
 
     Raises:
-        ProjectError: It was not built yet, or another process holds it.
+        ProjectError: It was not built yet, another process holds it, or a query needs more memory than it may have.
     """
     if not WAREHOUSE.exists():
         raise ProjectError("the warehouse was not built yet", where=str(WAREHOUSE), fix="run `nox -s data`")
     try:
-        return duckdb.connect(WAREHOUSE, read_only=True)
+        connection = duckdb.connect(WAREHOUSE, read_only=True)
     except duckdb.IOException as error:
         raise ProjectError(
             _first_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it"
         ) from None
+    with connection:
+        settle(connection)
+        try:
+            yield connection
+        except duckdb.OutOfMemoryException as error:
+            fix = "raise memory_limit, or say fewer threads"
+            raise ProjectError(_first_line(str(error)), where=str(PROFILES), fix=fix) from None
+
+
+def settle(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection the settings of dbt's profile: what reads the tables keeps to them as what builds them does."""
+    profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
+    for name, value in profile["outputs"][profile["target"]].get("settings", {}).items():
+        connection.execute(f"set {name} = '{value}'")
 
 
 def describe(relation: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ def _findings(spec: Spec, opened: Bundle, launched: dt.datetime, now: dt.datetim
     rows = served.read(spec.name, opened, now - dt.timedelta(days=limits.days), now)
     yield _silence(rows, launched, now, limits.silence_hours)
     train = features.examples(
-        spec, opened.schema, "train", features.read(trained_on, _as_trained(spec, opened), "train")
+        spec, opened.schema, "train", features.Stored(trained_on, _as_trained(spec, opened), "train")
     )
     yield from drift.features(opened.schema, train.matrix, rows.matrix, limits.drift, limits.fewest_rows)
     yield from drift.missing(opened.schema, train.matrix, rows.matrix, limits.missing, limits.fewest_rows)

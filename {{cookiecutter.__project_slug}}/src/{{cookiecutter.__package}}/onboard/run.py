@@ -85,10 +85,9 @@ def _all_or_nothing(name: str, source: Source) -> Iterator[None]:
 
 @contextmanager
 def _opened(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect() if source.location else warehouse.connect()
-    with connection:
-        # As in sql/profiles.yml, so that a day is the same day here and there.
-        connection.execute("set TimeZone = 'UTC'")
+    with duckdb.connect() if source.location else warehouse.connect() as connection:
+        # A file is read as dbt will read it, so that a day is the same day here and there.
+        warehouse.settle(connection)
         try:
             connection.execute(f"select 1 from {source.relation} limit 1").fetchall()
         except duckdb.Error:
