@@ -6,6 +6,7 @@ needs the packages of the group `test` and prints ratios of one run on one machi
 less so.
 """
 
+import json
 import os
 import re
 import statistics
@@ -19,6 +20,18 @@ from pathlib import Path
 
 TEMPLATE = Path(__file__).parents[1]
 BARE = Path(__file__).with_name("bare.py")
+# A process of its own, which is small: the system counts what a parent holds among the peak of its child.
+WATCH = """
+import json, os, subprocess, sys, time
+
+begun = time.perf_counter()
+started = subprocess.Popen(sys.argv[2:])
+_, status, used = os.wait4(started.pid, 0)
+cost = [time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]
+with open(sys.argv[1], "w") as file:
+    json.dump(cost, file)
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
 
 
 @dataclass(frozen=True)
@@ -32,15 +45,13 @@ class Cost:
 
 def run(command: list[str], folder: Path) -> Cost:
     """Run a command to its end and measure it; what it prints is shown if it fails."""
-    with tempfile.TemporaryFile() as said:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-        if status:
+    with tempfile.TemporaryFile() as said, tempfile.NamedTemporaryFile() as measured:
+        watched = [sys.executable, "-c", WATCH, measured.name, *command]
+        done = subprocess.run(watched, cwd=folder, stdout=said, stderr=subprocess.STDOUT, check=False)
+        if done.returncode:
             said.seek(0)
             raise SystemExit(said.read().decode())
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        return Cost(*json.loads(measured.read()))
 
 
 def generate(home: Path) -> tuple[Path, float]:

@@ -14,9 +14,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import duckdb
 import pytest
 
+from {{ cookiecutter.__package }} import snapshot, steps, tracking
 from {{ cookiecutter.__package }} import spec as specs
-from {{ cookiecutter.__package }} import tracking
 from {{ cookiecutter.__package }}.paths import TRACKING
+from {{ cookiecutter.__package }}.registry import Version
 from {{ cookiecutter.__package }}.spec import Spec
 
 SPEC = """
@@ -90,6 +91,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def spec(project: Path) -> Spec:
     """The project's one pipeline."""
     return specs.read(project / "pipelines" / "flights.toml")
+
+
+@pytest.fixture
+def version(spec: Spec) -> Version:
+    """The first version of its model."""
+    return steps.train(spec, snapshot.take(spec))
+
+
+@pytest.fixture
+def shallow(spec: Spec, version: Version) -> Version:
+    """A second version, of one tree of one split."""
+    edit(spec.path, "max_depth = 3, rounds = 30", "max_depth = 1, rounds = 1")
+    return steps.train(specs.choose(None), snapshot.newest("flights"))
 
 
 def lay_out(folder: Path) -> None:

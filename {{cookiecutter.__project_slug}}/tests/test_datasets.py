@@ -28,11 +28,6 @@ COLUMNS = ["id", "carrier", "hour", "wind", "late"]
 
 
 @pytest.fixture
-def version(spec: Spec) -> Version:
-    return steps.train(spec, snapshot.take(spec))
-
-
-@pytest.fixture
 def brought(spec: Spec, version: Version) -> pa.Table:
     """The rows of the split test, which also stand in rows.csv and rows.parquet."""
     rows = steps.rows(spec, version, "test").table.select(COLUMNS)

@@ -1,44 +1,16 @@
-import datetime as dt
 import json
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from conftest import edit
 
-from {{ cookiecutter.__package }} import (
-    compare,
-    datasets,
-    history,
-    know,
-    launches,
-    predict,
-    registry,
-    snapshot,
-    steps,
-    tracking,
-)
-from {{ cookiecutter.__package }} import spec as specs
+from {{ cookiecutter.__package }} import datasets, know, predict, steps
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.registry import Version
 from {{ cookiecutter.__package }}.spec import Spec
 
 EVENING = {"carrier": "XX", "hour": 23, "wind": None}
-
-
-@pytest.fixture
-def version(spec: Spec) -> Version:
-    return steps.train(spec, snapshot.take(spec))
-
-
-@pytest.fixture
-def shallow(spec: Spec, version: Version) -> Version:
-    """A second version, of one tree of one split."""
-    edit(spec.path, "max_depth = 3, rounds = 30", "max_depth = 1, rounds = 1")
-    return steps.train(specs.choose(None), snapshot.newest("flights"))
 
 
 def refusal(version: Version, **changes: object) -> str:
@@ -90,6 +62,12 @@ def test_the_features_responsible_for_an_example_are_named(
     assert page.index("<td>hour</td>") < page.index("<td>wind</td>")
 
 
+def test_an_example_in_a_file_has_a_page_of_its_own(spec: Spec, version: Version) -> None:
+    Path("late one.json").write_text(json.dumps(EVENING))
+    know.example(spec, "candidate", "late one.json", explain=True)
+    assert Path("data/reports/flights-v1-example-late_one.html").exists()
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_rows_of_a_file_are_predicted_as_they_are_in_a_dataset(
     spec: Spec, version: Version, project: Path, ending: str
@@ -101,6 +79,19 @@ def test_rows_of_a_file_are_predicted_as_they_are_in_a_dataset(
     theirs = pyarrow.parquet.read_table(know.dataset(spec, "candidate", f"rows.{ending}", plot=False))
     for name in ("probability_of_true", "model_version"):
         assert ours[name].to_pylist() == theirs[name].to_pylist()
+
+
+@pytest.mark.parametrize("name", ["test", "rows.csv"])
+def test_rows_that_sql_chooses_are_predicted(spec: Spec, version: Version, name: str) -> None:
+    pyarrow.csv.write_csv(steps.rows(spec, version, "test").table, "rows.csv")
+    target = know.dataset(spec, "candidate", name, "hour >= 20", plot=True)
+    hours = pyarrow.parquet.read_table(target)["hour"].to_pylist()
+    assert sorted(set(hours)) == [20, 21, 22, 23]
+    page = target.with_suffix(".html").read_text()
+    assert f"Predictions for {name} where hour &gt;= 20" in page
+    assert f"{len(hours)} rows; a dataset of the pipeline file" in page
+    with pytest.raises(ProjectError, match="--where: Binder Error"):
+        know.dataset(spec, "candidate", name, "hours >= 20", plot=False)
 
 
 def test_categories_of_a_file_that_training_did_not_see_are_counted(
@@ -131,182 +122,3 @@ def test_a_file_that_lacks_a_feature_is_refused(version: Version, project: Path)
     (project / "rows.csv").write_text("carrier,hour,wind\nXX,late,2\n")
     with pytest.raises(ProjectError, match="hour holds text that is no number"):
         datasets.read_rows(version.schema, Path("rows.csv"))
-
-
-def with_dataset(spec: Spec, where: str) -> Spec:
-    spec.path.write_text(spec.path.read_text() + f'\n[datasets.evening]\nwhere = "{where}"\n')
-    return specs.choose(None)
-
-
-def test_a_dataset_is_judged_with_the_splits(spec: Spec, version: Version) -> None:
-    page = steps.evaluate(with_dataset(spec, "hour >= 18"), version)
-    found = {entry["dataset"]: entry["rows"] for entry in json.loads(page.with_suffix(".json").read_text())["datasets"]}
-    assert found["evening"] < found["test"]
-    assert list(found) == ["test", "validation", "evening"]
-
-
-@pytest.mark.parametrize(
-    ("where", "said"), [("hours > 1", "evening.where: Binder Error"), ("hour > 99", "dataset evening has no rows")]
-)
-def test_a_dataset_that_cannot_be_selected_is_refused(spec: Spec, version: Version, where: str, said: str) -> None:
-    with pytest.raises(ProjectError, match=said):
-        steps.evaluate(with_dataset(spec, where), version, ("evening",))
-
-
-def test_a_dataset_that_is_not_declared_is_refused(spec: Spec, version: Version) -> None:
-    with pytest.raises(ProjectError, match="there is no dataset 'tests'\ndid you mean 'test'"):
-        steps.rows(spec, version, "tests")
-
-
-def test_the_better_of_two_versions_is_told_with_the_numbers(spec: Spec, version: Version, shallow: Version) -> None:
-    result = compare.compare(spec, shallow, version, "test")
-    assert result.verdict("roc_auc").startswith("version 1 is better than version 2 by roc_auc: +0.")
-    back = compare.compare(spec, version, shallow, "test")
-    assert back.verdict("roc_auc").startswith("version 2 is worse than version 1 by roc_auc: -0.")
-    keys = {key for key, _, _ in result.differences}
-    assert {"model.params.max_depth", "model.params.rounds"} <= keys
-    assert set(result.seen.values()) == {0}
-
-
-def test_a_comparison_is_drawn(spec: Spec, version: Version, shallow: Version) -> None:
-    know.beside(spec, "2", "1", "test", None)
-    page = Path("data/reports/flights-v2-v1-compare-test.html").read_text()
-    assert "version 1 is better than version 2 by roc_auc" in page
-    assert page.count("<svg") == len(spec.evaluation.metrics) + 1
-    assert "carrier" in page
-    assert "model.params.max_depth" in page
-
-
-def test_a_version_and_its_twin_cannot_be_told_apart(spec: Spec, version: Version) -> None:
-    twin = steps.train(spec, snapshot.newest("flights"))
-    result = compare.compare(spec, version, twin, "test")
-    assert result.verdict("roc_auc").startswith("version 2 and version 1 cannot be told apart")
-    assert result.differences == []
-
-
-def test_rows_that_a_version_has_learned_from_are_counted(spec: Spec, version: Version, shallow: Version) -> None:
-    result = compare.compare(spec, shallow, version, "train")
-    assert result.seen == {1: 590, 2: 590}
-
-
-def test_the_version_of_a_day_is_the_last_one_until_then(spec: Spec, version: Version, shallow: Version) -> None:
-    today = dt.datetime.now(dt.UTC).date()
-    assert compare.as_of(spec, today) == ("2", f"was registered last until {today}; nothing was launched by then")
-    with pytest.raises(ProjectError, match="had no version on"):
-        compare.as_of(spec, today - dt.timedelta(days=300))
-
-
-def launched(spec: Spec, number: int, at: dt.datetime, kind: Literal["launch", "rollback"] = "launch") -> None:
-    """Keep the record of a launch that happened at some moment."""
-    record = launches.Record(at=at, kind=kind, version=number, folder="1-x", by="ada", reason="better")
-    launches.write(spec, record)
-
-
-def test_the_version_of_a_day_is_the_champion_of_that_day(
-    spec: Spec, version: Version, shallow: Version, capsys: pytest.CaptureFixture[str]
-) -> None:
-    today, one = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
-    launched(spec, 2, today - 300 * one)
-    launched(spec, 1, today - 200 * one)
-    launched(spec, 2, today - 100 * one, "rollback")
-    for days, number in ((299, "2"), (200, "1"), (101, "1"), (100, "2"), (0, "2")):
-        day = (today - days * one).date()
-        assert compare.as_of(spec, day) == (number, f"was the champion on {day}")
-    with pytest.raises(ProjectError, match="had no version on"):
-        compare.as_of(spec, (today - 301 * one).date())
-    know.beside(spec, "", "candidate", "test", (today - 150 * one).date())
-    assert f"version 1 was the champion on {(today - 150 * one).date()}" in capsys.readouterr().out
-
-
-def test_the_champion_of_a_day_that_is_todays_candidate_is_named(spec: Spec, version: Version) -> None:
-    with pytest.raises(ProjectError, match=r"both are version 1: it was registered .*, and is the candidate"):
-        know.beside(spec, "", "candidate", "test", dt.datetime.now(dt.UTC).date())
-
-
-def test_lists_that_differ_show_by_what(spec: Spec, version: Version) -> None:
-    edit(spec.path, 'numeric = ["hour", "wind"]', 'numeric = ["hour"]')
-    without = steps.train(specs.choose(None), snapshot.newest("flights"))
-    result = compare.compare(spec, version, without, "test")
-    assert result.differences == [("features.numeric", "wind", "")]
-
-
-def test_rows_that_were_learned_from_are_named_by_an_evaluation(
-    spec: Spec, version: Version, capsys: pytest.CaptureFixture[str]
-) -> None:
-    steps.evaluate(spec, version, ("train",))
-    assert "note: train: version 1 has learned from 590 of these rows" in capsys.readouterr().out
-    steps.evaluate(spec, version, ("test",))
-    assert "note:" not in capsys.readouterr().out
-
-
-def test_history_keeps_every_evaluation(spec: Spec, version: Version, capsys: pytest.CaptureFixture[str]) -> None:
-    for _ in range(2):
-        steps.evaluate(spec, version)
-    rows = history.recorded(spec)
-    assert len(rows) == 2 * 2 * 4
-    page = know.over_time(spec, None)
-    assert pyarrow.parquet.read_table(page.with_suffix(".parquet")).num_rows == 16
-    assert page.read_text().count("<svg") == 2 * 4
-    assert "<script" not in page.read_text()
-
-
-def test_all_versions_are_scored_on_the_same_rows_and_a_lost_one_says_so(
-    spec: Spec, version: Version, shallow: Version
-) -> None:
-    rows = history.rescored(spec, "test")
-    values = {row["version"]: row["value"] for row in rows if row["metric"] == "roc_auc"}
-    assert values[1] > values[2]
-    (file,) = Path("data/artifacts").rglob(f"{version.run}/**/model.ubj")
-    file.unlink()
-    lost = next(row for row in history.rescored(spec, "test") if row["version"] == 1)
-    assert lost["undefined"] == "the model's files are not those that were registered"
-    assert np.isfinite(next(row for row in history.rescored(spec, "test") if row["version"] == 2)["value"])
-
-
-def test_nothing_evaluated_yet_says_what_to_run(spec: Spec, version: Version) -> None:
-    with pytest.raises(ProjectError, match="has no evaluation yet\nrun `nox -s evaluate`"):
-        history.recorded(spec)
-
-
-def test_a_setting_from_the_command_line_stands_above_the_file_and_is_kept(spec: Spec, version: Version) -> None:
-    changed = specs.choose(None, ["model.params.max_depth=2", "evaluation.primary=log_loss"])
-    steps.train(changed, snapshot.newest("flights"))
-    kept = registry.open_version(spec).spec
-    assert (kept.model.params["max_depth"], kept.evaluation.primary) == (2, "log_loss")
-
-
-@pytest.mark.parametrize(
-    ("override", "said"),
-    [("model.seeds=1", "unknown key model.seeds\ndid you mean 'seed'"), ("model.seed", "has no value")],
-)
-def test_a_misspelt_setting_is_refused(spec: Spec, override: str, said: str) -> None:
-    with pytest.raises(ProjectError, match=said):
-        specs.choose(None, [override])
-
-
-def with_late_winter(spec: Spec, split: str) -> Spec:
-    where = "where = \"day >= date '2013-02-01'\""
-    spec.path.write_text(spec.path.read_text() + f'\n[datasets.winter]\n{where}\nsplit = "{split}"\n')
-    return specs.choose(None)
-
-
-def test_a_version_that_is_trained_further_has_more_trees_and_knows_its_parent(spec: Spec, shallow: Version) -> None:
-    spec = with_late_winter(spec, "train")
-    child = steps.fine_tune(spec, shallow, "winter")
-    assert child.model.facts()["trees"] > shallow.model.facts()["trees"]
-    tags = tracking.client().get_model_version("flights", str(child.number)).tags
-    assert (tags["parent"], tags["dataset"]) == (str(shallow.number), "winter")
-    matrix = steps.rows(spec, child, "test").matrix
-    assert (child.model.predict(matrix) != shallow.model.predict(matrix)).any()
-
-
-def test_a_version_of_another_kind_is_not_trained_further(spec: Spec, shallow: Version) -> None:
-    other = spec.model.model_copy(update={"factory": "baseline:GroupMean", "params": {}})
-    spec = with_late_winter(spec, "train").model_copy(update={"model": other})
-    with pytest.raises(ProjectError, match="version 2 is a model:XGBoost, and the file says baseline:GroupMean"):
-        steps.fine_tune(spec, shallow, "winter")
-
-
-def test_rows_that_a_model_is_judged_on_are_never_learned_from(spec: Spec, version: Version) -> None:
-    with pytest.raises(ProjectError, match="dataset winter holds rows of the split test, which must not be learned"):
-        steps.fine_tune(with_late_winter(spec, "test"), version, "winter")

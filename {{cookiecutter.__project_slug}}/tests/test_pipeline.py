@@ -19,11 +19,6 @@ from {{ cookiecutter.__package }}.registry import Version
 from {{ cookiecutter.__package }}.spec import Spec
 
 
-@pytest.fixture
-def version(spec: Spec) -> Version:
-    return steps.train(spec, snapshot.take(spec))
-
-
 def test_rows_become_a_registered_version_with_a_report(spec: Spec, version: Version) -> None:
     page = steps.evaluate(spec, registry.open_version(spec))
     judged = json.loads(page.with_suffix(".json").read_text())

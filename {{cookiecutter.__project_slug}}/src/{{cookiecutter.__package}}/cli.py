@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import cli_operation
-from .cli_options import ROWS, Overrides, Pipeline, Rows, Which
+from .cli_options import ROWS, Overrides, Pipeline, Rows, Where, Which
 from .errors import ProjectError
 
 app = typer.Typer(
@@ -93,6 +93,7 @@ def predict(
     example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
     explain: Annotated[bool, typer.Option(help="With --example: say which features were responsible.")] = False,
     dataset: Annotated[str | None, typer.Option(help=f"{ROWS}.")] = None,
+    where: Where = None,
     plot: Annotated[bool, typer.Option(help="With --dataset: a page of pictures.")] = False,
 ) -> None:
     """Predict an example made by hand, or a dataset, which is written as Parquet."""
@@ -104,7 +105,7 @@ def predict(
     if example is not None:
         know.example(chosen, version, example, explain=explain)
     else:
-        know.dataset(chosen, version, dataset or "", plot=plot)
+        know.dataset(chosen, version, dataset or "", where, plot=plot)
 
 
 @app.command()
@@ -113,7 +114,7 @@ def explain(
     version: Which = "candidate",
     example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
     dataset: Rows = "test",
-    where: Annotated[str | None, typer.Option(help="SQL that chooses among its rows.")] = None,
+    where: Where = None,
 ) -> None:
     """Say which features moved the prediction of an example, or matter in a sample of rows."""
     from . import explain as explaining

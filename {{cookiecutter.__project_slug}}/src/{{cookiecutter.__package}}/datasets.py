@@ -46,7 +46,7 @@ def examples(spec: Spec, schema: Schema, taken: Snapshot, dataset: str, where: s
     if file is None:
         return features.rows(spec, schema, dataset, features.read(taken, spec, dataset, where))
     rows = _label(spec, schema, read_rows(schema, file), file)
-    return features.rows(spec, schema, dataset, _chosen(rows, where, file) if where else rows)
+    return features.rows(spec, schema, dataset, chosen(rows, where, file) if where else rows)
 
 
 def read_rows(schema: Schema, path: Path) -> pa.Table:
@@ -100,17 +100,22 @@ def learned_note(spec: Spec, version: int, learned: int | None) -> str:
     return f"version {version} has learned from {learned:,} of these rows" if learned else ""
 
 
-def _chosen(rows: pa.Table, where: str, path: Path) -> pa.Table:
+def chosen(rows: pa.Table, where: str, path: Path) -> pa.Table:
+    """The rows of a file that SQL chooses.
+
+    Raises:
+        ProjectError: It is no SQL over the columns, or leaves no row.
+    """
     try:
         with duckdb.connect() as connection:
             connection.register("brought", rows)
-            chosen = connection.sql(f"select * from brought where {where}").to_arrow_table()
+            left = connection.sql(f"select * from brought where {where}").to_arrow_table()
     except duckdb.Error as error:
         said = str(error).strip().splitlines()[0]
         raise ProjectError(f"--where: {said}", where=str(path), fix="mend the SQL") from None
-    if chosen.num_rows == 0:
+    if left.num_rows == 0:
         raise ProjectError("--where leaves no row", where=str(path), fix="change what it selects")
-    return chosen
+    return left
 
 
 def _label(spec: Spec, schema: Schema, rows: pa.Table, path: Path) -> pa.Table:

@@ -1,7 +1,6 @@
 """What people ask of a registered model: what it predicts, why, how it compares, how it did over time."""
 
 import datetime as dt
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from .compare import Result, as_of, compare, write
 from .errors import ProjectError
 from .features import Matrix
 from .metrics import Estimate
-from .paths import REPORTS
 from .registry import Version
 from .spec import Spec
 
@@ -30,19 +28,24 @@ def example(spec: Spec, which: str, given: str, *, explain: bool) -> None:
     rows = [[name, f"{values[0]:.4f}"] for name, values in predictions.items()]
     console.table(f"{spec.name} version {version.number}, snapshot {version.snapshot[:12]}", ["predicts", ""], rows)
     if explain:
-        _explain(spec, version, matrix, content, rows)
+        stem = () if where == predict.INLINE else (Path(given).stem,)
+        target = page.named(spec.name, f"v{version.number}", "example", *stem)
+        _explain(spec, version, matrix, content, rows, target)
 
 
-def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
+def dataset(spec: Spec, which: str, name: str, where: str | None = None, *, plot: bool) -> Path:
     """Predict a dataset or the rows of a file and write them as Parquet; `plot` adds a page of pictures."""
     version = registry.open_version(spec, which)
     file = datasets.file_of(spec, name)
-    if file:
-        rows = datasets.read_rows(version.schema, file)
+    if file is None:
+        rows = steps.rows(steps.as_trained(spec, version), version, name, where).table
     else:
-        rows = steps.rows(steps.as_trained(spec, version), version, name).table
-    stem = re.sub(r"[^A-Za-z0-9_]+", "_", Path(name).stem)
-    target = REPORTS / f"{spec.name}-v{version.number}-predictions-{stem}.parquet"
+        rows = datasets.read_rows(version.schema, file)
+        rows = datasets.chosen(rows, where, file) if where else rows
+    stem = Path(name).stem if file else name
+    name = f"{name} where {where}" if where else name
+    target = page.named(spec.name, f"v{version.number}", "predictions", stem, *([where] if where else []))
+    target = target.with_suffix(".parquet")
     predictions = predict.write_predictions(version, rows, target)
     found = [[key, f"{v.mean():.4f}", f"{v.min():.4f}", f"{v.max():.4f}"] for key, v in predictions.items()]
     console.table(
@@ -51,7 +54,8 @@ def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
     for note in predict.unseen(version.schema, rows):
         console.say(f"note: {note}")
     console.say(f"predictions: {target}")
-    if plot and spec.data.label in rows.column_names:
+    labelled = spec.data.label in rows.column_names
+    if plot and labelled and where is None:
         steps.evaluate(spec, version, (name,))
     elif plot:
         drawn = page.write(
@@ -62,6 +66,7 @@ def dataset(spec: Spec, which: str, name: str, *, plot: bool) -> Path:
             name=name,
             made=provenance.now(),
             rows=rows.num_rows,
+            labelled=labelled,
             beside=target.name,
             found=found,
             pictures=[spread(key, values) for key, values in predictions.items()],
@@ -127,7 +132,9 @@ def over_time(spec: Spec, rescore: str | None) -> Path:
     return target
 
 
-def _explain(spec: Spec, version: Version, matrix: Matrix, content: dict[str, Any], predicted: list[list[str]]) -> None:
+def _explain(
+    spec: Spec, version: Version, matrix: Matrix, content: dict[str, Any], predicted: list[list[str]], target: Path
+) -> None:
     """Print the features that were most responsible for the prediction of one example; a page shows all of them."""
 
     def trained_on() -> Matrix:
@@ -138,8 +145,8 @@ def _explain(spec: Spec, version: Version, matrix: Matrix, content: dict[str, An
     moved = [(name, _shown(content[name]), value) for name, value in strongest]
     unit = spec.data.label if version.schema.task == "regression" else "log-odds" if exact else "probability"
     how = "as the model itself takes its prediction apart" if exact else f"{reasons.REPLACED}, from the training"
-    target = page.write(
-        page.named(spec.name, f"v{version.number}", "example"),
+    page.write(
+        target,
         "example",
         spec=spec,
         version=version,

@@ -16,6 +16,8 @@ from .files import whole
 from .registry import Version
 from .settings import suggest
 
+INLINE = "--example"
+
 
 def read_example(given: str) -> tuple[dict[str, Any], str]:
     """An example written as JSON, or in the file of that name; and where it stands.
@@ -24,7 +26,7 @@ def read_example(given: str) -> tuple[dict[str, Any], str]:
         ProjectError: It is not a JSON object.
     """
     inline = given.lstrip().startswith("{")
-    where = "--example" if inline else given
+    where = INLINE if inline else given
     try:
         content = json.loads(given if inline else Path(given).read_text(encoding="utf-8"))
     except OSError:

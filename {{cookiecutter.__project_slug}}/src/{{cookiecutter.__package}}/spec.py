@@ -200,5 +200,7 @@ def _overridden(settings: dict[str, Any], overrides: Sequence[str]) -> dict[str,
         inner = settings
         for table in tables:
             inner = inner.setdefault(table, {})
+            if not isinstance(inner, dict):
+                raise ProjectError(f"--set {dotted}: {table} is no table", fix="say --set model.params.max_depth=4")
         inner[key] = parsed
     return settings
