@@ -6,7 +6,8 @@ import pytest
 from {{ cookiecutter.__package }}.serving.log import Log
 
 MEGABYTES = 1
-ANSWER = json.dumps({"prediction": [0.5], "padding": "x" * 380}) + "\n"
+# Two bytes a character: the bound is one of bytes.
+ANSWER = json.dumps({"prediction": [0.5], "padding": "é" * 190}, ensure_ascii=False).encode() + b"\n"
 
 
 def dropped() -> None:
@@ -17,11 +18,11 @@ def dropped() -> None:
 def test_the_log_keeps_the_newest_within_its_bound(tmp_path: Path, rows: int) -> None:
     log = Log(tmp_path, MEGABYTES, dropped)
     for place in range(9000 // rows):
-        log.put(json.dumps({"place": place}) + "\n" + ANSWER * rows)
+        log.put(json.dumps({"place": place}).encode() + b"\n" + ANSWER * rows)
     log.close()
-    texts = [path.read_text() for path in sorted(tmp_path.iterdir())]
+    texts = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
     assert 500_000 < sum(map(len, texts)) <= 1_000_000
-    places = [json.loads(line)["place"] for text in texts for line in text.splitlines() if "place" in line[:9]]
+    places = [json.loads(line)["place"] for text in texts for line in text.splitlines() if b"place" in line[:9]]
     assert places == list(range(places[0], 9000 // rows))
 
 

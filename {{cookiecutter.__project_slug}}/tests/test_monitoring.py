@@ -54,7 +54,7 @@ def log(opened: Bundle, given: Rows, at: dt.datetime = NOW) -> None:
         line(at.timestamp() - 60, "r", key, 1, "s", "champion", [p], row)
         for key, p, row in zip(keys, predicted, given, strict=True)
     ]
-    (folder / f"{at:%Y%m%dT%H%M%S}-1-000001.jsonl").write_text("".join(lines))
+    (folder / f"{at:%Y%m%dT%H%M%S}-1-000001.jsonl").write_bytes(b"".join(lines))
 
 
 def wrong(spec: Spec, opened: Bundle, now: dt.datetime = NOW) -> dict[tuple[str, str], Finding]:

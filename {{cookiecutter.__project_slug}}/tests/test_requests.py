@@ -104,7 +104,8 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(monkeypatch: pytest.Monke
     async def receive() -> dict[str, Any]:
         return parts.pop() if parts else await asyncio.sleep(30, {})
 
-    request = Request({"type": "http", "headers": [(b"content-type", b"application/json")]}, receive)
+    request = Request({"type": "http", "headers": []}, receive)
+    headers = {b"content-type": b"application/json"}
     with pytest.raises(RefusedError, match="did not arrive within") as refused:
-        asyncio.run(http.body_of(request, 100))
+        asyncio.run(http.body_of(request, headers, 100))
     assert refused.value.status == 408

@@ -16,13 +16,13 @@ from ..model import Predictions
 from ..reasons import contributions
 from ..request import Asked, RefusedError
 from . import http, numbers
-from .http import answer, refusal
+from .http import Headers, answer, refusal
 from .service import Loaded, Now, Service
 from .together import Together
 
 NOT_READY = "no model answers yet"
 UNEXPLAINED = "this model does not say what moved a prediction; `predict --example FILE --explain` tries other values"
-Handler = Callable[[Request, Now, str], Awaitable[Response]]
+Handler = Callable[[Request, Headers, Now, str], Awaitable[Response]]
 logger = logging.getLogger(__name__)
 
 
@@ -56,13 +56,15 @@ class Answers:
 
     async def _handle(self, request: Request, route: str, handler: Handler) -> Response:
         """Answer, count, and turn whatever goes wrong into a small answer."""
-        begun, name, now = time.perf_counter(), http.id_of(request), self._service.now
+        begun, now = time.perf_counter(), self._service.now
+        headers = dict(request.scope["headers"])
+        name = http.id_of(headers)
         try:
-            http.admit(request, self._token)
+            http.admit(headers, self._token)
             if now is None:
                 done = answer({"detail": NOT_READY}, 503, x_request_id=name)
             else:
-                done = await handler(request, now, name)
+                done = await handler(request, headers, now, name)
         except RefusedError as error:
             done = refusal(error, x_request_id=name)
         except Exception:
@@ -72,8 +74,8 @@ class Answers:
         numbers.child(numbers.LATENCY, self._service.pipeline, route).observe(time.perf_counter() - begun)
         return done
 
-    async def _predict(self, request: Request, now: Now, name: str) -> Response:
-        body = await http.body_of(request, now.champion.reader.form.body_bytes)
+    async def _predict(self, request: Request, headers: Headers, now: Now, name: str) -> Response:
+        body = await http.body_of(request, headers, now.champion.reader.form.body_bytes)
         by = now.chosen(body)
         tried = None if by is now.champion else await self._try_canary(by, now, body)
         if tried is None:
@@ -82,9 +84,9 @@ class Answers:
         self._service.answered(now, by, name, time.time(), asked, found)
         return answer(_predictions(by, asked, found), x_request_id=name, x_model_version=str(by.version))
 
-    async def _explain(self, request: Request, now: Now, name: str) -> Response:
+    async def _explain(self, request: Request, headers: Headers, now: Now, name: str) -> Response:
         by = now.champion
-        asked, found = await self._ask(by, await http.body_of(request, by.reader.form.body_bytes))
+        asked, found = await self._ask(by, await http.body_of(request, headers, by.reader.form.body_bytes))
         if asked.many:
             raise RefusedError(422, (["body"], "one example at a time"))
         added = await asyncio.to_thread(contributions, by.bundle.model, asked.matrix)

@@ -21,15 +21,15 @@ PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PROCESS = secrets.token_hex(8)
 COUNTED = itertools.count(1)
 JSON = "application/json"
+Headers = dict[bytes, bytes]
 
 
-async def body_of(request: Request, limit: int) -> bytes:
+async def body_of(request: Request, headers: Headers, limit: int) -> bytes:
     """The body, as far as it is allowed.
 
     Raises:
         RefusedError: No plain JSON (415), too large (413), or too slow (408).
     """
-    headers = dict(request.scope["headers"])
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if kind != JSON.encode() or headers.get(b"content-encoding", b"identity") != b"identity":
         raise RefusedError(415, (["header", "content-type"], f"must be {JSON}, not compressed"))
@@ -66,7 +66,7 @@ async def body_of(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def admit(request: Request, token: str | None) -> None:
+def admit(headers: Headers, token: str | None) -> None:
     """Refuse who does not know the token, if there is one.
 
     Raises:
@@ -74,14 +74,13 @@ def admit(request: Request, token: str | None) -> None:
     """
     if token is None:
         return
-    given = request.headers.get("authorization", "").encode()
-    if not hmac.compare_digest(given, f"Bearer {token}".encode()):
+    if not hmac.compare_digest(headers.get(b"authorization", b""), f"Bearer {token}".encode()):
         raise RefusedError(401, (["header", "authorization"], "must be: Bearer TOKEN"))
 
 
-def id_of(request: Request) -> str:
+def id_of(headers: Headers) -> str:
     """The id that the client gave, if it is a plain one, or a new one."""
-    given = request.headers.get("x-request-id", "")
+    given = headers.get(b"x-request-id", b"").decode("latin-1")
     return given if PLAIN.fullmatch(given) else f"{PROCESS}-{next(COUNTED)}"
 
 

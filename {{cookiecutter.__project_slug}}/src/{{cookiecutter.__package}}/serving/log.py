@@ -31,7 +31,7 @@ def line(
     role: str,
     prediction: list[float],
     features: dict[str, Any],
-) -> str:
+) -> bytes:
     """One answered row as a line of JSON.
 
     Args:
@@ -54,7 +54,7 @@ def line(
         "prediction": prediction,
         "features": features,
     }
-    return to_json(said).decode() + "\n"
+    return to_json(said) + b"\n"
 
 
 class Log:
@@ -68,15 +68,15 @@ class Log:
 
     def __init__(self, folder: Path, megabytes: int, dropped: Callable[[], None]) -> None:
         self._folder, self._bytes, self._dropped = folder, megabytes * 1_000_000, dropped
-        self._waiting: deque[str | Callable[[], str]] = deque()
+        self._waiting: deque[bytes | Callable[[], bytes]] = deque()
         self._closing = False
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
         self._written = 0
         self._files = 0
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
-    def put(self, lines: str | Callable[[], str]) -> None:
+    def put(self, lines: bytes | Callable[[], bytes]) -> None:
         """Have lines written, or made and written, later; dropped where too many wait already."""
         if len(self._waiting) < WAITING:
             self._waiting.append(lines)
@@ -100,11 +100,11 @@ class Log:
             parts, size = [], 0
             while self._waiting and size < self._bytes / PARTS:
                 lines = self._waiting.popleft()
-                parts.append(lines if isinstance(lines, str) else lines())
+                parts.append(lines if isinstance(lines, bytes) else lines())
                 size += len(parts[-1])
-            self._write("".join(parts), len(parts))
+            self._write(b"".join(parts), len(parts))
 
-    def _write(self, text: str, answers: int) -> None:
+    def _write(self, text: bytes, answers: int) -> None:
         try:
             if self._file is None or self._written + len(text) > self._bytes / PARTS:
                 self._next(len(text))
@@ -130,7 +130,7 @@ class Log:
             del sizes[oldest]
         self._files += 1
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{self._files:06}.jsonl"
-        self._file, self._written = (self._folder / name).open("a", encoding="utf-8"), 0
+        self._file, self._written = (self._folder / name).open("ab"), 0
 
     def _end(self) -> None:
         if self._file is not None:

@@ -182,7 +182,7 @@ class Service:
             shadow = now.shadow
             self.log.put(lambda: self._shadowed(now, shadow, request, at, asked))
 
-    def _shadowed(self, now: Now, shadow: Loaded, request: str, at: float, asked: Asked) -> str:
+    def _shadowed(self, now: Now, shadow: Loaded, request: str, at: float, asked: Asked) -> bytes:
         try:
             matrix, _ = shadow.reader.encode(asked.rows)
             predicted = shadow.bundle.model.predict(matrix)
@@ -190,14 +190,14 @@ class Service:
                 raise ValueError("not finite")
         except Exception:  # a shadow may fail in any way; nobody waits for it
             self.failed(now)
-            return ""
+            return b""
         numbers.PREDICTIONS.labels(self.pipeline, str(shadow.version), "shadow").inc(len(asked.rows))
         return _lines(shadow, "shadow", request, at, asked, predicted)
 
 
-def _lines(by: Loaded, role: str, request: str, at: float, asked: Asked, predicted: Predictions) -> str:
+def _lines(by: Loaded, role: str, request: str, at: float, asked: Asked, predicted: Predictions) -> bytes:
     given = predicted.reshape(len(asked.rows), -1).tolist()
-    return "".join(
+    return b"".join(
         line(at, request, key, by.version, by.snapshot, role, prediction, features)
         for key, prediction, features in zip(asked.keys, given, asked.rows, strict=True)
     )
