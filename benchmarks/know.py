@@ -92,7 +92,10 @@ def main(runs: int, project: Path) -> None:
     run([command, "train", "--set", "model.params.max_depth=4"], project)
     numbers = sorted(int(number) for number in versions(python, project))
     compared = run([command, "compare", str(numbers[-2]), str(numbers[-1])], project)
+    package = project.name.replace("-", "_")
+    begun = run([python, "-c", f"from {package} import know, registry; registry.client()"], project)
     print(f"compare two versions on the test rows: {compared.wall:.1f} s, {compared.cpu:.1f} s CPU")
+    print(f"of these, before a version is opened, the libraries: {begun.wall:.1f} s, {begun.cpu:.1f} s CPU")
     for page in PAGES:
         run([command, *page], project)
     for file in sorted((project / "data" / "reports").glob("*.html")):

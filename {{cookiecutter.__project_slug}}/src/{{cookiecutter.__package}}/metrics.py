@@ -151,7 +151,8 @@ class Judge:
         self._label, self._settings = label, settings
         random = np.random.default_rng(seed)
         rows = len(label)
-        self._weights = [np.ones(rows), *(_draw(random, rows) for _ in range(settings.resamples))]
+        # How often each row counts, in few bytes: they are read once for each metric of each model.
+        self._weights = [np.ones(rows, dtype=np.uint16), *(_draw(random, rows) for _ in range(settings.resamples))]
 
     def samples(self, metric: Metric, prediction: Floats) -> NDArray[np.float64]:
         """The metric on all rows and then on each resample, NaN where one has no such number; shape (1 + resamples,).
@@ -165,7 +166,7 @@ class Judge:
         values = np.full(len(self._weights), np.nan)
         for position, weight in enumerate(self._weights):
             try:
-                values[position] = metric.function(label, prediction, weight[order])
+                values[position] = metric.function(label, prediction, weight[order].astype(np.float64))
             except UndefinedMetricError:
                 if position == 0:
                     raise
@@ -185,8 +186,8 @@ class Judge:
         return Estimate(float(samples[0]), float(low), float(high))
 
 
-def _draw(random: np.random.Generator, rows: int) -> NDArray[np.float64]:
-    return np.bincount(random.integers(rows, size=rows), minlength=rows).astype(np.float64)
+def _draw(random: np.random.Generator, rows: int) -> NDArray[np.uint16]:
+    return np.bincount(random.integers(rows, size=rows), minlength=rows).astype(np.uint16)
 
 
 def _cumulated(label: Labels, prediction: Floats, weight: Floats) -> tuple[Floats, Floats]:

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import pydantic
-import xgboost
 from numpy.typing import NDArray
 from pydantic import Field
 
+from .boosting import xgboost
 from .errors import ProjectError
 from .features import Examples, Matrix, Schema
 from .settings import Settings, explain
