@@ -19,7 +19,7 @@ from pipeline import generate, run
 MEASURE = """
 import json, statistics, sys, time
 import xgboost
-from {package} import features, reasons, registry, snapshot, spec
+from {package} import reasons, registry, snapshot, spec, stored
 
 def seconds(call, runs):
     times = []
@@ -33,7 +33,7 @@ runs = int(sys.argv[1])
 chosen = spec.choose(None)
 version = registry.open_version(chosen)
 taken = snapshot.newest(chosen.name)
-splits = [features.read(taken, chosen, split) for split in ("train", "validation", "test")]
+splits = [stored.read(taken, chosen, split) for split in ("train", "validation", "test")]
 matrices = [version.schema.encode(rows) for rows in splits]
 found = {{"rows": sum(map(len, matrices))}}
 found["encode"] = seconds(lambda: [version.schema.encode(rows) for rows in splits], runs)

@@ -26,10 +26,10 @@ REPEATED = {
 STEPS = ("data", "train", "evaluate")
 MATRIX = """
 import numpy as np
-from {package} import features, snapshot, spec
+from {package} import features, snapshot, spec, stored
 
 chosen = spec.choose(None)
-rows = features.Stored(snapshot.newest(chosen.name), chosen, "train")
+rows = stored.ByColumn(snapshot.newest(chosen.name), chosen, "train")
 schema = features.learn_schema(chosen, rows)
 learn = features.examples(chosen, schema, "train", rows)
 kinds = ["c" if feature.kind == "categorical" else "q" for feature in schema.features]

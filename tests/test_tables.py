@@ -215,10 +215,10 @@ def test_the_project_stays_green(project: Path, demonstrated: tuple[Path, str], 
 
 def test_rows_of_a_group_stand_in_one_split(project: Path, demonstrated: tuple[Path, str]) -> None:
     code = """
-from flight_delays import features, snapshot, spec
+from flight_delays import snapshot, spec, stored
 chosen = spec.choose("travel")
 taken = snapshot.newest("travel")
-splits = [set(features.read(taken, chosen, name)["individual"].to_pylist()) for name in ("train", "validation", "test")]
+splits = [set(stored.read(taken, chosen, name)["individual"].to_pylist()) for name in ("train", "validation", "test")]
 assert all(splits) and sum(map(len, splits)) == len(set.union(*splits)) == 210, splits
 """
     run(project, demonstrated, "python", "-c", code)

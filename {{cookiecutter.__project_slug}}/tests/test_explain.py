@@ -5,7 +5,7 @@ import pytest
 from conftest import run_sql
 from test_tasks import become
 
-from {{ cookiecutter.__package }} import explain, features, page, snapshot, steps
+from {{ cookiecutter.__package }} import explain, features, page, snapshot, steps, stored
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.features import Rows
 from {{ cookiecutter.__package }}.registry import Version
@@ -13,7 +13,7 @@ from {{ cookiecutter.__package }}.spec import Spec
 
 
 def rows_of(spec: Spec, version: Version) -> Rows:
-    return features.rows(spec, version.schema, "test", features.read(snapshot.newest(spec.name), spec, "test"))
+    return features.rows(spec, version.schema, "test", stored.read(snapshot.newest(spec.name), spec, "test"))
 
 
 def trained(spec: Spec) -> tuple[Version, Rows]:

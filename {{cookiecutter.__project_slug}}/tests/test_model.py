@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from conftest import edit, run_sql
 
-from {{ cookiecutter.__package }} import features, model, snapshot, steps
+from {{ cookiecutter.__package }} import features, model, snapshot, steps, stored
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.baseline import GroupMean
 from {{ cookiecutter.__package }}.errors import ProjectError
@@ -19,26 +19,27 @@ Split = tuple[Examples, Examples, Schema]
 @pytest.fixture
 def rows(spec: Spec) -> Split:
     taken = snapshot.take(spec)
-    train = features.read(taken, spec, "train")
+    train = stored.read(taken, spec, "train")
     schema = features.learn_schema(spec, train)
-    watch = features.read(taken, spec, "validation")
+    watch = stored.read(taken, spec, "validation")
     return features.examples(spec, schema, "train", train), features.examples(spec, schema, "validation", watch), schema
 
 
 def test_splits_take_their_days_and_no_other(spec: Spec) -> None:
     taken = snapshot.take(spec)
-    days = {name: set(features.read(taken, spec, name)["day"].to_pylist()) for name in ("train", "validation", "test")}
+    days = {name: set(stored.read(taken, spec, name)["day"].to_pylist()) for name in ("train", "validation", "test")}
     assert max(days["train"]) < min(days["validation"]) <= max(days["validation"]) < min(days["test"])
     assert sum(map(len, days.values())) == 150
 
 
 def test_rows_that_are_read_by_column_are_those_of_the_whole_table(spec: Spec) -> None:
-    run_sql('create or replace table features.flights as select *, hour / 3 as "odd.name" from features.flights')
+    odd = 'hour / 3 as "odd.name", hour as file_row_number, late as chosen'
+    run_sql(f"create or replace table features.flights as select *, {odd} from features.flights")
     taken = snapshot.take(spec)
     for name in ("train", "validation"):
-        stored, table = features.Stored(taken, spec, name), features.read(taken, spec, name)
-        assert (stored.num_rows, stored.column_names) == (table.num_rows, table.column_names)
-        assert {column: stored[column].to_pylist() for column in table.column_names} == table.to_pydict()
+        columns, table = stored.ByColumn(taken, spec, name), stored.read(taken, spec, name)
+        assert (columns.num_rows, columns.column_names) == (table.num_rows, table.column_names)
+        assert {column: columns[column].to_pylist() for column in table.column_names} == table.to_pydict()
 
 
 def test_categories_and_missing_values_are_encoded_as_training_saw_them(rows: Split) -> None:
@@ -63,7 +64,7 @@ def test_a_missing_column_is_named(rows: Split) -> None:
 def test_a_feature_of_the_wrong_kind_is_refused(spec: Spec, old: str, new: str, said: str) -> None:
     edit(spec.path, old, new)
     with pytest.raises(ProjectError, match=said):
-        features.learn_schema(specs.choose(None), features.read(snapshot.take(spec), spec, "train"))
+        features.learn_schema(specs.choose(None), stored.read(snapshot.take(spec), spec, "train"))
 
 
 @pytest.mark.parametrize("part", ["model", "baseline"])

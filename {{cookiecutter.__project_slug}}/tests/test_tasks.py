@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 import pytest
 from conftest import edit, run_sql
 
-from {{ cookiecutter.__package }} import features, registry, snapshot, steps
+from {{ cookiecutter.__package }} import features, registry, snapshot, steps, stored
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.selection import Split
@@ -40,7 +40,7 @@ def split_by(spec: Spec, splits: str) -> Spec:
 
 def tables(spec: Spec) -> Iterator[pa.Table]:
     taken = snapshot.take(spec)
-    return (features.read(taken, spec, split) for split in SPLITS)
+    return (stored.read(taken, spec, split) for split in SPLITS)
 
 
 def judged(spec: Spec) -> dict[str, dict[str, float]]:

@@ -6,7 +6,7 @@ import pyarrow.parquet
 import pytest
 from conftest import edit
 
-from {{ cookiecutter.__package }} import features, snapshot, steps, tune
+from {{ cookiecutter.__package }} import snapshot, steps, stored, tune
 from {{ cookiecutter.__package }} import spec as specs
 from {{ cookiecutter.__package }}.errors import ProjectError
 from {{ cookiecutter.__package }}.snapshot import Snapshot
@@ -78,13 +78,13 @@ def test_what_is_not_better_by_more_than_chance_changes_nothing(spec: Spec, caps
 def test_only_training_and_validation_rows_are_read(poor: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    class Noted(features.Stored):
+    class Noted(stored.ByColumn):
         def __init__(self, taken: Snapshot, spec: Spec, dataset: str) -> None:
             seen.append(dataset)
             super().__init__(taken, spec, dataset)
 
-    monkeypatch.setattr(features, "Stored", Noted)
-    monkeypatch.delattr(features, "read")
+    monkeypatch.setattr(stored, "ByColumn", Noted)
+    monkeypatch.delattr(stored, "read")
     tune.tune(poor, 1)
     assert seen == ["train", "validation"]
 

@@ -19,7 +19,7 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from . import features, form, snapshot
+from . import features, form, snapshot, stored
 from .errors import ProjectError
 from .features import Rows, Schema
 from .files import scratch, sha256, whole, write_json
@@ -108,7 +108,7 @@ def publish(spec: Spec, version: Version) -> Path:
         raise ProjectError(f"version {version.number} was not opened from the registry", fix=FIX)
     target = home(version.spec.name)
     taken = snapshot.load(version.spec.name, version.snapshot)
-    rows = features.rows(version.spec, version.schema, "test", features.read(taken, version.spec, "test"))
+    rows = features.rows(version.spec, version.schema, "test", stored.read(taken, version.spec, "test"))
     with scratch(target / f"{version.number}") as part:
         shutil.copytree(version.folder, part / MODEL)
         write_json(part / FORM, form.learn(spec, taken, version.schema).model_dump())

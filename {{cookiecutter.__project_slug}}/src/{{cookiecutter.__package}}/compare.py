@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import datasets, evaluation, features, launches, page, provenance, registry, snapshot
+from . import datasets, evaluation, launches, page, provenance, registry, snapshot, stored
 from .charts import compare as charts
 from .errors import ProjectError
 from .evaluation import Comparison
@@ -139,7 +139,7 @@ def as_of(spec: Spec, day: dt.date) -> tuple[str, str]:
 
 def seen(taken: Snapshot, version: Version, spec: Spec, dataset: str) -> int:
     """How many of the rows a version has learned from, by the splits that it was trained by."""
-    return features.count(taken, spec, dataset, condition(version.spec, "train"))
+    return stored.count(taken, spec, dataset, condition(version.spec, "train"))
 
 
 def slice_gains(spec: Spec, data: Rows, scores: list[Any]) -> Iterator[SliceGain]:

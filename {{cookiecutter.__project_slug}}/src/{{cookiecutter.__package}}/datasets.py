@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import features
+from . import features, stored
 from .errors import ProjectError
 from .features import Rows, Schema
 from .privacy import quoted
@@ -44,7 +44,7 @@ def examples(spec: Spec, schema: Schema, taken: Snapshot, dataset: str, where: s
     """
     file = file_of(spec, dataset)
     if file is None:
-        return features.rows(spec, schema, dataset, features.read(taken, spec, dataset, where))
+        return features.rows(spec, schema, dataset, stored.read(taken, spec, dataset, where))
     rows = _label(spec, schema, read_rows(schema, file), file)
     return features.rows(spec, schema, dataset, chosen(rows, where, file) if where else rows)
 
@@ -81,7 +81,7 @@ def learned_from(spec: Spec, by: Spec, taken: Snapshot, dataset: str, rows: pa.T
     """
     train = condition(by, "train")
     if file_of(spec, dataset) is None:
-        return features.count(taken, spec, dataset, train)
+        return stored.count(taken, spec, dataset, train)
     key = spec.data.key
     if key not in rows.column_names:
         return None

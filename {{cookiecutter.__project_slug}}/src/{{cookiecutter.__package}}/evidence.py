@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from . import console, evaluation, features, form, privacy, snapshot
+from . import console, evaluation, features, form, privacy, snapshot, stored
 from .bundle import golden
 from .compare import compare, seen, slice_gains
 from .errors import ProjectError
@@ -41,7 +41,7 @@ def gather(spec: Spec, version: Version, champion: Version | None) -> Evidence:
     newest, trained_on = snapshot.newest(spec.name), snapshot.load(spec.name, version.snapshot)
     (metric,) = choose([spec.evaluation.primary], spec.task)
     with console.step("score on the test rows of the newest snapshot"):
-        rows = features.rows(spec, version.schema, "test", features.read(newest, spec, "test"))
+        rows = features.rows(spec, version.schema, "test", stored.read(newest, spec, "test"))
         ours, theirs = version.model.predict(rows.matrix), version.baseline.predict(rows.matrix)
         plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
         against = next(m for m in evaluation.judge(plain, rows, ours, theirs).metrics if m.metric == metric.name)
@@ -99,7 +99,7 @@ def _latency_ms(spec: Spec, version: Version, trained_on: Snapshot) -> float:
     asked = form.learn(spec, trained_on, version.schema)
     reader = Reader(asked, version.schema)
     # Rows of a newer snapshot may hold what the service refuses; those of the training's own do not.
-    own = features.rows(version.spec, version.schema, "test", features.read(trained_on, version.spec, "test"))
+    own = features.rows(version.spec, version.schema, "test", stored.read(trained_on, version.spec, "test"))
     bodies = [example.model_dump_json(include={"features"}) for example in golden(version, own)]
     texts = [body.removeprefix('{"features":').removesuffix("}").encode() for body in bodies]
     taken = []

@@ -3,18 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from .errors import ProjectError
 from .settings import Settings, suggest
-from .snapshot import Snapshot
 from .spec import Spec, Task
-from .splits import rows_of
 
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.int64] | NDArray[np.float64]
@@ -106,68 +102,6 @@ class Rows(Examples):
     """
 
     table: pa.Table
-
-
-class Stored:
-    """The rows of a dataset in its snapshot, of which one column at a time is read.
-
-    All columns of millions of rows take several times the memory of the matrix that they become.
-    """
-
-    def __init__(self, snapshot: Snapshot, spec: Spec, dataset: str) -> None:
-        """Find the rows; arguments and errors are those of `read`."""
-        self._file = snapshot.parquet
-        chosen = _select("file_row_number", snapshot, spec, dataset)["file_row_number"].to_numpy()
-        about = pyarrow.parquet.read_metadata(self._file)
-        self._chosen = np.zeros(about.num_rows, dtype=np.bool_)
-        self._chosen[chosen] = True
-        self.num_rows = len(chosen)
-        self.column_names = about.schema.to_arrow_schema().names
-
-    def __getitem__(self, name: str) -> pa.ChunkedArray:
-        """One column of the rows."""
-        return pyarrow.parquet.ParquetFile(self._file).read([name])[name].filter(self._chosen)
-
-
-def read(snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
-    """The rows of a split, or of a dataset that the spec declares, in the snapshot's order.
-
-    Args:
-        snapshot: Where they are.
-        spec: Declares splits and datasets.
-        dataset: The name of one.
-        where: SQL that chooses among its rows.
-
-    Raises:
-        ProjectError: There is no such dataset, what chooses the rows is no SQL over the columns, or no row is left.
-    """
-    return _select("*", snapshot, spec, dataset, where)
-
-
-def _select(columns: str, snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
-    chosen = f"({rows_of(spec, dataset)}) and ({where or 'true'})"
-    query = f"select {columns} from read_parquet(?, file_row_number={columns != '*'}) where {chosen}"
-    try:
-        with duckdb.connect() as connection:
-            rows = connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
-    except duckdb.Error as error:
-        said = str(error).strip().splitlines()[0]
-        if where:
-            raise ProjectError(f"--where: {said}", fix="the rows have the columns of the snapshot") from None
-        raise ProjectError(f"datasets.{dataset}.where: {said}", where=str(spec.path), fix="mend the SQL") from None
-    if rows.num_rows == 0:
-        if where:
-            raise ProjectError(f"--where leaves no row of {dataset}", fix="change what it selects")
-        raise ProjectError(f"dataset {dataset} has no rows", where=str(spec.path), fix="change what it selects")
-    return rows
-
-
-def count(snapshot: Snapshot, spec: Spec, dataset: str, also: str) -> int:
-    """How many rows of a dataset fulfil a further condition."""
-    query = f"select count(*) from read_parquet(?) where ({rows_of(spec, dataset)}) and ({also})"
-    with duckdb.connect() as connection:
-        ((found,),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
-    return int(found)
 
 
 def learn_schema(spec: Spec, train: Columns) -> Schema:

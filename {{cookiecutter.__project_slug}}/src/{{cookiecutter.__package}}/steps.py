@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import console, datasets, page, registry, snapshot, sources, upstream, warehouse
+from . import console, datasets, page, registry, snapshot, sources, stored, upstream, warehouse
 from .errors import ProjectError
 from .evaluation import Judgement
 from .features import Examples, Rows, Schema
@@ -48,10 +48,10 @@ def learning(spec: Spec, taken: Snapshot) -> tuple[Schema, Examples, Examples]:
     from . import features
 
     with console.step("read and encode the rows"):
-        stored = features.Stored(taken, spec, "train")
-        schema = features.learn_schema(spec, stored)
-        learn = features.examples(spec, schema, "train", stored)
-        watch = features.examples(spec, schema, "validation", features.Stored(taken, spec, "validation"))
+        rows = stored.ByColumn(taken, spec, "train")
+        schema = features.learn_schema(spec, rows)
+        learn = features.examples(spec, schema, "train", rows)
+        watch = features.examples(spec, schema, "validation", stored.ByColumn(taken, spec, "validation"))
     return schema, learn, watch
 
 

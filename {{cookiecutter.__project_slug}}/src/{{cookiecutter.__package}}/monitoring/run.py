@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 
-from .. import bundle, console, features, snapshot
+from .. import bundle, console, features, snapshot, stored
 from ..bundle import Bundle
 from ..metrics import Estimate, Floats, Judge
 from ..registry import SPEC
@@ -61,7 +61,7 @@ def _findings(spec: Spec, opened: Bundle, launched: dt.datetime, now: dt.datetim
     rows = served.read(spec.name, opened, now - dt.timedelta(days=limits.days), now)
     yield _silence(rows, launched, now, limits.silence_hours)
     train = features.examples(
-        spec, opened.schema, "train", features.Stored(trained_on, _as_trained(spec, opened), "train")
+        spec, opened.schema, "train", stored.ByColumn(trained_on, _as_trained(spec, opened), "train")
     )
     yield from drift.features(opened.schema, train.matrix, rows.matrix, limits.drift, limits.fewest_rows)
     yield from drift.missing(opened.schema, train.matrix, rows.matrix, limits.missing, limits.fewest_rows)
@@ -80,7 +80,7 @@ def _as_trained(spec: Spec, opened: Bundle) -> Spec:
 def _reference(spec: Spec, opened: Bundle, taken: Snapshot) -> tuple[Floats, Estimate]:
     """Predictions of the test rows that the champion was judged on, and its primary metric there."""
     own = _as_trained(spec, opened)
-    rows = features.examples(own, opened.schema, "test", features.read(taken, own, "test"))
+    rows = features.examples(own, opened.schema, "test", stored.read(taken, own, "test"))
     expected = opened.model.predict(rows.matrix)
     (metric,) = choose([spec.evaluation.primary], spec.task)
     return expected, Judge(rows.label, spec.evaluation, spec.model.seed).estimate(metric, expected)
