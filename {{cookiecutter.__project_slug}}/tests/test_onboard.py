@@ -222,6 +222,8 @@ def test_a_table_that_is_not_there_is_refused(shop: Path) -> None:
     [
         ("569,30,1.5\n1,2,3\n4,5,6\n", "the first line holds numbers, no names"),
         ("a,b\n", "has no rows"),
+        ("id;x;y\n1;2;3\n" * 30 + "1;2\n", "rows.csv:61: has 2 values, and the first line names 3 columns"),
+        ('a,b\n"x\ny",2\n' * 30 + "1,2,3\n", "rows.csv:91: has 3 values, and the first line names 2 columns"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, text: str, said: str) -> None:

