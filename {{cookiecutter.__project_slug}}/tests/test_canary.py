@@ -49,12 +49,23 @@ def test_a_canary_that_fails_is_answered_for_by_the_champion(spec: Spec, monkeyp
     service.now = dataclasses.replace(service.now, shadow=Loaded(broken, service.now.shadow.reader))
     monkeypatch.setattr("{{ cookiecutter.__package }}.serving.app.Service", lambda _: service)
     monkeypatch.setenv("MODEL_PIPELINE", "flights")
-    said = asyncio.run(_ask([{**GOOD, "wind": 1 + place / 10} for place in range(40)]))
+    said = asyncio.run(_ask("/predict", [{**GOOD, "wind": 1 + place / 10} for place in range(40)]))
     assert {content["version"] for content in said} == {1}
     assert service.now.canary.stopped
 
 
-async def _ask(rows: list[Any]) -> list[dict[str, Any]]:
-    transport = httpx.ASGITransport(app=create())
+def test_a_proxy_may_put_something_before_the_path(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(spec)
+    service = Service("flights")
+    service.follow()
+    monkeypatch.setattr("{{ cookiecutter.__package }}.serving.app.Service", lambda _: service)
+    monkeypatch.setenv("MODEL_PIPELINE", "flights")
+    said = [asyncio.run(_ask(path, [GOOD], "/models")) for path in ("/predict", "/models/predict")]
+    assert said[0] == said[1]
+    assert said[0][0]["version"] == 1
+
+
+async def _ask(path: str, rows: list[Any], root: str = "") -> list[dict[str, Any]]:
+    transport = httpx.ASGITransport(app=create(), root_path=root)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return [(await client.post("/predict", json=row)).json() for row in rows]
+        return [(await client.post(path, json=row)).json() for row in rows]

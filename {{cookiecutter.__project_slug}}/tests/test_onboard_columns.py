@@ -101,6 +101,7 @@ def test_numbers_in_another_notation_stay_texts_of_which_it_is_said(texts: list[
     column, found = seen(texts)
     assert (column.kind, column.notation, found) == ("text", True, texts)
     assert not seen([*texts, "about 3"])[0].notation
+    assert not seen([*texts, "007"])[0].notation
 
 
 def test_texts_that_mean_that_there_is_none_are_counted() -> None:

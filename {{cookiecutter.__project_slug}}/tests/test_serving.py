@@ -26,7 +26,7 @@ LOADED = """
 import sys
 from {{ cookiecutter.__package }}.serving import app
 
-print([name for name in ("mlflow", "dbt") if name in sys.modules])
+print([name for name in ("mlflow", "dbt", "sklearn") if name in sys.modules])
 """
 
 

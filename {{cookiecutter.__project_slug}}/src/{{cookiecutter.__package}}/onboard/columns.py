@@ -18,6 +18,7 @@ LONG = r"[+-]?\d{16,}"
 NUMBER = r"[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?|[+-]?\d\.?"
 # A sign, a currency, a percent, or marks between digits: nobody knows whether 1,234 is more than a thousand.
 NOTATION = r"[+-]?[$€£¥]?\s?\d[\d.,' ]*\s?[%$€£¥]?"
+CODE = r"0\d+|\d{16,}"
 DATES = (
     "%Y-%m-%d",
     "%Y-%m-%d %H:%M:%S",
@@ -123,7 +124,9 @@ def _text(connection: duckdb.DuckDBPyConnection, table: str, raw: str, name: str
         **{format_: f"try_strptime({present}, {literal(format_)}) >= date '1000-01-01'" for format_ in DATES},
     }
     # A test that has no answer is one that was failed, but a value that is missing fails none.
-    like_number = f"regexp_full_match({present}, {literal(NOTATION)})"
+    like_number = (
+        f"regexp_full_match({present}, {literal(NOTATION)}) and not regexp_full_match({present}, {literal(CODE)})"
+    )
     counts = ", ".join(
         f"bool_and({present} is null or coalesce({test}, false))" for test in (like_number, *tests.values())
     )
