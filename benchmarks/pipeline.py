@@ -18,6 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+# Users have compiled modules; without them, each command would compile its libraries anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 TEMPLATE = Path(__file__).parents[1]
 BARE = Path(__file__).with_name("bare.py")
 # A process of its own, which is small: the system counts what a parent holds among the peak of its child.

@@ -1,7 +1,7 @@
 """XGBoost without scikit-learn, which it takes along where it finds it, as MLflow brings it.
 
-For classes in the manner of scikit-learn, which nothing here uses, each process would take two seconds longer to start
-and hold 100 MB more. To use them (XGBClassifier and others), import xgboost in the usual way instead of from here.
+For classes in the manner of scikit-learn, which nothing here uses, each process would take almost a second longer to
+start, and hold 100 MB more. To use them (XGBClassifier and others), import xgboost in the usual way, not from here.
 """
 
 import sys

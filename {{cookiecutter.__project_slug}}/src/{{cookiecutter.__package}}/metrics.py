@@ -62,9 +62,9 @@ class Estimate:
 def roc_auc(label: Labels, prediction: Floats, weight: Floats) -> float:
     """Chance that a positive row is ranked above a negative one; 0.5 is guessing, 1 is perfect."""
     positives, negatives = _cumulated(label, prediction, weight)
-    steps = np.diff(negatives, prepend=0)
-    halfway = positives - np.diff(positives, prepend=0) / 2
-    return float(steps @ halfway / (positives[-1] * negatives[-1]))
+    # The curve begins where nothing is called positive, which no row stands for.
+    area = np.trapezoid(positives, negatives) + positives[0] * negatives[0] / 2
+    return float(area / (positives[-1] * negatives[-1]))
 
 
 def average_precision(label: Labels, prediction: Floats, weight: Floats) -> float:
@@ -192,12 +192,10 @@ def _draw(random: np.random.Generator, rows: int) -> NDArray[np.uint16]:
 
 def _cumulated(label: Labels, prediction: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Weights of positives and of negatives at or above each distinct prediction, from the highest down."""
-    steps = np.diff(prediction)
-    if (steps > 0).any():
+    if (prediction[1:] > prediction[:-1]).any():
         order = np.argsort(-prediction, kind="stable")
         label, prediction, weight = label[order], prediction[order], weight[order]
-        steps = np.diff(prediction)
-    last_of_ties = np.append(np.flatnonzero(steps), len(prediction) - 1)
+    last_of_ties = np.append(np.flatnonzero(prediction[1:] != prediction[:-1]), len(prediction) - 1)
     positives = np.cumsum(weight * label)[last_of_ties]
     negatives = np.cumsum(weight)[last_of_ties] - positives
     if positives[-1] == 0 or negatives[-1] == 0:
