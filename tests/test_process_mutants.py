@@ -5,6 +5,7 @@ from pathlib import Path
 
 import baking
 import pytest
+from breaches import BREACHES
 from mutants import Mutant, checker
 from mutants_all import mutants
 
@@ -49,8 +50,6 @@ def test_every_mutant_is_caught_with_its_code_file_and_line(project: Path) -> No
 
 
 def test_every_check_is_killed_by_a_mutant_or_has_a_test_of_its_own(project: Path) -> None:
-    from test_process_breaches import BREACHES
-
     checker()
     from checks.findings import CHECKS
 

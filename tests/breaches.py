@@ -1,0 +1,269 @@
+"""Each check with an edit that it must find, and one much like it that it must let pass."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mutants_edits import (
+    DESIGN,
+    GRACE,
+    LONG,
+    OTHER,
+    PIPELINE,
+    REASON,
+    ROLLOUT,
+    SOURCES,
+    SUPPRESSION,
+    TEAM,
+    TESTS,
+    WORKFLOW,
+    Edit,
+    append,
+    both,
+    committed,
+    fix,
+    rename,
+    replace,
+    report,
+    snapshot,
+)
+
+ALERTS = "monitoring/alerts.yml"
+ALERT_TESTS = "monitoring/alerts_test.yml"
+DASHBOARD = "monitoring/dashboard.json"
+RUNBOOK = "docs/runbook.md"
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A check with an edit that it must find and, beside it, one much like it that it must let pass."""
+
+    code: str
+    wrong: Edit
+    right: Edit
+    stage: str = ""
+
+
+def nothing(_: Path) -> None:
+    """Leave the fresh project as it is."""
+
+
+def closed(project: Path) -> None:
+    """Answer every open item with the same sentence that is none of a kind that is refused."""
+    for path in (project / "PROCESS.md", project / "SECURITY.md", *project.glob("docs/**/*.md")):
+        text = re.sub(r"(?m)^\*\*Open:\*\*", "So far:", path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def dated(text: str) -> Edit:
+    """An edit that commits everything and then writes another day of review and a text into the design."""
+
+    def edit(project: Path) -> None:
+        replace(DESIGN, "last_reviewed: never", "last_reviewed: 2026-01-01")(project)
+        committed(project)
+        replace(DESIGN, "last_reviewed: 2026-01-01", "last_reviewed: 2026-02-01")(project)
+        append(DESIGN, text)(project)
+
+    return edit
+
+
+BREACHES = [
+    Breach("PRC001", rename(DESIGN, "docs/Design.md"), append("docs/another.md", "# Another page\n")),
+    Breach("PRC002", replace(DESIGN, "## Data\n", "## data\n"), replace(DESIGN, "## Data\n", "Data\n----\n")),
+    Breach("PRC003", append(DESIGN, "\n## Data\n\nAgain.\n"), append(DESIGN, "\n> ## Data\n>\n> A quote.\n")),
+    Breach("PRC004", replace(DESIGN, "status: draft", "status: good"), replace(DESIGN, ": draft", ": reviewed")),
+    Breach("PRC005", replace(TEAM, "stage =", "stages ="), replace(TEAM, "stage =", "stage   =")),
+    Breach("PRC006", append(DESIGN, "\nRe\u202eversed.\n"), append(DESIGN, "\nÉlan, 量, naïve: fine.\n")),
+    Breach(
+        "PRC007",
+        replace("PROCESS.md", "### How do I make my SQL", "### How does one make SQL"),
+        append("PROCESS.md", "\n### And a question of our own?\n\nYes.\n"),
+    ),
+    Breach("PRC010", replace(DESIGN, ROLLOUT, f"{ROLLOUT}\n## Rollout of old\n"), append(DESIGN, "\n## Extra\n")),
+    Breach(
+        "PRC011",
+        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nTBD by the team\n"),
+        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nThe word `TODO` is refused here.\n"),
+    ),
+    Breach(
+        "PRC012",
+        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nThe stages, and what must be true to enter each.\n"),
+        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nTwo stages, each entered by a vote.\n"),
+    ),
+    Breach(
+        "PRC013",
+        both(
+            replace(DESIGN, ROLLOUT, f"{ROLLOUT}\n{LONG}\n\n## A\n"),
+            replace(DESIGN, TESTS, f"{TESTS}\n{LONG}\n\n## B\n"),
+        ),
+        both(
+            replace(DESIGN, ROLLOUT, f"{ROLLOUT}\n{LONG}\n\n## A\n"),
+            replace(DESIGN, TESTS, f"{TESTS}\n{OTHER}\n\n## B\n"),
+        ),
+    ),
+    Breach(
+        "PRC014",
+        replace("PROCESS.md", "- **Expect:** ", "- Note: "),
+        replace("PROCESS.md", "- **Expect:** ", "- **Note:** n.\n- **Expect:** "),
+    ),
+    Breach("PRC015", append(DESIGN, "\nNot applicable.\n"), append(DESIGN, f"\n{REASON}\n")),
+    Breach("PRC016", nothing, closed, "shadow"),
+    Breach(
+        "PRC017",
+        replace("PROCESS.md", "nox -s tune -- --trials", "nox -s train -- --trials"),
+        replace("PROCESS.md", "nox -s tune -- --trials", "nox -s train tune -- --trials"),
+    ),
+    Breach("PRC080", replace(ALERTS, "alert: ModelOld", "alert: ModelStale"), replace(ALERTS, "for: 2m", "for: 3m")),
+    Breach("PRC080", replace(RUNBOOK, "### ModelOld", "### ModelStale"), append(RUNBOOK, "\n### Another\n")),
+    Breach(
+        "PRC081", replace(RUNBOOK, "**Impact:**", "**Effect:**"), replace(RUNBOOK, "**Impact:** ", "**Impact:** A. ")
+    ),
+    Breach("PRC082", replace(ALERTS, "severity: page", "severity: loud"), replace(ALERTS, "for: 2m", "for: 3m")),
+    Breach("PRC082", replace(ALERTS, "#modelold", "#modeldown"), replace(ALERTS, "severity: page", "severity: ticket")),
+    Breach("PRC083", replace(ALERTS, "model_ready", "model_redy"), replace(ALERTS, "14.4", "10")),
+    Breach(
+        "PRC084",
+        replace(ALERT_TESTS, "alertname: ModelSlow", "alertname: ModelSlo"),
+        replace(ALERT_TESTS, "ModelSlow fires", "a slow model rings"),
+    ),
+    Breach(
+        "PRC085",
+        replace(DASHBOARD, "model_predictions_total", "model_predicted_total"),
+        replace(DASHBOARD, '"title": "Predicted rows"', '"title": "model_predicted_total"'),
+    ),
+    Breach("PRC085", replace(DASHBOARD, '"panels": [', '"panels": [,'), replace(DASHBOARD, "[5m]", "[10m]")),
+    Breach("PRC086", replace(ALERTS, 'check="drift"', 'check="drifts"'), replace(DASHBOARD, 'drift\\"', 'missing\\"')),
+    Breach(
+        "PRC020",
+        replace(SOURCES, "owner: data_engineer", "owner: '@ml-team'"),
+        replace(SOURCES, "owner: data_engineer", "owner: ml_engineer"),
+    ),
+    Breach(
+        "PRC021",
+        replace(TEAM, 'ml_engineer = ["ada"]', "ml_engineer = []"),
+        both(append(TEAM, GRACE), replace(TEAM, 'ml_engineer = ["ada"]', 'ml_engineer = ["grace", "ada"]')),
+    ),
+    Breach("PRC022", append(TEAM, GRACE.replace("grace@navy.mil", "")), append(TEAM, GRACE)),
+    Breach(
+        "PRC023",
+        replace("docs/decisions/0001-sql-in-one-dbt-project.md", "decided_by: data_engineer", "decided_by: everybody"),
+        replace("docs/decisions/0001-sql-in-one-dbt-project.md", "decided_by: data_engineer", "decided_by: ada"),
+    ),
+    Breach(
+        "PRC024",
+        append("CODEOWNERS", "/docs/habits.md ada@example.org\n"),
+        append("CODEOWNERS", "/tests/ ada@example.org\n"),
+    ),
+    Breach("PRC025", replace(TEAM, 'within = "15 minutes"\n', ""), replace(TEAM, '"15 minutes"', '"5 minutes"')),
+    Breach(
+        "PRC026",
+        replace(TEAM, '"ada@example.org"', '"ada@example.org"\nleft = 2026-01-31'),
+        append(TEAM, f"{GRACE}left = 2026-01-31\n"),
+    ),
+    Breach(
+        "PRC027",
+        append(DESIGN, "\n[there](Data-Card.md)\n"),
+        append(DESIGN, "\n[there](data%2Dcard.md#splits), [root](..)\n"),
+    ),
+    Breach("PRC028", append(DESIGN, "\n[there](#nowhere)\n"), append(DESIGN, "\n## Data\n\n[it](#data-1)\n")),
+    Breach(
+        "PRC029",
+        append(DESIGN, "\n`sql/models/nowhere.sql`\n"),
+        append(DESIGN, "\n`sql/models/staging/*.sql`, `a/b test`, `and/or`\n"),
+    ),
+    Breach(
+        "PRC030",
+        append(DESIGN, "\n`nox -e trian`\n"),
+        append(DESIGN, "\n`python -m nox -s data train -- --pipeline x`\n"),
+    ),
+    Breach("PRC031", append(DESIGN, "\n```sh\nmake data\n```\n"), append(DESIGN, "\n```sh\n# first\nuv sync\n```\n")),
+    Breach(
+        "PRC032",
+        append(DESIGN, "\n`flight-delays reguess`\n"),
+        append(DESIGN, "\n`flight-delays train`, `flight-delays --help`\n"),
+    ),
+    Breach("PRC033", append(DESIGN, "\n```python\nx = (\n```\n"), append(DESIGN, "\n```python\nx = 1\n```\n")),
+    Breach("PRC034", append(DESIGN, "\n`MLFLOW_TRACKING_URL`\n"), append(DESIGN, "\n`MLFLOW_TRACKING_URI=x`\n")),
+    Breach(
+        "PRC041",
+        replace(DESIGN, 'click report "../src', 'click report "../lib'),
+        replace(DESIGN, "|metrics with intervals|", "|numbers|"),
+    ),
+    Breach(
+        "PRC042",
+        replace("PROCESS.md", "GET /version --> server", "GET /about --> server"),
+        replace("PROCESS.md", "GET /version --> server", "what answers, by GET /version --> server"),
+    ),
+    Breach(
+        "PRC042",
+        replace("src/flight_delays/serving/app.py", '@app.get("/version"', '@app.get("/about"'),
+        replace("src/flight_delays/serving/app.py", "async def version()", "async def about()"),
+    ),
+    Breach("PRC043", append(PIPELINE, "\n[splits\n"), append(PIPELINE, "\n# the end\n")),
+    Breach(
+        "PRC044",
+        replace(SOURCES, "error_after:", "errors_after:"),
+        replace(SOURCES, "    loader:", "    quoting: {}\n    loader:"),
+    ),
+    Breach("PRC045", append("sql/models/features/new.sql", "select 1\n"), append("sql/macros/new.sql", "-- nothing\n")),
+    Breach(
+        "PRC046",
+        replace(PIPELINE, '    "seats",\n', ""),
+        replace(PIPELINE, '    "seats",\n', '    "seats", # of the aircraft\n'),
+    ),
+    Breach("PRC047", nothing, both(snapshot(), report(), fix), "shadow"),
+    Breach(
+        "PRC048",
+        replace(PIPELINE, "none_because =", "not_personal = [] #"),
+        replace(PIPELINE, "none_because =", "quasi_identifiers = ['dest']\nk = 5 #"),
+    ),
+    Breach(
+        "PRC050",
+        replace("noxfile.py", '"""Check style', '"""Read style'),
+        both(replace("noxfile.py", '"""Check style', '"""Read style'), fix),
+    ),
+    Breach(
+        "PRC054", replace(PIPELINE, '"brier_score"]', '"brier_scores"]'), replace(PIPELINE, ', "brier_score"]', "]")
+    ),
+    Breach(
+        "PRC060",
+        replace(DESIGN, "last_reviewed: never", "last_reviewed: 2999-01-01"),
+        replace(DESIGN, "last_reviewed: never", "last_reviewed: 2020-01-01"),
+    ),
+    Breach("PRC061", dated(""), dated("\nRead once more.\n"), "production"),
+    Breach(
+        "PRC070",
+        append("README.md", "\npostgres://ada:" + "lovelace@db/x\n"),
+        append("README.md", "\npostgres://user:${PASSWORD}@db/x\n"),
+    ),
+    Breach(
+        "PRC071",
+        append(WORKFLOW, "# pull_request_target\non: pull_request_target\n"),
+        append(WORKFLOW, "# no pull_request_target here\n"),
+    ),
+    Breach(
+        "PRC074",
+        append("src/flight_delays/paths.py", "\nimport joblib\n"),
+        append("src/flight_delays/paths.py", "\n# no pickle\n"),
+    ),
+    Breach(
+        "PRC075",
+        append("docs/performance-expectations.md", "\nScore: AUC\n"),
+        append("docs/performance-expectations.md", "\nThe AUC is no score.\n"),
+    ),
+    Breach(
+        "PRC076",
+        append("docs/x.md", "Evaluation\n\nRating: good\n"),
+        append("docs/x.md", "Evaluation\n\n```text\nRating:\n```\n"),
+    ),
+    Breach(
+        "PRC077",
+        append("notebooks/x.ipynb", '{"cells": [{"outputs": [1]}]}'),
+        append("notebooks/x.ipynb", '{"cells": [{"outputs": []}]}'),
+    ),
+    Breach(
+        "PRC090",
+        append("process/suppressions.toml", SUPPRESSION.replace("2999", "2020")),
+        append("process/suppressions.toml", SUPPRESSION),
+    ),
+]
