@@ -33,6 +33,17 @@ def test_what_a_person_can_put_right_is_said_in_two_lines(
     assert capsys.readouterr().err == "error: pipelines/: there is no pipeline 'flight'\ndid you mean 'flights'?\n"
 
 
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_an_example_has_no_rows_to_choose_among(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["x", command, "--example", "{}", "--where", "hour > 3"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.startswith("error: --where chooses among rows, and an example is one\n")
+
+
 def test_a_wrong_call_exits_with_2(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["x", "trian"])
     with pytest.raises(SystemExit) as caught:

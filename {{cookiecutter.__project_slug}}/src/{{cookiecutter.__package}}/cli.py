@@ -104,6 +104,7 @@ def predict(
         raise ProjectError("what shall be predicted?", fix="say --example FILE or --dataset NAME")
     chosen = spec.choose(pipeline)
     if example is not None:
+        _refuse(where)
         know.example(chosen, version, example, explain=explain)
     else:
         know.dataset(chosen, version, dataset or "", where, plot=plot)
@@ -123,11 +124,17 @@ def explain(
 
     chosen = spec.choose(pipeline)
     if example is not None:
+        _refuse(where)
         know.example(chosen, version, example, explain=True)
         return
     opened = registry.open_version(chosen, version)
     rows = steps.rows(steps.as_trained(chosen, opened), opened, dataset, where)
     explaining.dataset(chosen, opened, rows, f"{dataset} where {where}" if where else dataset)
+
+
+def _refuse(where: str | None) -> None:
+    if where is not None:
+        raise ProjectError("--where chooses among rows, and an example is one", fix="say --dataset, or leave it out")
 
 
 @app.command()
