@@ -1,11 +1,14 @@
 """Take out what was not chosen, start a repository outside of one, and let the new project check itself."""
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 NOT_CHOSEN = {"github": ".gitlab-ci.yml", "gitlab": ".github/workflows/checks.yml"}["{{cookiecutter.ci}}"]
+# The checker is part of the engine, which is not installed yet.
+ENVIRONMENT = os.environ | {"PYTHONPATH": "engine/src"}
 WITHOUT_EXAMPLE = {"yes": False, "no": True}["{{cookiecutter.flights_example}}"]
 
 
@@ -13,9 +16,9 @@ def main() -> None:
     """Do all three, silently unless something fails; doing them again changes nothing."""
     remove(Path(NOT_CHOSEN))
     if WITHOUT_EXAMPLE:
-        subprocess.run([sys.executable, "-B", "process/remove_example.py"], check=True)
+        subprocess.run([sys.executable, "-B", "process/remove_example.py"], env=ENVIRONMENT, check=True)
     start_repository()
-    sys.exit(subprocess.run([sys.executable, "-B", "process/check.py", "--birth"], check=False).returncode)
+    sys.exit(subprocess.run([sys.executable, "-B", "-m", "mlteam.process", "--birth"], env=ENVIRONMENT, check=False).returncode)
 
 
 def remove(path: Path) -> None:

@@ -6,7 +6,7 @@ Run from the root of the project. Whatever is not named here stays as it is.
 import re
 from pathlib import Path
 
-from checks.skeleton import fix
+from mlteam.process.checks.skeleton import fix
 from reset_example import reset_pages
 
 FILES = [
@@ -56,9 +56,7 @@ REPLACED = [
     ("README.md", r"```sh\nnox -s pipeline\n```.*?(?=\n#)", BEGIN),
     ("noxfile.py", r"\n\n\n@nox\.session[^\n]*\ndef remove_example\(.*?(?=\n\n\n|\n\Z)", ""),
     ("pyproject.toml", r"example = \[\n(?: [^\n]*\n)*\]\n", ""),
-    ("src/*/upstream.py", r"import (?:importlib\.util|zipfile|pyarrow\.csv)\n", ""),
-    ("src/*/upstream.py", r"NYCFLIGHTS13 = [^\n]*\n", ""),
-    ("src/*/upstream.py", r"\n\n\ndef nycflights13\(.*?(?=\n\n\n|\n\Z)", ""),
+    ("src/*/loaders.py", r"\nimport .*\Z", ""),
 ]
 
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from checks.markdown import parse
-from checks.page import Page
-from checks.project import Document, Project
-from checks.skeleton import part, save
+from mlteam.process.checks.markdown import parse
+from mlteam.process.checks.page import Page
+from mlteam.process.checks.project import Document, Project
+from mlteam.process.checks.skeleton import part, save
 
 EXAMPLE = {
     "docs/product-requirements.md": (

@@ -1,0 +1,121 @@
+"""Two versions on the same rows: which one is better, where, and what differs between them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mlteam.config.spec import Spec
+from mlteam.core.errors import ProjectError
+from mlteam.data import datasets, snapshot
+from mlteam.data.snapshot import Snapshot
+from mlteam.data.splits import build_split_condition
+from mlteam.evaluation import evaluator
+from mlteam.evaluation.evaluator import MetricComparison, SliceGain, compute_slice_gains
+from mlteam.registry.versions import RegisteredVersion
+
+
+@dataclass(frozen=True)
+class VersionComparison:
+    """Two versions beside each other; in `metrics` the second one is `model` and the first one `baseline`."""
+
+    first: RegisteredVersion
+    second: RegisteredVersion
+    dataset: str
+    rows: int
+    training_rows: dict[int, int | None]
+    metrics: list[MetricComparison]
+    slices: list[SliceGain]
+    slice_note: str
+    differences: list[tuple[str, str, str]]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two are called."""
+        return f"version {self.first.number}", f"version {self.second.number}"
+
+    def collect_notes(self, spec: Spec) -> list[str]:
+        """What a reader should know before believing the numbers."""
+        learned = [
+            datasets.describe_training_overlap(spec, number, seen) for number, seen in self.training_rows.items()
+        ]
+        return [note for note in (self.slice_note, *learned) if note]
+
+    def format_verdict(self, primary: str) -> str:
+        """The comparison in one sentence, by the primary metric."""
+        gain = next(found.gain for found in self.metrics if found.metric == primary)
+        if gain.value is None or gain.low is None or gain.high is None:
+            return f"no verdict: {primary} is not defined on these rows ({gain.undefined})"
+        numbers = f"{gain.value:+.4f} [{gain.low:.4f}, {gain.high:.4f}]"
+        better, worse = self.second.number, self.first.number
+        if gain.low > 0:
+            return f"version {better} is better than version {worse} by {primary}: {numbers}"
+        if gain.high < 0:
+            return f"version {better} is worse than version {worse} by {primary}: {numbers}"
+        return f"version {better} and version {worse} cannot be told apart by {primary}: {numbers}"
+
+
+def compare_versions(
+    spec: Spec, first: RegisteredVersion, second: RegisteredVersion, dataset: str
+) -> VersionComparison:
+    """Score two versions on the same rows of the newest snapshot, each with its own features.
+
+    Args:
+        spec: Names dataset, metrics and slices; today's.
+        first: What is compared with.
+        second: What is compared.
+        dataset: A split, a declared dataset or a file.
+
+    Raises:
+        ProjectError: They predict different things, or the rows lack a feature of one of them.
+    """
+    for part in ("task", "classes"):
+        if getattr(first.schema, part) != getattr(second.schema, part):
+            raise ProjectError(f"the versions differ in {part}: they predict different things", where=str(spec.path))
+    taken = snapshot.load_newest(spec.name)
+    rows = [datasets.load_evaluation_rows(spec, version.schema, taken, dataset) for version in (first, second)]
+    scores = [version.model.predict(data.matrix) for version, data in zip((first, second), rows, strict=True)]
+    plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
+    judged = evaluator.evaluate(plain, rows[1], scores[1], scores[0])
+    return VersionComparison(
+        first=first,
+        second=second,
+        dataset=dataset,
+        rows=len(rows[1].label),
+        training_rows={
+            version.number: datasets.count_training_overlap(spec, version.spec, taken, dataset, data.table)
+            for version, data in zip((first, second), rows, strict=True)
+        },
+        metrics=judged.metrics,
+        slices=list(compute_slice_gains(spec, rows[1], scores)),
+        slice_note=datasets.describe_missing_slices(spec, rows[1].table),
+        differences=list(_list_differences(first, second)),
+    )
+
+
+def _list_differences(first: RegisteredVersion, second: RegisteredVersion) -> Iterator[tuple[str, str, str]]:
+    """What was said differently when the two were trained: key, first, second."""
+    # Where parameters were searched says nothing about the model that came of it.
+    old, new = (_flatten(version.spec.model_dump(mode="json", exclude={"tune"})) for version in (first, second))
+    for flat, version in ((old, first), (new, second)):
+        flat["snapshot"] = version.snapshot[:12]
+        flat |= {f"trained further: {tag}": version.tags[tag] for tag in ("parent", "dataset") if tag in version.tags}
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key, ""), new.get(key, "")
+        if isinstance(before, list) and isinstance(after, list):
+            # Of two long lists only what is not in both shows how they differ; else their order does.
+            only = [x for x in before if x not in after], [x for x in after if x not in before]
+            before, after = (", ".join(map(str, part)) for part in (only if any(only) else (before, after)))
+        if before != after:
+            yield key, str(before), str(after)
+
+
+def _flatten(nested: dict[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        flat |= _flatten(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+    return flat
+
+
+def count_training_rows(taken: Snapshot, version: RegisteredVersion, spec: Spec, dataset: str) -> int:
+    """How many rows of a dataset a version was trained on, by the splits of its own spec."""
+    return datasets.count_snapshot_rows(taken, spec, dataset, build_split_condition(version.spec, "train"))

@@ -1,0 +1,56 @@
+"""Evaluations over time, and all versions on the same rows."""
+
+from typing import Any
+
+from mlteam.config.spec import Spec
+from mlteam.core.errors import ProjectError
+from mlteam.data import datasets, snapshot
+from mlteam.evaluation import evaluator
+from mlteam.registry import versions
+
+Records = list[dict[str, Any]]
+
+
+def read_history(spec: Spec) -> Records:
+    """Every evaluation of every version, as it was recorded then.
+
+    Raises:
+        ProjectError: Nothing was evaluated yet.
+    """
+    rows = versions.list_evaluations(spec)
+    if not rows:
+        raise ProjectError(f"{spec.name} has no evaluation yet", fix="run `nox -s evaluate`")
+    return rows
+
+
+def rescore_versions(spec: Spec, dataset: str) -> Records:
+    """Every version scored anew on the same rows of the newest snapshot, each with its own features.
+
+    A version that cannot be opened, or whose features the rows do not have, says so in `undefined`.
+
+    Raises:
+        ProjectError: No version can be scored.
+    """
+    taken = snapshot.load_newest(spec.name)
+    plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
+    rows: Records = []
+    failed: ProjectError | None = None
+    for number, when in versions.list_versions(spec):
+        fixed = {"when": when, "version": number, "dataset": dataset, "snapshot": taken.digest[:12]}
+        try:
+            version = versions.open_version(spec, str(number))
+            data = datasets.load_evaluation_rows(spec, version.schema, taken, dataset)
+        except ProjectError as error:
+            rows.append({**fixed, "metric": spec.evaluation.primary, "undefined": error.what})
+            failed = error
+            continue
+        judged = evaluator.evaluate(
+            plain, data, version.model.predict(data.matrix), version.baseline.predict(data.matrix)
+        )
+        for found in judged.metrics:
+            estimate = found.model
+            numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+            rows.append({**fixed, "metric": found.metric, **numbers, "undefined": estimate.undefined})
+    if failed and not any("value" in row for row in rows):
+        raise failed
+    return rows

@@ -1,0 +1,134 @@
+"""Predictions for rows that no split holds: an example made by hand, a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from mlteam.core.errors import ProjectError, suggest
+from mlteam.core.files import write_atomically
+from mlteam.data.features import Feature, Matrix, Schema
+from mlteam.registry.versions import RegisteredVersion
+
+EXAMPLE_OPTION = "--example"
+
+
+def read_example(given: str) -> tuple[dict[str, Any], str]:
+    """An example written as JSON, or in the file of that name; and where it stands.
+
+    Raises:
+        ProjectError: It is not a JSON object.
+    """
+    inline = given.lstrip().startswith("{")
+    where = EXAMPLE_OPTION if inline else given
+    try:
+        content = json.loads(given if inline else Path(given).read_text(encoding="utf-8"))
+    except OSError:
+        raise ProjectError(
+            "there is no such file", where=where, fix="name a JSON file, or write the example itself"
+        ) from None
+    except ValueError as error:
+        raise ProjectError(f"not JSON: {error}", where=where, fix="write it as examples/ shows") from None
+    if not isinstance(content, dict):
+        raise ProjectError("is not a JSON object", where=where, fix="write one value for each feature")
+    return content, where
+
+
+def encode_example(schema: Schema, example: dict[str, Any], where: str) -> tuple[Matrix, list[str]]:
+    """One example as the model sees it, and what is worth saying about it.
+
+    Args:
+        schema: The model's features.
+        example: A value for each feature; None where it is not known.
+        where: Where the example stands, for messages.
+
+    Returns:
+        Shape (1, features), and a line for each value that training did not see.
+
+    Raises:
+        ProjectError: A feature is missing, misspelt, of the wrong kind or of a category that is not known.
+    """
+    for name in example:
+        if name not in schema.names:
+            raise ProjectError(f"{name!r} is no feature of the model", where=where, fix=suggest(name, schema.names))
+    for name in schema.names:
+        if name not in example:
+            raise ProjectError(
+                f"feature {name!r} is missing", where=where, fix="give its value, or null if it is not known"
+            )
+    notes = [note for feature in schema.features if (note := _validate_value(feature, example[feature.name], where))]
+    columns = {
+        f.name: pa.array([example[f.name]], pa.float64() if f.kind == "numeric" else None) for f in schema.features
+    }
+    return schema.encode(pa.table(columns)), notes
+
+
+def _validate_value(feature: Feature, value: Any, where: str) -> str:
+    """What is worth saying about a value that can be used, or nothing."""
+    if value is None:
+        return f"{feature.name} is not known"
+    if feature.kind == "categorical":
+        text = str(value).lower() if isinstance(value, bool) else value
+        if text not in feature.categories:
+            what = f"{feature.name} is {value!r}, which training did not see"
+            raise ProjectError(what, where=where, fix=suggest(str(value), list(feature.categories)))
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        bounds = f"a number from {feature.minimum:g} to {feature.maximum:g}"
+        raise ProjectError(f"{feature.name} is {value!r}, which is no finite number", where=where, fix=f"give {bounds}")
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None and not low <= value <= high:
+        return f"{feature.name} is {value:g}; training saw {low:g} to {high:g}"
+    return ""
+
+
+def describe_unseen_categories(schema: Schema, rows: pa.Table) -> list[str]:
+    """A line for each feature with categories that training did not see, which count as missing."""
+    said = []
+    for feature in schema.features:
+        if feature.kind == "categorical":
+            column = pc.drop_null(pc.cast(rows[feature.name], pa.string()))
+            strange = column.filter(pc.invert(pc.is_in(column, value_set=pa.array(feature.categories, pa.string()))))
+            if len(strange):
+                shown = f"{len(strange):,} values of {feature.name}, such as {strange[0].as_py()!r}"
+                said.append(f"training did not see {shown}: they count as missing")
+    return said
+
+
+def name_predictions(schema: Schema, predictions: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Predictions by what they say: the probability of a class, or the number.
+
+    Args:
+        schema: Names the classes.
+        predictions: Shape (rows,) or (rows, classes).
+    """
+    if schema.task == "regression":
+        return {"prediction": predictions}
+    if schema.task == "binary":
+        return {f"probability of {schema.classes[-1]}": predictions}
+    return {f"probability of {name}": predictions[:, number] for number, name in enumerate(schema.classes)}
+
+
+def write_predictions(version: RegisteredVersion, rows: pa.Table, target: Path) -> dict[str, NDArray[np.float32]]:
+    """Predict rows and write them as Parquet, each with its prediction and the version that made it.
+
+    Args:
+        version: The model.
+        rows: Has a column for each feature; all columns are kept.
+        target: The file to write.
+
+    Returns:
+        The predictions by name, each of shape (rows,).
+    """
+    predictions = name_predictions(version.schema, version.model.predict(version.schema.encode(rows)))
+    for name, values in predictions.items():
+        rows = rows.append_column(name.replace(" ", "_"), pa.array(values))
+    rows = rows.append_column("model_version", pa.array(np.full(rows.num_rows, version.number)))
+    with write_atomically(target) as part:
+        pyarrow.parquet.write_table(rows, part, compression="zstd")
+    return predictions

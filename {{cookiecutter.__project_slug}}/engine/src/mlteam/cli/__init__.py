@@ -1,0 +1,1 @@
+"""The command line: typer only, so that `--help` imports nothing heavy."""

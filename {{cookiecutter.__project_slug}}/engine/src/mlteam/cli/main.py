@@ -1,0 +1,252 @@
+"""The command line: nox sessions and people call the same commands."""
+
+import datetime as dt
+import gc
+import sys
+from typing import Annotated
+
+import typer
+
+from mlteam.cli import operations
+from mlteam.cli.options import ROWS_HELP, DatasetOption, OverridesOption, PipelineOption, VersionOption, WhereOption
+from mlteam.core.errors import ProjectError
+
+app = typer.Typer(
+    help="From upstream data to an evaluated, registered model.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+app.add_typer(operations.app)
+
+
+@app.command()
+def data(pipeline: PipelineOption = None) -> None:
+    """Generate the data: fetch sources, build and test the SQL, take a snapshot."""
+    from mlteam.commands.data import generate_data
+    from mlteam.config import pipelines
+
+    generate_data(pipelines.load_spec(pipeline))
+
+
+@app.command()
+def profile(pipeline: PipelineOption = None) -> None:
+    """Profile the newest snapshot: distributions, missing values, changes over time and since the last one."""
+    from mlteam.commands import profile as drawing
+    from mlteam.config import pipelines
+    from mlteam.data import snapshot
+
+    chosen = pipelines.load_spec(pipeline)
+    taken = snapshot.load_newest(chosen.name)
+    drawing.write_snapshot_page(chosen, taken, snapshot.load_previous(taken))
+
+
+@app.command()
+def train(
+    pipeline: PipelineOption = None,
+    set_: OverridesOption = None,
+    dataset: Annotated[str | None, typer.Option(help="With --from-version: the dataset to train on further.")] = None,
+    from_version: Annotated[str | None, typer.Option(help="Train this registered version further.")] = None,
+) -> None:
+    """Train a model and its baseline on the newest snapshot and register them as the candidate."""
+    from mlteam.commands.compare import show_comparison
+    from mlteam.commands.train import fine_tune, train_version
+    from mlteam.config import pipelines
+    from mlteam.data import snapshot
+    from mlteam.registry import versions
+
+    chosen = pipelines.load_spec(pipeline, set_ or ())
+    if from_version is None and dataset is None:
+        train_version(chosen, snapshot.load_newest(chosen.name))
+        return
+    if from_version is None or dataset is None:
+        raise ProjectError("further training needs both", fix="say --dataset NAME --from-version N")
+    parent = versions.open_version(chosen, from_version)
+    version = fine_tune(chosen, parent, dataset)
+    show_comparison(chosen, str(parent.number), str(version.number), "test", None)
+
+
+@app.command()
+def tune(
+    trials: Annotated[int, typer.Option(help="Most sets of parameters that are tried.", min=1)] = 20,
+    minutes: Annotated[float | None, typer.Option(help="No trial begins after so many minutes.", min=0)] = None,
+    pipeline: PipelineOption = None,
+) -> None:
+    """Search for better parameters and write the best to the pipeline file if they beat the current ones."""
+    from mlteam.commands.tune import tune_model
+    from mlteam.config import pipelines
+
+    tune_model(pipelines.load_spec(pipeline), trials, minutes)
+
+
+@app.command()
+def evaluate(
+    pipeline: PipelineOption = None,
+    version: VersionOption = "candidate",
+    dataset: Annotated[list[str] | None, typer.Option(help=f"{ROWS_HELP}; may be said again.")] = None,
+) -> None:
+    """Evaluate a registered version: metrics with intervals, slices, an HTML report."""
+    from mlteam.commands.evaluate import evaluate_version
+    from mlteam.config import pipelines
+    from mlteam.registry import versions
+
+    chosen = pipelines.load_spec(pipeline)
+    evaluate_version(chosen, versions.open_version(chosen, version), tuple(dataset or ()))
+
+
+@app.command()
+def predict(
+    pipeline: PipelineOption = None,
+    version: VersionOption = "candidate",
+    example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
+    explain: Annotated[bool, typer.Option(help="With --example: say which features were responsible.")] = False,
+    dataset: Annotated[str | None, typer.Option(help=f"{ROWS_HELP}.")] = None,
+    where: WhereOption = None,
+    plot: Annotated[bool, typer.Option(help="With --dataset: a page of pictures.")] = False,
+) -> None:
+    """Predict a hand-crafted example, a dataset or the rows of a file."""
+    from mlteam.commands.predict import predict_dataset, predict_example
+    from mlteam.config import pipelines
+
+    if (example is None) == (dataset is None):
+        raise ProjectError("what shall be predicted?", fix="say --example FILE or --dataset NAME")
+    chosen = pipelines.load_spec(pipeline)
+    if example is not None:
+        _reject_where(where)
+        predict_example(chosen, version, example, explain=explain)
+    else:
+        predict_dataset(chosen, version, dataset or "", where, plot=plot)
+
+
+@app.command()
+def explain(
+    pipeline: PipelineOption = None,
+    version: VersionOption = "candidate",
+    example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
+    dataset: DatasetOption = "test",
+    where: WhereOption = None,
+) -> None:
+    """Explain the prediction of an example, or show which features matter in a dataset."""
+    from mlteam.commands.explain import report_importance
+    from mlteam.commands.predict import predict_example
+    from mlteam.config import pipelines
+    from mlteam.registry import version_rows, versions
+
+    chosen = pipelines.load_spec(pipeline)
+    if example is not None:
+        _reject_where(where)
+        predict_example(chosen, version, example, explain=True)
+        return
+    opened = versions.open_version(chosen, version)
+    rows = version_rows.load_version_rows(version_rows.build_evaluation_spec(chosen, opened), opened, dataset, where)
+    report_importance(chosen, opened, rows, f"{dataset} where {where}" if where else dataset)
+
+
+def _reject_where(where: str | None) -> None:
+    if where is not None:
+        raise ProjectError("--where chooses among rows, and an example is one", fix="say --dataset, or leave it out")
+
+
+@app.command()
+def mistakes(
+    pipeline: PipelineOption = None,
+    version: VersionOption = "candidate",
+    dataset: DatasetOption = "test",
+) -> None:
+    """Find the worst errors, what they have in common, and the features responsible."""
+    from mlteam.commands.mistakes import report_mistakes
+    from mlteam.config import pipelines
+    from mlteam.registry import version_rows, versions
+
+    chosen = pipelines.load_spec(pipeline)
+    opened = versions.open_version(chosen, version)
+    report_mistakes(
+        chosen,
+        opened,
+        version_rows.load_version_rows(version_rows.build_evaluation_spec(chosen, opened), opened, dataset),
+    )
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="Number or alias of a version; with --as-of it is left out.")] = "",
+    second: Annotated[str, typer.Argument(help="Number or alias of the version to compare with it.")] = "candidate",
+    pipeline: PipelineOption = None,
+    dataset: DatasetOption = "test",
+    as_of: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The version of that day.")] = None,
+) -> None:
+    """Compare two versions on the same rows: verdict, metrics, slices, differences."""
+    from mlteam.commands.compare import show_comparison
+    from mlteam.config import pipelines
+
+    if not first and as_of is None:
+        raise ProjectError("compare what?", fix="say two versions, such as 1 candidate, or --as-of 2026-01-31")
+    show_comparison(pipelines.load_spec(pipeline), first, second, dataset, as_of.date() if as_of else None)
+
+
+@app.command()
+def history(
+    pipeline: PipelineOption = None,
+    rescore: Annotated[str | None, typer.Option(help="Score every version anew on this split or dataset.")] = None,
+) -> None:
+    """Show every evaluation over time, or score all versions on the same rows."""
+    from mlteam.commands.history import show_history
+    from mlteam.config import pipelines
+
+    show_history(pipelines.load_spec(pipeline), rescore)
+
+
+@app.command(name="pipeline")
+def whole_pipeline(pipeline: PipelineOption = None, set_: OverridesOption = None) -> None:
+    """Run data, train and evaluate, one after the other."""
+    from mlteam.commands.data import generate_data
+    from mlteam.commands.evaluate import evaluate_version
+    from mlteam.commands.train import train_version
+    from mlteam.config import pipelines
+
+    chosen = pipelines.load_spec(pipeline, set_ or ())
+    evaluate_version(chosen, train_version(chosen, generate_data(chosen)))
+
+
+@app.command(name="new_pipeline")
+def new_pipeline(
+    name: Annotated[str, typer.Argument(help="Name of the pipeline, such as churn.")],
+    table: Annotated[str, typer.Option(help="Path of a CSV or Parquet file, or schema.table of the warehouse.")],
+    label: Annotated[str, typer.Option(help="Column to predict.")],
+    time: Annotated[str | None, typer.Option(help="Column that orders the rows in time; splits by it.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column whose rows must stay in one split.")] = None,
+    key: Annotated[str | None, typer.Option(help="Column that tells rows apart.")] = None,
+    task: Annotated[str, typer.Option(help="auto, binary, multiclass or regression.")] = "auto",
+    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; may be said again.")] = None,
+    allow_leak: Annotated[list[str] | None, typer.Option(help="Column that may give the label away.")] = None,
+) -> None:
+    """Create a pipeline from your own table: SQL, tests, pipeline file, first snapshot."""
+    from mlteam.commands.new_pipeline import create_pipeline as make
+    from mlteam.onboarding.decisions import OnboardingRequest
+
+    if task not in ("auto", "binary", "multiclass", "regression"):
+        raise ProjectError(f"--task: there is no task {task!r}", fix="say auto, binary, multiclass or regression")
+    make(OnboardingRequest(name, label, time, group, key, task, tuple(drop or ()), tuple(allow_leak or ())), table)
+
+
+def main() -> None:
+    """Run a command: exit 0 when it did what it should, 1 with two lines when not, 2 when called wrongly."""
+    from mlteam.core.paths import enter_root
+    from mlteam.registry.tracking import convert_mlflow_error
+
+    try:
+        if not {"--help", "-h"} & set(sys.argv):
+            enter_root()
+        app()
+    except Exception as error:
+        known = error if isinstance(error, ProjectError) else convert_mlflow_error(error)
+        if known is None:
+            raise
+        print(f"error: {known}", file=sys.stderr)
+        raise SystemExit(1) from None
+    finally:
+        # Nothing is left to do: to look through all libraries for garbage would take the exit almost half a second.
+        gc.freeze()

@@ -1,0 +1,109 @@
+"""The commands that are about what answers: launch, serve, look after."""
+
+import datetime as dt
+import sys
+from typing import Annotated
+
+import typer
+
+from mlteam.cli.options import PersonOption, PipelineOption, ReasonOption
+from mlteam.core.errors import ProjectError
+
+app = typer.Typer()
+
+
+@app.command()
+def launch(
+    version: Annotated[str, typer.Option(help="Number or alias of a registered version.")],
+    by: PersonOption,
+    reason: ReasonOption,
+    pipeline: PipelineOption = None,
+    shadow: Annotated[bool, typer.Option(help="Predict beside the champion, without answering.")] = False,
+    canary: Annotated[float, typer.Option(help="With --shadow: share of requests that it answers.")] = 0,
+) -> None:
+    """Promote a version to champion if it passes the gates."""
+    from mlteam.commands import launch as launching
+    from mlteam.config import pipelines
+
+    if not 0 <= canary <= 0.5 or (canary and not shadow):  # noqa: PLR2004
+        raise ProjectError("--canary is a share from 0 to 0.5 and needs --shadow", fix="say --shadow --canary 0.05")
+    launching.launch_version(pipelines.load_spec(pipeline), version, by, reason, shadow=shadow, canary=canary)
+
+
+@app.command()
+def rollback(
+    by: PersonOption,
+    reason: ReasonOption,
+    pipeline: PipelineOption = None,
+    shadow: Annotated[bool, typer.Option(help="Take the shadow away; the champion stays.")] = False,
+) -> None:
+    """Roll back to the previous champion."""
+    from mlteam.commands import launch as launching
+    from mlteam.config import pipelines
+
+    launching.roll_back(pipelines.load_spec(pipeline), by, reason, shadow=shadow)
+
+
+@app.command()
+def serve(
+    pipeline: PipelineOption = None,
+    host: Annotated[str, typer.Option(help="Address; others than this machine's need MODEL_TOKEN.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes that share the port.")] = 1,
+) -> None:
+    """Serve the champion over HTTP."""
+    from mlteam.commands.serve import serve_pipeline
+    from mlteam.config import pipelines
+
+    serve_pipeline(pipelines.load_spec(pipeline).name, host, port, workers)
+
+
+@app.command()
+def verify(
+    url: Annotated[str, typer.Option(help="Where the service answers.")] = "http://127.0.0.1:8000",
+    pipeline: PipelineOption = None,
+) -> None:
+    """Compare the answers of a running service with the launched version."""
+    from mlteam.commands import verify as verifying
+    from mlteam.config import pipelines
+
+    verifying.verify_service(pipelines.load_spec(pipeline), url)
+
+
+@app.command()
+def monitor(
+    pipeline: PipelineOption = None,
+    now: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Look as if it were then (UTC).")
+    ] = None,
+) -> None:
+    """Check sources, served rows and the model: exit 0 all clear, 1 problem found, 2 inconclusive."""
+    from mlteam.commands.monitor import monitor_pipeline
+    from mlteam.config import pipelines
+
+    moment = now.replace(tzinfo=dt.UTC) if now else dt.datetime.now(dt.UTC)
+    try:
+        well = monitor_pipeline(pipelines.load_spec(pipeline), moment)
+    except ProjectError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    raise typer.Exit(0 if well else 1)
+
+
+@app.command()
+def retrain(pipeline: PipelineOption = None) -> None:
+    """Run data, train, evaluate and the gates: produces a new candidate, never launches it."""
+    from mlteam.commands import data, evaluate, train
+    from mlteam.commands import launch as launching
+    from mlteam.config import pipelines
+    from mlteam.registry import launch_log, versions
+
+    chosen = pipelines.load_spec(pipeline)
+    trained = train.train_version(chosen, data.generate_data(chosen))
+    evaluate.evaluate_version(chosen, trained)
+    champion = launch_log.get_launch_state(chosen).champion
+    rival = versions.open_version(chosen, str(champion.version)) if champion else None
+    decided = launching.run_gates(chosen, versions.open_version(chosen, str(trained.number)), rival)
+    refused = [gate.name for gate in decided if not gate.passed]
+    verdict = f"would be refused: {', '.join(refused)}" if refused else "may be launched"
+    typer.echo(f"{chosen.name} version {trained.number} {verdict}")

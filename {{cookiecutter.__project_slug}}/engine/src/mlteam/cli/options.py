@@ -1,0 +1,18 @@
+"""Options that several commands take."""
+
+from typing import Annotated
+
+import typer
+
+ROWS_HELP = "A split, a dataset of the pipeline file, or a CSV or Parquet file"
+PipelineOption = Annotated[
+    str | None, typer.Option(help="Name of a file in pipelines/; not needed where there is only one.")
+]
+OverridesOption = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value above the file; may be said again.")
+]
+VersionOption = Annotated[str, typer.Option(help="Number or alias of a registered version.")]
+DatasetOption = Annotated[str, typer.Option(help=f"{ROWS_HELP}.")]
+WhereOption = Annotated[str | None, typer.Option(help="With --dataset: SQL that chooses among its rows.")]
+PersonOption = Annotated[str, typer.Option(help="Who decides: a name of team.toml.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, for those who look back.")]

@@ -1,0 +1,62 @@
+"""`evaluate`: metrics with intervals, slices and the report of a version."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlteam.config.spec import Spec
+from mlteam.core import console
+from mlteam.data import datasets, snapshot
+from mlteam.evaluation.evaluator import EvaluationResult
+from mlteam.registry import versions
+from mlteam.registry.version_rows import build_evaluation_spec, load_version_rows
+from mlteam.registry.versions import RegisteredVersion
+from mlteam.reports import page
+
+
+def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] = ()) -> Path:
+    """Judge a version on datasets; print the tables, write the report and its path.
+
+    Args:
+        spec: Names metrics, slices and datasets.
+        version: What is judged.
+        on: Which ones, or files; every one that the spec knows, but the training rows, where nothing is said.
+    """
+    from mlteam.core.files import write_json
+    from mlteam.evaluation import evaluator
+    from mlteam.reports import evaluation
+
+    taken = snapshot.load(spec.name, version.snapshot)
+    spec = build_evaluation_spec(spec, version)
+    sections = []
+    for name in on or spec.evaluation_datasets:
+        with console.show_progress(f"judge on {name}"):
+            data = load_version_rows(spec, version, name)
+            ours, theirs = version.model.predict(data.matrix), version.baseline.predict(data.matrix)
+            judgement = evaluator.evaluate(spec, data, ours, theirs)
+        sections.append(evaluation.Section(judgement, data, ours, theirs))
+    target = page.choose_page_path(spec.name, f"v{version.number}", *on)
+    numbers = target.with_suffix(".json")
+    judgements = [section.result for section in sections]
+    with console.show_progress("write the report"):
+        evaluation.write_report(target, spec, version, taken.metadata, sections)
+        content = {"version": version.number, "snapshot": taken.digest, "datasets": [j.to_dict() for j in judgements]}
+        write_json(numbers, content)
+        versions.log_evaluation(version, judgements, [target, numbers])
+    for section in sections:
+        _print_metrics(spec, version, section.result)
+        learned = datasets.count_training_overlap(spec, version.spec, taken, section.data.name, section.data.table)
+        if note := datasets.describe_training_overlap(spec, version.number, learned):
+            console.print_line(f"note: {section.data.name}: {note}")
+        if missing := datasets.describe_missing_slices(spec, section.data.table):
+            console.print_line(f"note: {section.data.name}: {missing}")
+    console.print_line(f"report: {target}")
+    return target
+
+
+def _print_metrics(spec: Spec, version: RegisteredVersion, judgement: EvaluationResult) -> None:
+    title = f"{spec.name} version {version.number} on {judgement.dataset}: {judgement.rows:,} rows"
+    rows = [
+        [row.metric, row.model.format(), row.baseline.format(), row.gain.format(signed=True)]
+        for row in judgement.metrics
+    ]
+    console.print_table(title, ["metric", "model", "baseline", "gain"], rows)

@@ -1,0 +1,184 @@
+"""The command that makes a pipeline from a table."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from mlteam.config import pipelines
+from mlteam.config.settings import find_line
+from mlteam.core import console
+from mlteam.core.errors import ProjectError
+from mlteam.core.files import remove
+from mlteam.core.paths import PIPELINES, RAW
+from mlteam.core.sql import quote_identifier
+from mlteam.data import loaders, snapshot, sources, warehouse
+from mlteam.data.sources import Source
+from mlteam.onboarding import writer
+from mlteam.onboarding.columns import SourceColumn, inspect_columns
+from mlteam.onboarding.decisions import OnboardingRequest, Plan, plan_pipeline
+
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+DEFAULT_OWNER = "data_engineer"
+
+
+def create_pipeline(wish: OnboardingRequest, table: str) -> None:
+    """Make a pipeline, build its tables and take its first snapshot; or leave everything as it was.
+
+    Args:
+        wish: What the user asked for.
+        table: The path of a CSV or Parquet file, or schema.table of the warehouse.
+    """
+    source = _build_source(wish.name, table)
+    with _undo_on_error(wish.name, source):
+        if source.location:
+            with console.show_progress(f"read {table}"):
+                loaders.fetch_source(source)
+        with console.show_progress("look at the columns"), _open_source(source) as connection:
+            columns = inspect_columns(connection, source.relation)
+            plan = plan_pipeline(connection, _create_typed_table(connection, source, columns), columns, wish)
+            example = writer.build_example(connection, "typed", plan)
+        written = writer.write_pipeline_files(plan, source, example)
+        with console.show_progress("build and test the SQL") as progress:
+            warehouse.build(progress, [f"source:{source.system}+"])
+        with console.show_progress("take the snapshot"):
+            snapshot.take(pipelines.load_spec(wish.name))
+        _refresh_documents()
+    _print_summary(plan, written)
+
+
+def _build_source(name: str, table: str) -> Source:
+    if not NAME_PATTERN.fullmatch(name):
+        raise ProjectError(
+            f"{name!r} is no name for a pipeline", fix="use up to 40 small letters, digits and underscores"
+        )
+    taken = {*pipelines.list_pipelines(), *(source.system for source in sources.load_sources())}
+    there = next(
+        (path for path in writer.list_new_files(name) if path.exists()), sources.SOURCES_FILE if name in taken else None
+    )
+    if there:
+        raise ProjectError(f"the name {name!r} is taken", where=there.as_posix(), fix="choose another name")
+    if re.fullmatch(r"\w+\.\w+", table) and not Path(table).exists() and not table.endswith((".csv", ".parquet")):
+        schema, _, relation = table.partition(".")
+        return Source(name, relation, "", DEFAULT_OWNER, "", None, f'"{schema}"."{relation}"')
+    location = RAW / name / f"{name}.parquet"
+    return Source(
+        name,
+        name,
+        "mlteam.data.loaders:load_file",
+        DEFAULT_OWNER,
+        table,
+        location,
+        f"read_parquet('{location.as_posix()}')",
+    )
+
+
+@contextmanager
+def _undo_on_error(name: str, source: Source) -> Iterator[None]:
+    """Undo what was written unless the block succeeds."""
+    before = sources.SOURCES_FILE.read_bytes() if sources.SOURCES_FILE.exists() else None
+    try:
+        yield
+    except BaseException:
+        for path in writer.list_new_files(name):
+            remove(path)
+        if source.location:
+            remove(source.location.parent)
+        if before is None:
+            remove(sources.SOURCES_FILE)
+        else:
+            sources.SOURCES_FILE.write_bytes(before)
+        raise
+
+
+@contextmanager
+def _open_source(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() if source.location else warehouse.connect() as connection:
+        # As in sql/profiles.yml, so that a day is the same day here and there.
+        connection.execute("set TimeZone = 'UTC'")
+        try:
+            connection.execute(f"select 1 from {source.relation} limit 1").fetchall()
+        except duckdb.Error:
+            raise ProjectError(
+                "the warehouse has no such relation", where=source.relation, fix="name schema.table"
+            ) from None
+        yield connection
+
+
+def _create_typed_table(connection: duckdb.DuckDBPyConnection, source: Source, columns: list[SourceColumn]) -> str:
+    """The rows as the staging model will give them, as a table of this connection."""
+    selected = ", ".join(f"{c.sql} as {quote_identifier(c.name)}" for c in columns if c.kind != "other")
+    connection.execute(f"create temp table typed as select {selected} from {source.relation}")
+    return "typed"
+
+
+def _refresh_documents() -> None:
+    """Bring the blocks up to date that the process documents generate from the pipeline."""
+    if Path("process").is_dir():
+        subprocess.run([sys.executable, "-m", "mlteam.process", "--fix"], check=False, capture_output=True)
+
+
+def _print_summary(plan: Plan, written: list[Path]) -> None:
+    name, text = plan.request.name, (PIPELINES / f"{plan.request.name}.toml").read_text(encoding="utf-8")
+
+    def line(*keys: str) -> str:
+        return f"{PIPELINES.as_posix()}/{name}.toml:{find_line(text, list(keys))}"
+
+    used = {c.name: "categorical" for c in plan.categorical} | {c.name: "numeric" for c in plan.numeric}
+    console.print_table(
+        f"{name}: {plan.rows:,} rows, {len(plan.columns)} columns",
+        ["column", "name", "kind", "use"],
+        [[c.raw, c.name, c.kind, used.get(c.name) or plan.exclusion_reasons[c.name]] for c in plan.columns],
+    )
+    console.print_table(
+        "decided", ["what", "why", "change it in"], [[*row[:2], line(*row[2])] for row in _list_decisions(plan)]
+    )
+    for path in written:
+        console.print_line(f"wrote {path}")
+    console.print_line(f"next: nox -s pipeline -- --pipeline {name}")
+
+
+def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """What was decided, why, and the key of the pipeline file that says so."""
+    label = plan.label
+    asked = (
+        "asked for"
+        if plan.request.task != "auto"
+        else f"{label.raw} has {label.distinct:,} values of kind {label.kind}"
+    )
+    yield f"task {plan.task}", asked, ("task",)
+    if label.missing:
+        yield "rows left out", f"{label.missing:,} of {plan.rows:,} have no {label.raw}", ("data", "label")
+    if plan.positive is not None:
+        yield f"positive class {plan.positive}", "the probability of it is predicted", ("data", "positive")
+    if plan.key:
+        yield f"key {plan.key.name}", "asked for" if plan.request.key else "tells all rows apart", ("data", "key")
+    else:
+        alike = f", {plan.repeated_rows:,} rows are like another" if plan.repeated_rows else ""
+        yield "key row_key", f"no column tells all rows apart{alike}", ("data", "key")
+    yield "splits by " + _describe_split(plan), "", ("splits", "by")
+    for column in plan.columns:
+        for token, count in column.read_as_missing:
+            yield f"{column.name}: {token!r} is missing", f"in {count:,} rows", ("features",)
+        if column.other_date_formats:
+            yield (
+                f"{column.name}: days may be months",
+                f"{column.sql}; {column.other_date_formats} fits as well",
+                ("features",),
+            )
+    for name in plan.personal:
+        yield f"{name} is personal", plan.exclusion_reasons[name], ("privacy",)
+    for name in plan.request.allow_leak:
+        yield f"{name} gives the label away", "allowed by --allow-leak", ("data", "allowed_leaks")
+
+
+def _describe_split(plan: Plan) -> str:
+    if plan.group:
+        return f"group {plan.group.name}: its rows stay in one split"
+    if plan.windows:
+        return f"time {plan.windows[0]} | {plan.windows[1]} | {plan.windows[2]} | {plan.windows[3]}"
+    return f"the hash of {plan.key.name if plan.key else 'the row'}"

@@ -1,0 +1,127 @@
+"""`predict` and `explain --example`: predictions for an example, a dataset or a file."""
+
+from pathlib import Path
+from typing import Any
+
+from mlteam.analysis import prediction
+from mlteam.commands import evaluate
+from mlteam.config.spec import Spec
+from mlteam.core import console, provenance
+from mlteam.data import datasets
+from mlteam.data.features import Matrix
+from mlteam.modeling import attribution
+from mlteam.registry import version_rows, versions
+from mlteam.registry.versions import RegisteredVersion
+from mlteam.reports import page
+from mlteam.reports.charts import explain as charts
+from mlteam.reports.charts.predictions import draw_prediction_distribution
+
+MAX_ROWS_SHOWN = 10
+
+
+def predict_example(spec: Spec, which: str, given: str, *, explain: bool) -> None:
+    """Predict an example made by hand, and say which features were responsible."""
+    version = versions.open_version(spec, which)
+    content, where = prediction.read_example(given)
+    matrix, notes = prediction.encode_example(version.schema, content, where)
+    for note in notes:
+        console.print_line(f"note: {note}")
+    predictions = prediction.name_predictions(version.schema, version.model.predict(matrix))
+    rows = [[name, f"{values[0]:.4f}"] for name, values in predictions.items()]
+    console.print_table(
+        f"{spec.name} version {version.number}, snapshot {version.snapshot[:12]}", ["predicts", ""], rows
+    )
+    if explain:
+        stem = () if where == prediction.EXAMPLE_OPTION else (Path(given).stem,)
+        target = page.choose_page_path(spec.name, f"v{version.number}", "example", *stem)
+        _explain_example(spec, version, matrix, content, rows, target)
+
+
+def predict_dataset(spec: Spec, which: str, name: str, where: str | None = None, *, plot: bool) -> Path:
+    """Predict a dataset or the rows of a file and write them as Parquet; `plot` adds a page of pictures."""
+    version = versions.open_version(spec, which)
+    file = datasets.resolve_dataset_file(spec, name)
+    if file is None:
+        rows = version_rows.load_version_rows(
+            version_rows.build_evaluation_spec(spec, version), version, name, where
+        ).table
+    else:
+        rows = datasets.read_file_rows(version.schema, file)
+        rows = datasets.filter_rows(rows, where, file) if where else rows
+    stem = Path(name).stem if file else name
+    name = f"{name} where {where}" if where else name
+    target = page.choose_page_path(spec.name, f"v{version.number}", "predictions", stem, *([where] if where else []))
+    target = target.with_suffix(".parquet")
+    predictions = prediction.write_predictions(version, rows, target)
+    found = [[key, f"{v.mean():.4f}", f"{v.min():.4f}", f"{v.max():.4f}"] for key, v in predictions.items()]
+    console.print_table(
+        f"{rows.num_rows:,} rows of {name}, version {version.number}", ["predicted", "mean", "min", "max"], found
+    )
+    for note in prediction.describe_unseen_categories(version.schema, rows):
+        console.print_line(f"note: {note}")
+    console.print_line(f"predictions: {target}")
+    labelled = spec.data.label in rows.column_names
+    if plot and labelled and where is None:
+        evaluate.evaluate_version(spec, version, (name,))
+    elif plot:
+        drawn = page.write_page(
+            target.with_suffix(".html"),
+            "predictions",
+            spec=spec,
+            version=version,
+            name=name,
+            made=provenance.get_timestamp(),
+            rows=rows.num_rows,
+            labelled=labelled,
+            beside=target.name,
+            found=found,
+            pictures=[draw_prediction_distribution(key, values) for key, values in predictions.items()],
+        )
+        console.print_line(f"page: {drawn}")
+    return target
+
+
+def _explain_example(
+    spec: Spec,
+    version: RegisteredVersion,
+    matrix: Matrix,
+    content: dict[str, Any],
+    predicted: list[list[str]],
+    target: Path,
+) -> None:
+    """Print the features that were most responsible for the prediction of one example; a page shows all of them."""
+
+    def trained_on() -> Matrix:
+        return version_rows.load_version_rows(version.spec, version, "train").matrix
+
+    (added,), exact = attribution.attribute_predictions(version.model, matrix, trained_on)
+    strongest = sorted(zip(version.schema.names, added.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
+    moved = [(name, _format_value(content[name]), value) for name, value in strongest]
+    unit = spec.data.label if version.schema.task == "regression" else "log-odds" if exact else "probability"
+    how = (
+        "as the model itself takes its prediction apart"
+        if exact
+        else f"{attribution.REPLACEMENT_NOTE}, from the training"
+    )
+    page.write_page(
+        target,
+        "example",
+        spec=spec,
+        version=version,
+        made=provenance.get_timestamp(),
+        predicted=predicted,
+        moved=moved,
+        picture=charts.draw_contributions(moved, unit),
+        unit=unit,
+        how=how,
+    )
+    rows = [[name, value, f"{moves:+.4f}"] for name, value, moves in moved[:MAX_ROWS_SHOWN]]
+    console.print_table("most responsible", ["feature", "value", f"moves the prediction by ({unit})"], rows)
+    console.print_line(how)
+    console.print_line(f"page: {target}")
+
+
+def _format_value(value: object) -> str:
+    if value is None:
+        return "not known"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,60 @@
+"""`train`: train a model and its baseline, or train a registered version further."""
+
+from mlteam.config.spec import Spec
+from mlteam.core import console
+from mlteam.core.errors import ProjectError
+from mlteam.data import datasets
+from mlteam.data.snapshot import Snapshot
+from mlteam.modeling.training import load_training_examples
+from mlteam.registry import versions
+from mlteam.registry.version_rows import build_evaluation_spec, load_version_rows
+from mlteam.registry.versions import RegisteredVersion
+
+
+def train_version(spec: Spec, taken: Snapshot) -> RegisteredVersion:
+    """Train the model and its baseline on the training rows, register them as the candidate."""
+    from mlteam.modeling import model
+
+    schema, learn, watch = load_training_examples(spec, taken)
+    with console.show_progress(f"train on {len(learn.label):,} rows"):
+        baseline = model.fit_model(spec, "baseline", learn, watch, schema)
+        trained = model.fit_model(spec, "model", learn, watch, schema)
+    with console.show_progress("register"):
+        version = versions.register(spec, taken.digest, schema, trained, baseline)
+    console.print_line(f"registered {spec.name} version {version.number} as {versions.CANDIDATE}")
+    return version
+
+
+def fine_tune(spec: Spec, parent: RegisteredVersion, dataset: str) -> RegisteredVersion:
+    """Train a registered version further on other rows of its training split, and register the result.
+
+    Args:
+        spec: Gives the parameters of the further training, and the dataset.
+        parent: The version to go on from; its snapshot, categories and baseline stay.
+        dataset: A dataset of the spec with `split = "train"`.
+
+    Raises:
+        ProjectError: The dataset holds rows that a model is judged on.
+    """
+    declared, file = spec.datasets.get(dataset), datasets.resolve_dataset_file(spec, dataset)
+    if file:
+        what = f"the rows of {file} are there to judge models on, and must not be learned from"
+        fix = 'bring them into the features model, or name a dataset with split = "train"'
+        raise ProjectError(what, where=str(spec.path), fix=fix)
+    if declared and declared.split != "train":
+        what = f"dataset {dataset} holds rows of the split {declared.split}, which must not be learned from"
+        raise ProjectError(what, where=str(spec.path), fix='say split = "train" in its table')
+    if spec.model.factory != parent.spec.model.factory:
+        what = f"version {parent.number} is a {parent.spec.model.factory}, and the file says {spec.model.factory}"
+        raise ProjectError(what, where=str(spec.path), fix="name its factory under [model], or another version")
+    trained = build_evaluation_spec(spec, parent).model_copy(update={"model": spec.model})
+    learn, watch = load_version_rows(trained, parent, dataset), load_version_rows(trained, parent, "validation")
+    with console.show_progress(f"train version {parent.number} further on {len(learn.label):,} rows"):
+        model = parent.model.fit_more(learn, watch, parent.schema, trained.model)
+    with console.show_progress("register"):
+        said = {"parent": str(parent.number), "dataset": dataset}
+        version = versions.register(trained, parent.snapshot, parent.schema, model, parent.baseline, **said)
+    console.print_line(
+        f"registered {spec.name} version {version.number}, continued from {parent.number}, as {versions.CANDIDATE}"
+    )
+    return version

@@ -1,0 +1,155 @@
+"""Is what answers what was launched? The answers of a service are compared with what was computed offline."""
+
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from mlteam.config.spec import Spec
+from mlteam.core import console
+from mlteam.core.errors import ProjectError
+from mlteam.registry import launch_log
+from mlteam.serving import bundle
+from mlteam.serving.bundle import Bundle
+from mlteam.serving.environment import TOKEN_VARIABLE
+
+TOLERANCE = 1e-5
+LATENCY_CALLS = 200
+TIMEOUT_SECONDS = 10
+REJECTED_STATUS = 422
+
+
+@dataclass(frozen=True)
+class VerificationCheck:
+    """One comparison: what was looked at, whether it holds, what was found."""
+
+    name: str
+    passed: bool
+    message: str
+
+
+class ServiceClient:
+    """Asks the service at a URL.
+
+    Args:
+        url: Its root, such as http://127.0.0.1:8000.
+    """
+
+    def __init__(self, url: str) -> None:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise ProjectError(f"--url {url!r} is no URL", fix="say --url http://127.0.0.1:8000")
+        self.url = url.rstrip("/")
+
+    def send_request(self, path: str, content: Any = None) -> tuple[int, dict[str, Any]]:
+        """Status and content of an answer.
+
+        Raises:
+            ProjectError: Nothing answers there, or it is no such service.
+        """
+        headers = {"Content-Type": "application/json"}
+        if token := os.environ.get(TOKEN_VARIABLE):
+            headers["Authorization"] = f"Bearer {token}"
+        body = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310 - the scheme was checked
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, {}
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            fix = "is it running? `nox -s serve`; what to do stands in docs/runbook.md"
+            raise ProjectError(f"gives no answer: {reason}", where=self.url + path, fix=fix) from None
+
+
+def verify_service(spec: Spec, url: str) -> None:
+    """Compare and print; every check must hold.
+
+    Args:
+        spec: The pipeline that the service should answer for.
+        url: Where it answers.
+
+    Raises:
+        ProjectError: A check does not hold; names it.
+    """
+    champion = launch_log.get_launch_state(spec).champion
+    if champion is None:
+        raise ProjectError(f"no version of {spec.name} is launched", fix="launch one: `nox -s launch`")
+    opened = bundle.load(bundle.get_bundles_folder(spec.name) / champion.folder)
+    client = ServiceClient(url)
+    with console.show_progress(f"ask {url}"):
+        checks = list(_run_checks(client, opened))
+    rows = [[check.name, "holds" if check.passed else "DOES NOT HOLD", check.message] for check in checks]
+    console.print_text_table(f"{spec.name} version {champion.version} at {url}", ["check", "", "found"], rows)
+    broken = [check.name for check in checks if not check.passed]
+    if broken:
+        fix = "see docs/runbook.md; `nox -s rollback` goes back to the champion before"
+        raise ProjectError(f"not verified: {', '.join(broken)}", where=url, fix=fix)
+    console.print_line(f"verified: version {champion.version} answers as it did offline")
+
+
+def _run_checks(client: ServiceClient, opened: Bundle) -> Iterator[VerificationCheck]:
+    status, version = client.send_request("/version")
+    answers = version.get("bundle", f"status {status}")
+    yield VerificationCheck(
+        "champion", answers == opened.folder.name, f"bundle {answers}, launched is {opened.folder.name}"
+    )
+    yield _check_golden_examples(client, opened)
+    yield _check_rejection(client, opened)
+    yield _check_latency(client, opened)
+
+
+def _check_golden_examples(client: ServiceClient, opened: Bundle) -> VerificationCheck:
+    """The examples that the bundle was made with, in one request and one by one."""
+    examples = [golden.features for golden in opened.golden_examples]
+    status, many = client.send_request("/predict", examples)
+    answered = [_flatten_prediction(row["prediction"]) for row in many.get("predictions", [])]
+    if len(answered) != len(examples):
+        return VerificationCheck("golden examples", False, f"status {status}")
+    single = [
+        _flatten_prediction(client.send_request("/predict", example)[1].get("prediction", [])) for example in examples
+    ]
+    expected = [golden.prediction for golden in opened.golden_examples]
+    if [len(row) for row in (*answered, *single)] != [len(row) for row in (*expected, *expected)]:
+        return VerificationCheck("golden examples", False, "an answer has another form than offline")
+    distance = max(float(np.abs(np.subtract(found, expected)).max()) for found in (answered, single))
+    scale = max(1.0, float(np.abs(expected).max()))
+    said = f"{len(examples)} examples, largest difference {distance:.1e}, must be ≤ {TOLERANCE * scale:.0e}"
+    return VerificationCheck("golden examples", distance <= TOLERANCE * scale, said)
+
+
+def _flatten_prediction(prediction: Any) -> list[float]:
+    """A prediction as a list: one number, or one for each class."""
+    if isinstance(prediction, dict):
+        return list(prediction.values())
+    return [prediction] if isinstance(prediction, int | float) else []
+
+
+def _check_rejection(client: ServiceClient, opened: Bundle) -> VerificationCheck:
+    """A value that no row has must not be answered."""
+    entry = opened.request_schema.entries[0]
+    strange = (entry.maximum or 0) * 2 + 1e9 if entry.kind == "numeric" else "no such category"
+    status, _ = client.send_request("/predict", {**opened.golden_examples[0].features, entry.name: strange})
+    said = f"{entry.name} with a value that no row has gives status {status}, must give {REJECTED_STATUS}"
+    return VerificationCheck("refusal", status == REJECTED_STATUS, said)
+
+
+def _check_latency(client: ServiceClient, opened: Bundle) -> VerificationCheck:
+    """One row at a time, as a client sees it."""
+    taken = []
+    for call in range(LATENCY_CALLS):
+        example = opened.golden_examples[call % len(opened.golden_examples)].features
+        start = time.perf_counter()
+        client.send_request("/predict", example)
+        taken.append(1000 * (time.perf_counter() - start))
+    found, limit = float(np.quantile(taken, 0.99)), opened.request_schema.latency_ms
+    said = f"99 % of {LATENCY_CALLS} within {found:.1f} ms, must be ≤ {limit:g} ms"
+    return VerificationCheck("latency", bool(found <= limit), said)

@@ -1,0 +1,1 @@
+"""Settings in TOML: frozen, unknown keys rejected, errors with file and line."""

@@ -1,0 +1,76 @@
+"""What a pipeline file may say about its operation: `[gates]`, `[serving]`, `[monitoring]`."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from mlteam.config.settings import Settings
+
+
+class Gates(Settings):
+    """What a version must show before it may answer.
+
+    Attributes:
+        floor: What the primary metric must reach with the worse end of its interval, if anything is demanded.
+        champion: `not_worse`: not worse than the champion by more than chance; `better`: better by more than chance.
+        slice_loss: Share of the champion's primary metric that a slice may lose beyond chance.
+        calibration_error: Most that predictions may be off on average: probabilities from frequencies, or the mean
+            of a regression from the true mean, in standard deviations of the label.
+        latency_ms: Most that the slowest of 100 answers to one row may take, in milliseconds.
+        snapshot_days: Most days since the snapshot was taken that the version was trained on.
+    """
+
+    floor: float | None = None
+    champion: Literal["not_worse", "better"] = "not_worse"
+    slice_loss: float = Field(default=0.05, ge=0)
+    calibration_error: float = Field(default=0.1, gt=0)
+    latency_ms: float = Field(default=50, gt=0)
+    snapshot_days: float = Field(default=30, gt=0)
+
+
+class Serving(Settings):
+    """Limits of the service.
+
+    Attributes:
+        ranges: By feature, the least and the greatest number that is answered, where the snapshot's are too narrow.
+        batch_rows: Most rows of one request.
+        body_bytes: Most bytes of one request.
+        log_megabytes: Most that logged predictions take on disk; the oldest give way.
+    """
+
+    ranges: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    batch_rows: int = Field(default=1_000, ge=1)
+    body_bytes: int = Field(default=1_000_000, ge=1_000)
+    log_megabytes: int = Field(default=256, ge=1)
+
+    @field_validator("ranges")
+    @classmethod
+    def _run_upward(cls, ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        for name, (low, high) in ranges.items():
+            if not low < high:
+                raise ValueError(f"{name} runs from {low:g} to {high:g}: say the lesser number first")
+        return ranges
+
+
+class Monitoring(Settings):
+    """When something is wrong.
+
+    Attributes:
+        days: Served rows of so many days are looked at.
+        fewest_rows: With fewer served rows nothing is said about them.
+        drift: Population stability index, beyond what chance gives, from which a feature or the prediction has drifted.
+        missing: Difference of the share of missing values from the training's.
+        volume: Times as many or as few rows as before.
+        skew: Share of the rows that may be served with other features than the warehouse has.
+        age_days: Most days since the model was trained.
+        silence_hours: Most hours without an answer.
+    """
+
+    days: float = Field(default=7, gt=0)
+    fewest_rows: int = Field(default=500, ge=50)
+    drift: float = Field(default=0.2, gt=0)
+    missing: float = Field(default=0.05, gt=0)
+    volume: float = Field(default=2, gt=1)
+    skew: float = Field(default=0.001, gt=0)
+    age_days: float = Field(default=90, gt=0)
+    silence_hours: float = Field(default=24, gt=0)

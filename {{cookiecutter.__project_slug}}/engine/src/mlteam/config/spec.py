@@ -1,0 +1,141 @@
+"""What a pipeline file may say: frozen settings, in which an unknown key is an error."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import pydantic
+from pydantic import Field
+
+from mlteam.config.operations import Gates, Monitoring, Serving
+from mlteam.config.privacy import Privacy
+from mlteam.config.settings import Settings
+from mlteam.config.splits import DatasetSpec, HashSplits, Split, TimeSplits
+from mlteam.config.tuning import Tuning
+from mlteam.core.paths import PIPELINES
+
+ColumnName = str
+Task = Literal["binary", "multiclass", "regression"]
+
+
+class Data(Settings):
+    """Which rows, and which of their columns mean what.
+
+    Attributes:
+        relation: The table that dbt builds, as schema.table.
+        key: Names a row; no two rows share it.
+        time: When the row happened, where that is known.
+        label: What is to be predicted; never missing.
+        positive: Which of two labels the model gives the probability of; else the last in alphabetical order.
+        known_after_event: Columns that must not be features.
+        allowed_leaks: Features that give the label away and are allowed to, by the team's decision.
+        licence: SPDX id of the data's licence.
+        url: Where the data can be asked for.
+    """
+
+    relation: str = Field(pattern=r"^\w+\.\w+$")
+    key: ColumnName
+    time: ColumnName | None = None
+    label: ColumnName
+    positive: str | None = None
+    known_after_event: tuple[ColumnName, ...] = ()
+    allowed_leaks: tuple[ColumnName, ...] = ()
+    licence: str = "unknown"
+    url: str = "unknown"
+
+
+class Features(Settings):
+    """The columns that the model sees, in this order."""
+
+    categorical: tuple[ColumnName, ...] = ()
+    numeric: tuple[ColumnName, ...] = ()
+
+    @property
+    def names(self) -> tuple[ColumnName, ...]:
+        """All features: categorical ones first."""
+        return self.categorical + self.numeric
+
+
+class ModelSpec(Settings):
+    """A class that makes a model, named `module:Class` inside this package, and its parameters."""
+
+    factory: str = Field(pattern=r"^[a-z_][\w.]*:[A-Za-z_]\w*$")
+    seed: int = 0
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class Evaluation(Settings):
+    """How a model is judged."""
+
+    primary: str
+    metrics: tuple[str, ...] = Field(min_length=1)
+    slices: tuple[ColumnName, ...] = ()
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=200, ge=20)
+
+    @pydantic.model_validator(mode="after")
+    def _primary_is_computed(self) -> Self:
+        if self.primary not in self.metrics:
+            raise ValueError(f"primary is {self.primary!r}, which is not among metrics")
+        return self
+
+
+class Spec(Settings):
+    """One model, from its data to its judgement."""
+
+    name: str
+    description: str
+    task: Task
+    data: Data
+    privacy: Privacy
+    features: Features
+    splits: Annotated[TimeSplits | HashSplits, Field(discriminator="by")]
+    model: ModelSpec
+    baseline: ModelSpec
+    tune: Tuning = Tuning()
+    evaluation: Evaluation
+    datasets: dict[str, DatasetSpec] = Field(default_factory=dict)
+    gates: Gates = Gates()
+    serving: Serving = Serving()
+    monitoring: Monitoring = Monitoring()
+
+    @pydantic.model_validator(mode="after")
+    def _features_are_known_before_the_event(self) -> Self:
+        names = self.features.names
+        if not names:
+            raise ValueError("features name no column")
+        roles = {self.data.label: "the label", self.data.key: "the key"}
+        roles |= dict.fromkeys(self.data.known_after_event, "known only after the event")
+        for name in names:
+            if name in roles:
+                raise ValueError(f"feature {name!r} is {roles[name]}, so a model must not see it")
+        repeated = {name for name in names if names.count(name) > 1}
+        if repeated:
+            raise ValueError(f"features name {', '.join(sorted(repeated))} twice")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _splits_have_their_column(self) -> Self:
+        if isinstance(self.splits, TimeSplits) and self.data.time is None:
+            raise ValueError("splits by time need data.time")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _datasets_have_names_of_their_own(self) -> Self:
+        for name in self.datasets:
+            if name in get_args(Split) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"datasets.{name}: use small letters, digits and underscores, and no split's name")
+        return self
+
+    @property
+    def evaluation_datasets(self) -> tuple[str, ...]:
+        """The datasets that a model is judged on, the most important one first."""
+        return ("test", "validation", *self.datasets)
+
+    @property
+    def path(self) -> Path:
+        """The file that the spec was read from."""
+        return PIPELINES / f"{self.name}.toml"
+
+
+SPEC_FILE = "spec.json"

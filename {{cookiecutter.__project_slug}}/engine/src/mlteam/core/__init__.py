@@ -1,0 +1,1 @@
+"""Errors, files, paths, console, provenance, SQL helpers."""

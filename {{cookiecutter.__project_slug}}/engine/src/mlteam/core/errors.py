@@ -1,0 +1,30 @@
+"""The one error that users see.
+
+ProjectError: something a person can put right. The command line prints it without a traceback and exits with 1.
+"""
+
+import difflib
+
+
+class ProjectError(Exception):
+    """Says what is wrong, where, and what to do about it, each in one line.
+
+    Args:
+        what: What is wrong, in a sentence without its full stop.
+        where: A file, `file:line` or relation; empty where the sentence says it all.
+        fix: What to do next, in the imperative.
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.fix = what, where, fix
+
+    def __str__(self) -> str:
+        first = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{first}\n{self.fix}" if self.fix else first
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """A line that names the nearest of the known words, or all of them."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"

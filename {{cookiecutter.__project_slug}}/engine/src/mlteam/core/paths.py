@@ -1,0 +1,32 @@
+"""Where things stand, seen from the root of the repository, in which every command runs."""
+
+import os
+from pathlib import Path
+
+from mlteam.core.errors import ProjectError
+
+PIPELINES = Path("pipelines")
+METRICS = Path("metrics")
+SQL = Path("sql")
+DATA = Path("data")
+RAW = DATA / "raw"
+WAREHOUSE = DATA / "warehouse.duckdb"
+SNAPSHOTS = DATA / "snapshots"
+ARTIFACTS = DATA / "artifacts"
+REPORTS = DATA / "reports"
+TRACKING = DATA / "mlflow.db"
+SERVING = DATA / "serving"
+
+
+def enter_root() -> None:
+    """Change to the repository's root, searched from the working directory upward."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "team.toml").is_file() and (folder / PIPELINES).is_dir():
+            os.chdir(folder)
+            return
+    raise ProjectError(
+        "neither this folder nor one above it holds team.toml and pipelines/",
+        where=str(here),
+        fix="run the command inside the repository",
+    )

@@ -1,0 +1,52 @@
+"""Who made something, when, and with which code."""
+
+import datetime as dt
+import getpass
+import importlib.metadata
+import platform
+import subprocess
+from typing import Any
+
+# XGBoost comes under one of two names, by platform.
+LIBRARIES = {"dbt-core", "dbt-duckdb", "duckdb", "mlflow", "numpy", "pyarrow", "xgboost", "xgboost-cpu"}
+
+
+def get_timestamp() -> str:
+    """The present moment in UTC, to the second, as ISO 8601."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
+def collect_provenance() -> dict[str, Any]:
+    """When and by whom, from which commit, with which versions.
+
+    `git_commit` is None outside a repository and before the first commit; `git_dirty` says whether files that git
+    tracks, or should, differ from it.
+    """
+    return {
+        "created_at": get_timestamp(),
+        "created_by": _run_git("config", "user.email") or _get_user(),
+        "git_commit": _run_git("rev-parse", "--verify", "HEAD"),
+        "git_dirty": bool(_run_git("status", "--porcelain")),
+        "python": platform.python_version(),
+        "libraries": _collect_library_versions(),
+    }
+
+
+def _collect_library_versions() -> dict[str, str]:
+    installed = {found.name: found.version for found in importlib.metadata.distributions() if found.name in LIBRARIES}
+    return dict(sorted(installed.items()))
+
+
+def _run_git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def _get_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,1 @@
+"""From sources to snapshots: loaders, warehouse, validation, anonymity, splits, features."""

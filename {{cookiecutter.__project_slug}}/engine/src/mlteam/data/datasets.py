@@ -1,0 +1,242 @@
+"""The rows of a dataset in its snapshot: as a whole, or a column at a time."""
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from mlteam.config.spec import Spec
+from mlteam.config.splits import TABLE_FILE_SUFFIXES
+from mlteam.core.errors import ProjectError, suggest
+from mlteam.core.sql import quote_identifier
+from mlteam.data import features
+from mlteam.data.features import EvaluationRows, Schema
+from mlteam.data.loaders import read_table_file
+from mlteam.data.snapshot import Snapshot
+from mlteam.data.splits import build_dataset_condition, build_split_condition
+
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+def resolve_dataset_file(spec: Spec, dataset: str) -> Path | None:
+    """The file that a dataset is, by its name in the pipeline file or by its path; None for rows of a snapshot."""
+    if dataset in spec.datasets:
+        declared = spec.datasets[dataset].file
+        return Path(declared) if declared else None
+    return Path(dataset) if Path(dataset).suffix.lower() in TABLE_FILE_SUFFIXES else None
+
+
+def load_evaluation_rows(
+    spec: Spec, schema: Schema, taken: Snapshot, dataset: str, where: str | None = None
+) -> EvaluationRows:
+    """The rows of a dataset, or those that SQL chooses among them, ready for a model.
+
+    Args:
+        spec: Declares splits and datasets, and names the label.
+        schema: The model's features.
+        taken: The snapshot that splits are rows of.
+        dataset: The name of a split or dataset, or the path of a CSV or Parquet file that has the label.
+        where: SQL over the columns of the rows.
+
+    Raises:
+        ProjectError: There is no such dataset, no row is left, or the file lacks the label or what the model needs.
+    """
+    file = resolve_dataset_file(spec, dataset)
+    if file is None:
+        return features.build_evaluation_rows(spec, schema, dataset, read_snapshot_rows(taken, spec, dataset, where))
+    rows = _convert_label(spec, schema, read_file_rows(schema, file), file)
+    return features.build_evaluation_rows(spec, schema, dataset, filter_rows(rows, where, file) if where else rows)
+
+
+def read_file_rows(schema: Schema, path: Path) -> pa.Table:
+    """The rows of a CSV or Parquet file, its features typed as the model needs them.
+
+    Raises:
+        ProjectError: The file cannot be read, or a feature has no column or holds what the model cannot take.
+    """
+    rows = read_table_file(path)
+    for feature in schema.features:
+        column = _get_column(rows, feature.name, path)
+        typed = (_convert_to_numbers if feature.kind == "numeric" else _convert_to_text)(column, feature.name, path)
+        rows = rows.set_column(rows.column_names.index(feature.name), feature.name, typed)
+    return rows
+
+
+def describe_missing_slices(spec: Spec, rows: pa.Table) -> str:
+    """What is worth saying about slices of the pipeline file that rows of a file cannot be cut into, or nothing."""
+    missing = [name for name in spec.evaluation.slices if name not in rows.column_names]
+    return f"the rows have no {' and no '.join(missing)}: no slices by it" if missing else ""
+
+
+def count_training_overlap(spec: Spec, by: Spec, taken: Snapshot, dataset: str, rows: pa.Table) -> int | None:
+    """How many rows of a dataset a model has learned from; None where the rows of a file have no key.
+
+    Args:
+        spec: Declares the dataset.
+        by: The spec that the model was trained by.
+        taken: The snapshot whose rows they are, or whose keys are looked up.
+        dataset: Its name or path.
+        rows: Its rows.
+    """
+    train = build_split_condition(by, "train")
+    if resolve_dataset_file(spec, dataset) is None:
+        return count_snapshot_rows(taken, spec, dataset, train)
+    key = spec.data.key
+    if key not in rows.column_names:
+        return None
+    learned = f"select cast({quote_identifier(key)} as varchar) from read_parquet(?) where {train}"
+    with duckdb.connect() as connection:
+        connection.register("brought", rows.select([key]))
+        query = f"select count(*) from brought where cast({quote_identifier(key)} as varchar) in ({learned})"
+        ((found,),) = connection.execute(query, [str(taken.parquet)]).fetchall()
+    return int(found)
+
+
+def describe_training_overlap(spec: Spec, version: int, learned: int | None) -> str:
+    """What to say of the rows that a version has learned from; nothing where there are none."""
+    if learned is None:
+        return f"without {spec.data.key} nobody can say if version {version} has learned from these rows"
+    return f"version {version} has learned from {learned:,} of these rows" if learned else ""
+
+
+def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
+    """The rows of a file that SQL chooses.
+
+    Raises:
+        ProjectError: It is no SQL over the columns, or leaves no row.
+    """
+    try:
+        with duckdb.connect() as connection:
+            connection.register("brought", rows)
+            left = connection.sql(f"select * from brought where {where}").to_arrow_table()
+    except duckdb.Error as error:
+        said = str(error).strip().splitlines()[0]
+        raise ProjectError(f"--where: {said}", where=str(path), fix="mend the SQL") from None
+    if left.num_rows == 0:
+        raise ProjectError("--where leaves no row", where=str(path), fix="change what it selects")
+    return left
+
+
+def _convert_label(spec: Spec, schema: Schema, rows: pa.Table, path: Path) -> pa.Table:
+    """The rows with a label that training knows."""
+    name = spec.data.label
+    column = _get_column(rows, name, path, ", the label")
+    if not schema.classes:
+        typed = _convert_to_numbers(column, name, path)
+        missing = pc.sum(pc.fill_null(pc.is_nan(typed), True)).as_py()
+        if missing:
+            raise ProjectError(f"{missing:,} rows have no {name}, the label", where=str(path), fix="leave them out")
+        return rows.set_column(rows.column_names.index(name), name, typed)
+    typed = _convert_to_text(column, name, path)
+    if schema.classes == ("false", "true"):
+        # Spreadsheets and other libraries write True or TRUE.
+        typed = pc.utf8_lower(typed)
+    strange = pc.invert(pc.is_in(typed, value_set=pa.array(schema.classes)))
+    if pc.any(strange).as_py():
+        count, first = pc.sum(strange).as_py(), typed.filter(strange)[0].as_py()
+        what = f"{name}, the label, is {'missing' if first is None else repr(first)} in the first of {count:,} rows"
+        raise ProjectError(what, where=str(path), fix=f"training knows: {', '.join(schema.classes)}")
+    return rows.set_column(rows.column_names.index(name), name, typed)
+
+
+def _get_column(rows: pa.Table, name: str, path: Path, role: str = "") -> pa.ChunkedArray:
+    if name not in rows.column_names:
+        raise ProjectError(f"has no column {name}{role}", where=str(path), fix=suggest(name, rows.column_names))
+    return rows[name]
+
+
+def _convert_to_numbers(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    """A column as numbers, also from the text of a CSV file."""
+    try:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            text = pc.utf8_trim_whitespace(column)
+            column = pc.if_else(pc.equal(text, ""), None, text)
+        typed = pc.cast(column, pa.float64(), safe=False)
+    except pa.ArrowInvalid:
+        raise ProjectError(
+            f"{name} holds text that is no number", where=str(path), fix="leave unknown values empty"
+        ) from None
+    except pa.ArrowNotImplementedError:
+        raise ProjectError(f"{name} holds {column.type}, no numbers", where=str(path), fix="write numbers") from None
+    # What is missing may also be written as NaN.
+    endless = pc.sum(pc.greater(pc.abs(typed), MAX_FLOAT32)).as_py()
+    if endless:
+        raise ProjectError(f"{name} is infinite in {endless:,} rows", where=str(path), fix="leave unknown values empty")
+    return typed
+
+
+def _convert_to_text(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    """A column as text, without the spaces around it."""
+    try:
+        return pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        raise ProjectError(f"{name} holds {column.type}, no text", where=str(path), fix="write text") from None
+
+
+def read_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
+    """The rows of a split, or of a dataset that the spec declares, in the snapshot's order.
+
+    Args:
+        snapshot: Where they are.
+        spec: Declares splits and datasets.
+        dataset: The name of one.
+        where: SQL that chooses among its rows.
+
+    Raises:
+        ProjectError: There is no such dataset, what chooses the rows is no SQL over the columns, or no row is left.
+    """
+    chosen = f"({build_dataset_condition(spec, dataset)}) and ({where or 'true'})"
+    rows = _query_snapshot(f"select * from read_parquet(?) where {chosen}", snapshot, spec, dataset, where)
+    if rows.num_rows == 0:
+        raise _make_empty_dataset_error(spec, dataset, where)
+    return rows
+
+
+def count_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, also: str) -> int:
+    """How many rows of a dataset fulfil a further condition."""
+    query = f"select count(*) from read_parquet(?) where ({build_dataset_condition(spec, dataset)}) and ({also})"
+    with duckdb.connect() as connection:
+        ((found,),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
+    return int(found)
+
+
+class LazySnapshotTable:
+    """The rows of a dataset in its snapshot, of which one column at a time is read.
+
+    All columns of millions of rows take several times the memory of the matrix that they become.
+    """
+
+    def __init__(self, snapshot: Snapshot, spec: Spec, dataset: str) -> None:
+        """Find the rows; arguments and errors are those of `read`."""
+        self._file = snapshot.parquet
+        query = f"select coalesce({build_dataset_condition(spec, dataset)}, false) as chosen from read_parquet(?)"
+        self._chosen = _query_snapshot(query, snapshot, spec, dataset)["chosen"]
+        self.num_rows = int(pc.sum(self._chosen).as_py())
+        if self.num_rows == 0:
+            raise _make_empty_dataset_error(spec, dataset)
+        self.column_names = pyarrow.parquet.read_schema(self._file).names
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        """One column of the rows."""
+        with pyarrow.parquet.ParquetFile(self._file) as file:
+            return file.read([name])[name].filter(self._chosen)
+
+
+def _query_snapshot(query: str, snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
+    try:
+        with duckdb.connect() as connection:
+            return connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
+    except duckdb.Error as error:
+        said = str(error).strip().splitlines()[0]
+        if where:
+            raise ProjectError(f"--where: {said}", fix="the rows have the columns of the snapshot") from None
+        raise ProjectError(f"datasets.{dataset}.where: {said}", where=str(spec.path), fix="mend the SQL") from None
+
+
+def _make_empty_dataset_error(spec: Spec, dataset: str, where: str | None = None) -> ProjectError:
+    if where:
+        return ProjectError(f"--where leaves no row of {dataset}", fix="change what it selects")
+    return ProjectError(f"dataset {dataset} has no rows", where=str(spec.path), fix="change what it selects")

@@ -1,0 +1,119 @@
+"""Where raw data comes in: stands in for the jobs that a company's own systems would run.
+
+A source in sql/models/sources.yml names its loader as `loader: package.module:function`. A loader takes the source and
+returns its table, which is stamped with `_loaded_at` (UTC) and written as Parquet, atomically.
+"""
+
+import csv
+import datetime as dt
+import importlib
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet
+
+from mlteam.core.errors import ProjectError
+from mlteam.core.files import write_atomically
+from mlteam.data.sources import Source
+
+DELIMITERS = (",", ";", "\t", "|")
+NUMERIC_NAME_PATTERN = re.compile(r"[+-]?[\d.]+(_\d+)?")
+
+
+def fetch_source(source: Source) -> None:
+    """Fetch a source into its file.
+
+    Raises:
+        ProjectError: It names no loader, or the loader cannot read it.
+    """
+    if source.location is None:
+        return
+    module, separator, function = source.loader.partition(":")
+    if not separator:
+        raise ProjectError(
+            f"source {source.name} is missing, and sources.yml names no loader for it",
+            where=str(source.location),
+            fix=f"ask its owner ({source.owner}), or put the file there",
+        )
+    load: Callable[[Source], pa.Table] = getattr(importlib.import_module(module), function)
+    table = load(source)
+    if "_loaded_at" in table.column_names:
+        table = table.drop_columns("_loaded_at")
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    stamped = table.append_column("_loaded_at", pa.repeat(pa.scalar(now, pa.timestamp("us")), table.num_rows))
+    with write_atomically(source.location) as part:
+        pyarrow.parquet.write_table(stamped, part, compression="zstd")
+
+
+def check_source_file(source: Source) -> None:
+    """Refuse a source whose file is not whole.
+
+    Raises:
+        ProjectError: The file is truncated, empty or not Parquet.
+    """
+    if source.location is None:
+        return
+    try:
+        rows = pyarrow.parquet.read_metadata(source.location).num_rows
+    except (pa.ArrowInvalid, OSError):
+        raise _make_source_error(source, "is not a whole Parquet file") from None
+    if rows == 0:
+        raise _make_source_error(source, "has no rows")
+
+
+def _make_source_error(source: Source, what: str) -> ProjectError:
+    return ProjectError(
+        f"source {source.name} {what}; nothing was built",
+        where=str(source.location),
+        fix=f"delete the file and run `nox -s data` to fetch it again; if it comes back so, ask {source.owner}",
+    )
+
+
+def load_file(source: Source) -> pa.Table:
+    """The CSV or Parquet file that the source names as its origin."""
+    return read_table_file(Path(source.origin))
+
+
+def read_table_file(path: Path) -> pa.Table:
+    """A CSV file with all its values as text, so that none is changed by being read; or a Parquet file as it is.
+
+    Raises:
+        ProjectError: It is not there, or not such a file, or has no rows.
+    """
+    if not path.is_file():
+        raise ProjectError("there is no such file", where=str(path), fix="name a CSV or Parquet file")
+    parquet = path.suffix.lower() in (".parquet", ".pq")
+    read = "read_parquet(?)" if parquet else "read_csv(?, all_varchar = true, header = true, skip = 0)"
+    try:
+        with duckdb.connect() as connection:
+            table = connection.sql(f"select * from {read}", params=[str(path)]).to_arrow_table()
+    except duckdb.Error as error:
+        said = str(error).strip().splitlines()[0]
+        raise ProjectError(
+            f"cannot be read: {said}", where=str(path), fix="save it as UTF-8 CSV or as Parquet"
+        ) from None
+    if table.num_rows == 0:
+        raise ProjectError("has no rows", where=str(path), fix="name a file with rows")
+    if not parquet and table.num_columns == 1:
+        _reject_uneven_lines(path, table.column_names[0])
+    if not parquet and all(NUMERIC_NAME_PATTERN.fullmatch(name) for name in table.column_names):
+        raise ProjectError("the first line holds numbers, no names", where=f"{path}:1", fix="name the columns there")
+    return table
+
+
+def _reject_uneven_lines(path: Path, header: str) -> None:
+    """Name the line that has another number of values than the first: because of it the file reads as one column."""
+    mark = next((mark for mark in DELIMITERS if mark in header), None)
+    if mark is None or path.suffix.lower() == ".gz":
+        return
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file, delimiter=mark)
+        names = len(next(lines))
+        for values in lines:
+            if values and len(values) != names:
+                what = f"has {len(values)} values, and the first line names {names} columns"
+                raise ProjectError(what, where=f"{path}:{lines.line_num}", fix="mend the line")

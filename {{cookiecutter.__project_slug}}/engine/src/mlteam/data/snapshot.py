@@ -1,0 +1,186 @@
+"""Immutable, content-addressed data sets: what a model was trained on can be opened again years later.
+
+A snapshot is a folder data/snapshots/PIPELINE/DIGEST/ of three files:
+
+data.parquet    the rows, ordered by time and key
+metadata.json   digest, provenance, the sources it came from, a profile of every column, the anonymization check
+croissant.json  the same for other people's tools, as MLCommons Croissant
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet
+
+from mlteam.config.spec import Spec
+from mlteam.core import provenance, sql
+from mlteam.core.errors import ProjectError
+from mlteam.core.files import compute_sha256, reserve_temporary_path, write_atomically, write_json
+from mlteam.core.paths import DATA, SNAPSHOTS
+from mlteam.core.sql import quote_identifier
+from mlteam.data import anonymity, croissant, sources, validation, warehouse
+from mlteam.data.digest import TableDigest
+from mlteam.data.sources import Source
+
+BATCH_ROWS = 65_536
+SHORT_DIGEST_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot on disk; `metadata` is the content of its metadata.json."""
+
+    folder: Path
+    metadata: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hexadecimal."""
+        return str(self.metadata["digest"])
+
+    @property
+    def parquet(self) -> Path:
+        """The file of rows."""
+        return self.folder / "data.parquet"
+
+
+def take(spec: Spec) -> Snapshot:
+    """Freeze the pipeline's relation; the same rows give the snapshot that is already there.
+
+    Raises:
+        ProjectError: The relation misses a column that the spec names, or its rows cannot train a model.
+    """
+    home = SNAPSHOTS / spec.name
+    with warehouse.connect() as connection, reserve_temporary_path(home / "snapshot") as part:
+        validation.check_relation(connection, spec)
+        hidden = anonymity.check_privacy(connection, spec.data.relation, spec.privacy, str(spec.path))
+        part.mkdir()
+        digest = _write_rows(_read_ordered_rows(connection, spec), part / "data.parquet")
+        if not (home / digest[:SHORT_DIGEST_LENGTH]).exists():
+            metadata = _collect_metadata(connection, spec, digest, part / "data.parquet") | {"privacy": hidden}
+            write_json(part / "metadata.json", metadata)
+            write_json(part / "croissant.json", croissant.build_croissant(metadata, _collect_dataset_info(spec)))
+            part.rename(home / digest[:SHORT_DIGEST_LENGTH])
+    with write_atomically(home / "newest") as pointer:
+        pointer.write_text(digest[:SHORT_DIGEST_LENGTH] + "\n", encoding="utf-8")
+    return load(spec.name, digest)
+
+
+def load_newest(pipeline: str) -> Snapshot:
+    """The snapshot taken last."""
+    pointer = SNAPSHOTS / pipeline / "newest"
+    if not pointer.exists():
+        raise ProjectError("no snapshot yet", where=str(pointer.parent), fix="run `nox -s data`")
+    return load(pipeline, pointer.read_text(encoding="utf-8").strip())
+
+
+def load_previous(snapshot: Snapshot) -> Snapshot | None:
+    """The snapshot of the same pipeline that was taken last before this one, if there is any."""
+    taken = {}
+    for path in snapshot.folder.parent.glob("*/metadata.json"):
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        if metadata["created_at"] < snapshot.metadata["created_at"]:
+            taken[metadata["created_at"]] = metadata["digest"]
+    return load(str(snapshot.metadata["pipeline"]), taken[max(taken)]) if taken else None
+
+
+def load(pipeline: str, digest: str) -> Snapshot:
+    """Open a snapshot by its digest, or the first 12 digits of it.
+
+    Raises:
+        ProjectError: It is not there, or its rows are not those that were written.
+    """
+    folder = SNAPSHOTS / pipeline / digest[:SHORT_DIGEST_LENGTH]
+    if not (folder / "metadata.json").exists():
+        raise ProjectError(
+            f"snapshot {digest[:SHORT_DIGEST_LENGTH]} is not here",
+            where=str(folder),
+            fix="restore the folder from a backup",
+        )
+    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    snapshot = Snapshot(folder, metadata)
+    if not snapshot.parquet.exists() or compute_sha256(snapshot.parquet) != metadata["parquet_sha256"]:
+        raise ProjectError(
+            f"snapshot {digest[:SHORT_DIGEST_LENGTH]} was altered after it was taken",
+            where=str(snapshot.parquet),
+            fix="restore the folder from a backup, or delete it and run `nox -s data`",
+        )
+    return snapshot
+
+
+def _read_ordered_rows(connection: duckdb.DuckDBPyConnection, spec: Spec) -> pa.RecordBatchReader:
+    order = ", ".join(quote_identifier(column) for column in (spec.data.time, spec.data.key) if column)
+    query = f"select * from {spec.data.relation} order by {order}"
+    return connection.sql(query).to_arrow_reader(BATCH_ROWS)
+
+
+def _write_rows(batches: pa.RecordBatchReader, target: Path) -> str:
+    digest = TableDigest(batches.schema)
+    with pa.parquet.ParquetWriter(target, batches.schema, compression="zstd") as writer:
+        for batch in batches:
+            digest.update(batch)
+            writer.write_batch(batch)
+    return digest.hexdigest()
+
+
+def _collect_metadata(connection: duckdb.DuckDBPyConnection, spec: Spec, digest: str, parquet: Path) -> dict[str, Any]:
+    profile = list(_profile_columns(connection, parquet))
+    used = warehouse.find_upstream_sources(spec.data.relation)
+    return {
+        "digest": digest,
+        "parquet_sha256": compute_sha256(parquet),
+        "pipeline": spec.name,
+        "rows": pa.parquet.read_metadata(parquet).num_rows,
+        **provenance.collect_provenance(),
+        "relation": spec.data.relation,
+        "dbt_manifest_sha256": compute_sha256(DATA / "dbt" / "target" / "manifest.json"),
+        "sources": [_describe_source(connection, source) for source in sources.load_sources() if source.name in used],
+        "columns": profile,
+    }
+
+
+def _collect_dataset_info(spec: Spec) -> croissant.DatasetInfo:
+    team = tomllib.loads(Path("team.toml").read_text(encoding="utf-8"))
+    owner = next(iter(team.get("roles", {}).get("data_engineer", [])), "")
+    described = warehouse.read_descriptions(spec.data.relation)
+    return croissant.DatasetInfo(
+        description=described.pop("") or spec.description,
+        licence=spec.data.licence,
+        url=spec.data.url,
+        creator=team.get("people", {}).get(owner, {}).get("name", "the data engineer"),
+        columns=described,
+    )
+
+
+def _describe_source(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, Any]:
+    described = connection.execute(f"describe select * from {source.relation}").fetchall()
+    loaded = "_loaded_at" if "_loaded_at" in {column[0] for column in described} else "null"
+    query = f"select count(*), min({loaded}), max({loaded}) from {source.relation}"
+    rows, first, last = sql.fetch_one(connection, query)
+    return {
+        "name": source.name,
+        "rows": rows,
+        "loaded_from": first,
+        "loaded_until": last,
+        "sha256": compute_sha256(source.location) if source.location else None,
+    }
+
+
+def _profile_columns(connection: duckdb.DuckDBPyConnection, parquet: Path) -> Iterator[dict[str, Any]]:
+    result = connection.execute("summarize select * from read_parquet(?)", [str(parquet)])
+    names = [column[0] for column in result.description or []]
+    for row in result.fetchall():
+        column = dict(zip(names, row, strict=True))
+        yield {
+            "name": column["column_name"],
+            "type": column["column_type"],
+            "missing_pct": column["null_percentage"],
+            "distinct_about": column["approx_unique"],
+            **{key: column[key] for key in ("min", "q25", "q50", "q75", "max", "avg", "std")},
+        }

@@ -1,0 +1,82 @@
+"""The upstream tables, as sql/models/sources.yml declares them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlteam.core.errors import ProjectError
+from mlteam.core.paths import SQL
+
+HOURS_PER_UNIT = {"minute": 1 / 60, "hour": 1, "day": 24}
+SOURCES_FILE = SQL / "models" / "sources.yml"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One upstream table.
+
+    Attributes:
+        system: The upstream system.
+        table: Its table.
+        loader: `module:function` of this package that fetches it; empty where somebody else does.
+        owner: The role that answers for it.
+        origin: What the loader reads, such as the path of a file.
+        location: The Parquet file that SQL reads; None for a table that stands in the warehouse already.
+        relation: What SQL selects from.
+        late_after_hours: Hours after its load at which it is too old, if that is declared.
+    """
+
+    system: str
+    table: str
+    loader: str
+    owner: str
+    origin: str
+    location: Path | None
+    relation: str
+    late_after_hours: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that SQL uses: system.table."""
+        return f"{self.system}.{self.table}"
+
+
+def load_sources() -> list[Source]:
+    """The declared upstream tables.
+
+    Raises:
+        ProjectError: The file is not YAML, or a source lacks what the project needs to know of it.
+    """
+    if not SOURCES_FILE.exists():
+        return []
+    try:
+        content = yaml.safe_load(SOURCES_FILE.read_text(encoding="utf-8")) or {}
+        return [_parse_source(system, table) for system in content.get("sources") or [] for table in system["tables"]]
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+        raise ProjectError("not YAML", where=f"{SOURCES_FILE}:{line}", fix="mend the line") from None
+    except KeyError as error:
+        raise ProjectError(
+            f"a source lacks {error}", where=str(SOURCES_FILE), fix="declare it as the other sources do"
+        ) from None
+
+
+def _parse_source(system: dict[str, Any], table: dict[str, Any]) -> Source:
+    meta = system["config"]["meta"] | table.get("config", {}).get("meta", {})
+    file = meta.get("external_location")
+    freshness = (system["config"].get("freshness") or {}) | (table.get("config", {}).get("freshness") or {})
+    late = freshness.get("error_after")
+    location = Path(file.format(identifier=table["name"])) if file else None
+    schema = system.get("schema", system["name"])
+    return Source(
+        system=system["name"],
+        table=table["name"],
+        loader=system.get("loader", ""),
+        owner=meta["owner"],
+        origin=meta.get("origin", ""),
+        location=location,
+        relation=f"read_parquet('{location.as_posix()}')" if location else f'"{schema}"."{table["name"]}"',
+        late_after_hours=late["count"] * HOURS_PER_UNIT[late["period"]] if late else None,
+    )

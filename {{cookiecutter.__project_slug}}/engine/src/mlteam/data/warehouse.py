@@ -1,0 +1,148 @@
+"""The SQL side: dbt builds and tests what is made of the upstream sources."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from mlteam.core.errors import ProjectError
+from mlteam.core.paths import DATA, SQL, WAREHOUSE
+
+PROFILES = SQL / "profiles.yml"
+
+
+def build(progress: Callable[[str], None], select: Sequence[str] = ()) -> None:
+    """Check that sources are fresh, then build and test models.
+
+    Args:
+        progress: Is told how far dbt has come, such as "37/142".
+        select: Which models, in dbt's own words; all of them where nothing is said.
+
+    Raises:
+        ProjectError: A source is stale, SQL does not run, or a test refuses rows; the first failure is named.
+    """
+    chosen = ["--select", *select] if select else []
+    _run_dbt(["source", "freshness", *chosen], lambda _: None)
+    _run_dbt(["build", *chosen], progress)
+
+
+def _run_dbt(command: list[str], progress: Callable[[str], None]) -> None:
+    # Imported here because it takes two seconds, which other commands should not cost.
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    def listen(event: Any) -> None:
+        if event.info.name == "LogStartLine":
+            progress(f"{event.data.index}/{event.data.total}")
+
+    work = DATA / "dbt"
+    folders = [
+        "--project-dir",
+        str(SQL),
+        "--profiles-dir",
+        str(SQL),
+        "--target-path",
+        str((work / "target").absolute()),
+    ]
+    silent = ["--quiet", "--log-level", "none", "--log-path", str(work / "logs")]
+    DATA.mkdir(exist_ok=True)
+    result = dbtRunner(callbacks=[listen]).invoke([*command, *folders, *silent])
+    # dbt keeps the file open for writing, which shuts out every reader, also in this process.
+    DuckDBConnectionManager.close_all_connections()
+    failed = [r for r in getattr(result.result, "results", []) if r.status in ("error", "fail", "runtime error")]
+    if failed:
+        raise _explain_dbt_failure(failed)
+    if not result.success:
+        raise ProjectError(
+            _extract_error_line(str(result.exception)), where=f"{SQL}/", fix=f"details: {work / 'logs' / 'dbt.log'}"
+        )
+
+
+def _explain_dbt_failure(failed: list[Any]) -> ProjectError:
+    first = failed[0]
+    where = f"{SQL}/{first.node.original_file_path}"
+    more = f"; {len(failed) - 1} more like it" if len(failed) > 1 else ""
+    if first.node.resource_type == "source":
+        what = f"source {first.node.source_name}.{first.node.name} is stale or cannot be read{more}"
+        return ProjectError(what, where=where, fix=f"ask its owner ({first.node.config.meta.get('owner')})")
+    if first.status == "fail":
+        seen = first.message or ""
+        compiled = Path(first.node.compiled_path or "")
+        shown = compiled.relative_to(Path.cwd()) if compiled.is_absolute() else compiled
+        return ProjectError(
+            f"test {first.node.name} failed: {_extract_error_line(seen)}{more}",
+            where=where,
+            fix=f"see the rows: {shown}",
+        )
+    return ProjectError(
+        f"{first.node.name}: {_extract_error_line(first.message or '')}{more}",
+        where=where,
+        fix="mend the SQL or its source",
+    )
+
+
+def _extract_error_line(message: str) -> str:
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return next((line for line in lines if "Error:" in line), lines[0] if lines else "no message")
+
+
+@contextmanager
+def connect() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse for reading.
+
+    Raises:
+        ProjectError: It was not built yet, another process holds it, or a query needs more memory than it may have.
+    """
+    if not WAREHOUSE.exists():
+        raise ProjectError("the warehouse was not built yet", where=str(WAREHOUSE), fix="run `nox -s data`")
+    try:
+        connection = duckdb.connect(WAREHOUSE, read_only=True)
+    except duckdb.IOException as error:
+        raise ProjectError(
+            _extract_error_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it"
+        ) from None
+    with connection:
+        _apply_profile_settings(connection)
+        try:
+            yield connection
+        except duckdb.OutOfMemoryException as error:
+            fix = "raise memory_limit, or say fewer threads"
+            raise ProjectError(_extract_error_line(str(error)), where=str(PROFILES), fix=fix) from None
+
+
+def _apply_profile_settings(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection the settings of dbt's profile: what reads the tables keeps to them as what builds them does."""
+    profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
+    for name, value in profile["outputs"][profile["target"]].get("settings", {}).items():
+        connection.execute(f"set {name} = '{value}'")
+
+
+def read_descriptions(relation: str) -> dict[str, str]:
+    """What dbt's files say about a relation, under the empty name, and about each of its columns."""
+    manifest = json.loads((DATA / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+    schema, _, table = relation.partition(".")
+    for node in manifest.get("nodes", {}).values():
+        if (node["schema"], node["name"], node["resource_type"]) == (schema, table, "model"):
+            columns = {name: column["description"] for name, column in node["columns"].items()}
+            return {"": node["description"].strip()} | columns
+    return {"": ""}
+
+
+def find_upstream_sources(relation: str) -> set[str]:
+    """The sources, as system.table, that dbt makes a relation from."""
+    manifest = json.loads((DATA / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+    schema, _, table = relation.partition(".")
+    nodes, parents = manifest.get("nodes", {}), manifest.get("parent_map", {})
+    waiting = [name for name, node in nodes.items() if (node["schema"], node["name"]) == (schema, table)]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += parents.get(name, [])
+    found = (manifest["sources"][name] for name in seen if name.startswith("source."))
+    return {f"{source['source_name']}.{source['name']}" for source in found}

@@ -1,0 +1,166 @@
+"""How good a model is: on each dataset, on each slice of it, and beside its baseline."""
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlteam.config.spec import Spec
+from mlteam.data.features import EvaluationRows, Labels
+from mlteam.evaluation.bootstrap import Bootstrap, Estimate
+from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
+
+MAX_SLICE_VALUES = 24
+SLICE_BINS = 6
+MIN_SLICE_ROWS = 50
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric of the model and of its baseline; `gain` is how much better the model is, whichever way is good."""
+
+    metric: str
+    model: Estimate
+    baseline: Estimate
+    gain: Estimate
+
+
+@dataclass(frozen=True)
+class SliceMetrics:
+    """Rows that share a value of a column; `label_mean` is the share of positives, or None for many classes."""
+
+    column: str
+    value: str
+    rows: int
+    label_mean: float | None
+    metrics: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """All that is known about a model on one dataset; `label_mean` as in a slice."""
+
+    dataset: str
+    rows: int
+    label_mean: float | None
+    metrics: list[MetricComparison]
+    slices: list[SliceMetrics]
+
+    @property
+    def key(self) -> str:
+        """The dataset in the name of a recorded metric, whose parts a path's own dots would mix up."""
+        return re.sub(r"[^\w-]+", "_", self.dataset)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers."""
+        return dataclasses.asdict(self)
+
+
+def evaluate(spec: Spec, data: EvaluationRows, model: Floats, baseline: Floats) -> EvaluationResult:
+    """Compute every metric of the spec on a dataset and its slices.
+
+    Args:
+        spec: Names metrics and slices.
+        data: The rows.
+        model: Predictions of the model, shape (rows,) or (rows, classes).
+        baseline: Predictions of the baseline, of the same shape.
+    """
+    metrics = get_metrics(spec.evaluation.metrics, spec.task)
+    jury = Bootstrap(data.label, spec.evaluation, spec.model.seed)
+    return EvaluationResult(
+        dataset=data.name,
+        rows=len(data.label),
+        label_mean=_compute_label_mean(spec, data.label),
+        metrics=[_compare(jury, metric, model, baseline) for metric in metrics],
+        slices=list(_evaluate_slices(spec, data, model, metrics)),
+    )
+
+
+def _compute_label_mean(spec: Spec, label: Labels) -> float | None:
+    return None if spec.task == "multiclass" else float(label.mean())
+
+
+def _compare(jury: Bootstrap, metric: Metric, model: Floats, baseline: Floats) -> MetricComparison:
+    try:
+        ours, theirs = jury.compute_samples(metric, model), jury.compute_samples(metric, baseline)
+    except UndefinedMetricError as error:
+        nothing = Estimate(None, None, None, str(error))
+        return MetricComparison(metric.name, nothing, nothing, nothing)
+    gain = ours - theirs if metric.higher_is_better else theirs - ours
+    return MetricComparison(metric.name, *(jury.summarize(samples) for samples in (ours, theirs, gain)))
+
+
+def _evaluate_slices(spec: Spec, data: EvaluationRows, model: Floats, metrics: list[Metric]) -> Iterator[SliceMetrics]:
+    for column in get_slice_columns(spec, data):
+        for value, members in group_rows(data.table[column]):
+            if len(members) < MIN_SLICE_ROWS:
+                continue
+            label = data.label[members]
+            jury = Bootstrap(label, spec.evaluation, spec.model.seed)
+            estimates = {metric.name: jury.estimate(metric, model[members]) for metric in metrics}
+            yield SliceMetrics(column, value, len(members), _compute_label_mean(spec, label), estimates)
+
+
+def get_slice_columns(spec: Spec, data: EvaluationRows) -> list[str]:
+    """The columns of the slices, as far as the rows have them: those of a file may lack some."""
+    return [column for column in spec.evaluation.slices if column in data.table.column_names]
+
+
+def group_rows(column: pa.ChunkedArray) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """The rows of each value of a column, or of each of six ranges of equal counts where it has over 24 values.
+
+    Yields:
+        What the rows share, and their positions; the largest groups of text first, numbers in their order.
+    """
+    kind = column.type
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if number and pc.count_distinct(column).as_py() > MAX_SLICE_VALUES:
+        yield from _group_by_range(column.to_numpy())
+        return
+    counts = pc.value_counts(column.combine_chunks())
+    largest = sorted(counts.to_pylist(), key=lambda entry: -entry["counts"])[:MAX_SLICE_VALUES]
+    values = [entry["values"] for entry in largest if entry["values"] is not None]
+    for value in sorted(values) if number else values:
+        yield str(value), np.flatnonzero(pc.fill_null(pc.equal(column, value), False).to_numpy())
+
+
+def _group_by_range(values: Floats) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    edges = np.unique(np.nanquantile(values, np.linspace(0, 1, SLICE_BINS + 1)))
+    for position, (low, high) in enumerate(itertools.pairwise(edges)):
+        last = position == len(edges) - 2
+        inside = (values >= low) & ((values <= high) if last else (values < high))
+        yield f"{low:g} to {high:g}" if last else f"{low:g} to below {high:g}", np.flatnonzero(inside)
+
+
+@dataclass(frozen=True)
+class SliceGain:
+    """How much better the second version is on rows that share a value, by the primary metric."""
+
+    column: str
+    value: str
+    rows: int
+    gain: Estimate
+
+
+def compute_slice_gains(spec: Spec, data: EvaluationRows, scores: list[Any]) -> Iterator[SliceGain]:
+    """How much better the second scores are than the first, on each slice of at least 50 rows."""
+    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    for column in get_slice_columns(spec, data):
+        for value, members in group_rows(data.table[column]):
+            if len(members) < MIN_SLICE_ROWS:
+                continue
+            jury = Bootstrap(data.label[members], spec.evaluation, spec.model.seed)
+            try:
+                old, new = (jury.compute_samples(metric, score[members]) for score in scores)
+            except UndefinedMetricError as error:
+                yield SliceGain(column, value, len(members), Estimate(None, None, None, str(error)))
+                continue
+            yield SliceGain(column, value, len(members), jury.summarize(metric.sign * (new - old)))

@@ -1,0 +1,128 @@
+"""The metrics a model is judged by, and how sure one can be of them.
+
+A metric takes labels of shape (rows,), predictions of shape (rows,) or (rows, classes) and row weights of shape
+(rows,), and gives one number. Weights are what makes a bootstrap cheap: drawing rows with replacement is counting how
+often each one was drawn.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlteam.config.spec import Task
+from mlteam.data.features import Labels
+
+Floats = NDArray[np.floating]
+MetricFunction = Callable[[Labels, Floats, Floats], float]
+MIN_PROBABILITY = 1e-7
+
+
+class UndefinedMetricError(Exception):
+    """These rows have no such number; says why."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named function, the tasks it fits, and which way is good."""
+
+    name: str
+    function: MetricFunction
+    higher_is_better: bool
+    tasks: tuple[Task, ...]
+
+    @property
+    def sign(self) -> int:
+        """What a difference is multiplied by to be a gain."""
+        return 1 if self.higher_is_better else -1
+
+
+def roc_auc(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Chance that a positive row is ranked above a negative one; 0.5 is guessing, 1 is perfect."""
+    positives, negatives = _cumulate_weights(label, prediction, weight)
+    # The curve begins where nothing is called positive, which no row stands for.
+    area = np.trapezoid(positives, negatives) + positives[0] * negatives[0] / 2
+    return float(area / (positives[-1] * negatives[-1]))
+
+
+def average_precision(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Mean precision at the positive rows, the highest prediction first; guessing gives their share, 1 is perfect."""
+    positives, negatives = _cumulate_weights(label, prediction, weight)
+    # Rows that were not drawn may come first; before any row there is no precision, and no positive that needs it.
+    precision = positives / np.maximum(positives + negatives, np.finfo(float).tiny)
+    return float(np.diff(positives, prepend=0) @ precision / positives[-1])
+
+
+def log_loss(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Mean surprise in nats; 0 is perfect."""
+    if prediction.ndim == 1:
+        sure = np.where(label == 1, prediction, 1 - prediction)
+    else:
+        sure = prediction[np.arange(len(label)), label.astype(np.int64)]
+    return float(-(weight @ np.log(np.clip(sure, MIN_PROBABILITY, 1))) / weight.sum())
+
+
+def brier_score(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Mean squared distance between probability and outcome; 0 is perfect."""
+    return float(weight @ (prediction - label) ** 2 / weight.sum())
+
+
+def accuracy(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Share of rows whose most probable class is the right one; 1 is perfect."""
+    return float(weight @ (prediction.argmax(axis=1) == label) / weight.sum())
+
+
+def balanced_accuracy(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Accuracy within each class, averaged over the classes that occur; 1 is perfect, a rare class counts like any."""
+    classes = prediction.shape[1]
+    rows = np.bincount(label.astype(np.int64), weight, classes)
+    right = np.bincount(label.astype(np.int64), weight * (prediction.argmax(axis=1) == label), classes)
+    return float((right[rows > 0] / rows[rows > 0]).mean())
+
+
+def mean_absolute_error(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Mean distance between prediction and truth, in the label's unit; 0 is perfect."""
+    return float(weight @ np.abs(prediction - label) / weight.sum())
+
+
+def root_mean_squared_error(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Root of the mean squared distance, in the label's unit; 0 is perfect, large errors count more."""
+    return float(np.sqrt(weight @ (prediction - label) ** 2 / weight.sum()))
+
+
+def r2(label: Labels, prediction: Floats, weight: Floats) -> float:
+    """Share of the label's variance that is predicted; 0 is guessing the mean, 1 is perfect."""
+    spread = weight @ (label - weight @ label / weight.sum()) ** 2
+    if spread == 0:
+        raise UndefinedMetricError("all labels are the same")
+    return float(1 - weight @ (prediction - label) ** 2 / spread)
+
+
+BUILTIN_METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("roc_auc", roc_auc, True, ("binary",)),
+        Metric("average_precision", average_precision, True, ("binary",)),
+        Metric("brier_score", brier_score, False, ("binary",)),
+        Metric("log_loss", log_loss, False, ("binary", "multiclass")),
+        Metric("accuracy", accuracy, True, ("multiclass",)),
+        Metric("balanced_accuracy", balanced_accuracy, True, ("multiclass",)),
+        Metric("mean_absolute_error", mean_absolute_error, False, ("regression",)),
+        Metric("root_mean_squared_error", root_mean_squared_error, False, ("regression",)),
+        Metric("r2", r2, True, ("regression",)),
+    )
+}
+
+
+def _cumulate_weights(label: Labels, prediction: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Weights of positives and of negatives at or above each distinct prediction, from the highest down."""
+    if (prediction[1:] > prediction[:-1]).any():
+        order = np.argsort(-prediction, kind="stable")
+        label, prediction, weight = label[order], prediction[order], weight[order]
+    last_of_ties = np.append(np.flatnonzero(prediction[1:] != prediction[:-1]), len(prediction) - 1)
+    positives = np.cumsum(weight * label)[last_of_ties]
+    negatives = np.cumsum(weight)[last_of_ties] - positives
+    if positives[-1] == 0 or negatives[-1] == 0:
+        raise UndefinedMetricError("all rows are of one class")
+    return positives, negatives

@@ -1,0 +1,1 @@
+"""Promotion: gates, the evidence for them, and the bundle that is published."""

@@ -1,0 +1,142 @@
+"""The numbers that decide about a launch, computed anew, for all on the same rows."""
+
+import datetime as dt
+import subprocess
+import sys
+import time
+
+import duckdb
+import numpy as np
+
+from mlteam.analysis.comparison import compare_versions, count_training_rows
+from mlteam.config.spec import Spec
+from mlteam.core import console
+from mlteam.core.errors import ProjectError
+from mlteam.data import anonymity, datasets, features, snapshot
+from mlteam.data.features import Labels
+from mlteam.data.snapshot import Snapshot
+from mlteam.evaluation import evaluator
+from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.evaluator import compute_slice_gains
+from mlteam.evaluation.metrics import Floats
+from mlteam.launch import publish
+from mlteam.launch.gates import Evidence
+from mlteam.launch.publish import make_golden_examples
+from mlteam.registry.versions import RegisteredVersion
+from mlteam.serving.request import RequestReader
+
+CALIBRATION_BINS = 10
+LATENCY_CALLS = 300
+
+
+def gather_evidence(spec: Spec, version: RegisteredVersion, champion: RegisteredVersion | None) -> Evidence:
+    """Compute all that the gates ask about.
+
+    Args:
+        spec: Today's: it says which rows, metric and slices.
+        version: What shall be launched.
+        champion: What answers now, if anything does.
+
+    Raises:
+        ProjectError: The two predict different things, or the rows lack a feature.
+    """
+    newest, trained_on = snapshot.load_newest(spec.name), snapshot.load(spec.name, version.snapshot)
+    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    with console.show_progress("score on the test rows of the newest snapshot"):
+        rows = features.build_evaluation_rows(
+            spec, version.schema, "test", datasets.read_snapshot_rows(newest, spec, "test")
+        )
+        ours, theirs = version.model.predict(rows.matrix), version.baseline.predict(rows.matrix)
+        plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
+        against = next(m for m in evaluator.evaluate(plain, rows, ours, theirs).metrics if m.metric == metric.name)
+    over_champion, slices, rival_value = None, [], against.baseline.value
+    if champion is None:
+        slices = list(compute_slice_gains(spec, rows, [theirs, ours]))
+    else:
+        with console.show_progress(f"score version {champion.number}, the champion, on the same rows"):
+            beside = compare_versions(spec, champion, version, "test")
+        primary = next(m for m in beside.metrics if m.metric == metric.name)
+        over_champion, slices, rival_value = primary.gain, beside.slices, primary.baseline.value
+    with console.show_progress("measure latency, check anonymization and process"):
+        return Evidence(
+            metric=metric.name,
+            higher_is_better=metric.higher_is_better,
+            value=against.model,
+            seen_rows=count_training_rows(newest, version, spec, "test"),
+            gain_over_baseline=against.gain,
+            gain_over_champion=over_champion,
+            champion_version=champion.number if champion else None,
+            reference_value=float("nan") if rival_value is None else rival_value,
+            slices=slices,
+            calibration_error=compute_calibration_error(spec.task, rows.label, ours),
+            latency_ms=_measure_latency_ms(spec, version, trained_on),
+            snapshot_days=_count_days_since(trained_on.metadata["created_at"]),
+            privacy_finding=_check_privacy(spec, trained_on),
+            process_finding=_run_process_check(),
+            commit=version.tags["git_commit"].replace("None", ""),
+            dirty=version.tags["git_dirty"] != "False",
+        )
+
+
+def compute_calibration_error(task: str, label: Labels, prediction: Floats) -> float:
+    """How far predictions are off on average.
+
+    Of classes, the mean distance between the probability that was given and the frequency that was found, over ten
+    ranges of probability, each weighted by its rows: the expected calibration error of Guo et al. 2017
+    (arXiv:1706.04599). Of numbers, the distance of the means in standard deviations of the label.
+    """
+    if task == "regression":
+        return float(abs(np.mean(prediction - label)) / np.std(label))
+    if task == "multiclass":
+        sure, right = prediction.max(axis=1), prediction.argmax(axis=1) == label
+    else:
+        sure, right = prediction, label == 1
+    if not np.isfinite(sure).all():
+        return float("nan")
+    place = np.minimum((sure * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    distance = np.abs(np.bincount(place, right, CALIBRATION_BINS) - np.bincount(place, sure, CALIBRATION_BINS))
+    return float(distance.sum() / len(sure))
+
+
+def _measure_latency_ms(spec: Spec, version: RegisteredVersion, trained_on: Snapshot) -> float:
+    """The 99th percentile of reading and answering one row."""
+    asked = publish.build_request_schema(spec, trained_on, version.schema)
+    reader = RequestReader(asked, version.schema)
+    # Rows of a newer snapshot may hold what the service refuses; those of the training's own do not.
+    own = features.build_evaluation_rows(
+        version.spec, version.schema, "test", datasets.read_snapshot_rows(trained_on, version.spec, "test")
+    )
+    bodies = [example.model_dump_json(include={"features"}) for example in make_golden_examples(version, own)]
+    texts = [body.removeprefix('{"features":').removesuffix("}").encode() for body in bodies]
+    taken = []
+    for call in range(LATENCY_CALLS):
+        start = time.perf_counter()
+        version.model.predict(reader.read(texts[call % len(texts)]).matrix)
+        taken.append(1000 * (time.perf_counter() - start))
+    return float(np.quantile(taken, 0.99))
+
+
+def _count_days_since(created_at: str) -> float:
+    return (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(created_at)).total_seconds() / 86_400
+
+
+def _check_privacy(spec: Spec, taken: Snapshot) -> str:
+    schema, _ = spec.data.relation.split(".")
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"create schema {schema}")
+            file = str(taken.parquet).replace("'", "''")
+            connection.execute(f"create view {spec.data.relation} as select * from read_parquet('{file}')")
+            anonymity.check_privacy(connection, spec.data.relation, spec.privacy, str(spec.path))
+    except ProjectError as error:
+        return error.what
+    return ""
+
+
+def _run_process_check() -> str:
+    """The first finding of the process check, or nothing."""
+    done = subprocess.run([sys.executable, "-m", "mlteam.process"], capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return f"fails, see `nox -s process`: {lines[0] if lines else 'it said nothing'}"

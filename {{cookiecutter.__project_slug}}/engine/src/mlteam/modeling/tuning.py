@@ -1,0 +1,168 @@
+"""Search better parameters for the model: learn on the training rows, judge on the validation rows, never on others."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pydantic
+
+from mlteam.config import settings
+from mlteam.config.spec import Spec
+from mlteam.config.tuning import ParameterValue, SearchSpace
+from mlteam.core import console
+from mlteam.core.errors import ProjectError
+from mlteam.data.features import Examples, Schema
+from mlteam.evaluation.bootstrap import Bootstrap, Estimate
+from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
+from mlteam.modeling.model import Model, load_model_class
+
+if TYPE_CHECKING:
+    import optuna
+
+
+SIGNIFICANT_DIGITS = 4
+ParamValues = dict[str, ParameterValue]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of values that was tried, and the metric on the validation rows; number 0 is the present one."""
+
+    number: int
+    params: ParamValues
+    value: float
+    seconds: float
+    predictions: Floats
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """The trials in their order, the best of them, and how much better it is than the present parameters."""
+
+    metric: Metric
+    trials: list[Trial]
+    best: Trial
+    gain: Estimate
+
+    @property
+    def ranked_trials(self) -> list[Trial]:
+        """The trials, the best first."""
+        return sorted(self.trials, key=lambda trial: -self.metric.sign * trial.value)
+
+    @property
+    def is_improvement(self) -> bool:
+        """Whether the gain lies beyond chance."""
+        return self.gain.low is not None and self.gain.low > 0
+
+    @property
+    def verdict(self) -> str:
+        """Whether the best trial is better than the present parameters, in a sentence."""
+        if self.best.number == 0:
+            return f"none of {len(self.trials) - 1} trials is better than the present parameters"
+        said = "better than the present parameters" if self.is_improvement else "not better by more than chance"
+        return (
+            f"trial {self.best.number} is {said} by {self.metric.name} on validation: {self.gain.format(signed=True)}"
+        )
+
+
+def search_parameters(
+    spec: Spec, schema: Schema, rows: tuple[Examples, Examples], trials: int, minutes: float | None = None
+) -> TuningResult:
+    """Try sets of values by TPE, which learns from those before; the same seed tries the same ones.
+
+    Args:
+        spec: Says where to search, which metric decides, and the seed.
+        schema: The features.
+        rows: Those to learn from, and those to judge on.
+        trials: Most sets of values that are tried.
+        minutes: No trial begins after so many.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    with console.show_progress("train with the present parameters"):
+        present = _run_trial(
+            spec, schema, rows, metric, 0, {name: spec.model.params[name] for name in spec.tune.params}
+        )
+    begun, done = time.monotonic(), [present]
+    study = optuna.create_study(
+        sampler=optuna.samplers.TPESampler(seed=spec.model.seed),
+        direction="maximize" if metric.higher_is_better else "minimize",
+    )
+    best = present
+    with console.show_progress(f"try up to {trials} sets of values") as progress:
+        for number in range(1, trials + 1):
+            if minutes is not None and time.monotonic() - begun > minutes * 60:
+                break
+            asked = study.ask()
+            params = {name: _suggest_value(asked, name, space) for name, space in spec.tune.spaces.items()}
+            trial = _run_trial(spec, schema, rows, metric, number, params)
+            study.tell(asked, trial.value)
+            done.append(trial)
+            if metric.sign * (trial.value - best.value) > 0:
+                best = trial
+                console.print_line(f"  trial {number}: {metric.name} {trial.value:.4f}, {format_parameters(params)}")
+            progress(f"{number}/{trials}, best {metric.name} {best.value:.4f}")
+    jury = Bootstrap(rows[1].label, spec.evaluation, spec.model.seed)
+    gained = jury.compute_samples(metric, best.predictions) - jury.compute_samples(metric, present.predictions)
+    return TuningResult(metric, done, best, jury.summarize(metric.sign * gained))
+
+
+def validate_search_space(spec: Spec) -> None:
+    """Refuse at once what the model would refuse after an hour."""
+    if not spec.tune.params:
+        fix = "add the table with a line such as max_depth = [3, 10]"
+        raise ProjectError("[tune.params] does not say where to search", where=str(spec.path), fix=fix)
+    validate_parameters(spec, "model", spec.model.params)
+    for name, space in spec.tune.spaces.items():
+        for value in space.among or (space.low, space.high):
+            validate_parameters(spec, "tune", spec.model.params | {name: value})
+        if name not in spec.model.params:
+            what = f"tune.params.{name}: [model.params] does not say what it is now"
+            raise ProjectError(what, where=str(spec.path), fix=f"add {name} = … there")
+
+
+def validate_parameters(spec: Spec, table: str, params: ParamValues) -> None:
+    """Ask the model's own settings, where it has them."""
+    known = getattr(load_model_class(spec.model.factory), "Params", None)
+    try:
+        if known is not None:
+            known.model_validate(params)
+    except pydantic.ValidationError as error:
+        raise settings.explain_validation_error(error, spec.path, (table, "params")) from None
+
+
+def _run_trial(
+    spec: Spec, schema: Schema, rows: tuple[Examples, Examples], metric: Metric, number: int, params: ParamValues
+) -> Trial:
+    begun, (learn, watch) = time.monotonic(), rows
+    factory = spec.model.model_copy(update={"params": spec.model.params | params})
+    try:
+        model: Model = load_model_class(factory.factory).fit(learn, watch, schema, factory)
+    except pydantic.ValidationError as error:
+        raise settings.explain_validation_error(error, spec.path, ("tune" if number else "model", "params")) from None
+    predictions = model.predict(watch.matrix)
+    try:
+        value = metric.function(watch.label, predictions.astype(np.float64), np.ones(len(watch.label)))
+    except UndefinedMetricError as error:
+        what = f"{metric.name} is not defined on the validation rows: {error}"
+        raise ProjectError(what, where=str(spec.path), fix="change splits.validation, or evaluation.primary") from None
+    return Trial(number, params, value, time.monotonic() - begun, predictions)
+
+
+def _suggest_value(trial: "optuna.Trial", name: str, space: SearchSpace) -> ParameterValue:
+    if space.among:
+        return space.among[trial.suggest_categorical(name, range(len(space.among)))]
+    if space.is_integer:
+        return trial.suggest_int(name, int(space.low), int(space.high), log=space.log)
+    # Few digits, since people read the file; what was tried is what is written.
+    short = float(f"{trial.suggest_float(name, space.low, space.high, log=space.log):.{SIGNIFICANT_DIGITS}g}")
+    return min(max(short, float(space.low)), float(space.high))
+
+
+def format_parameters(params: ParamValues) -> str:
+    """Parameters as `name = value`, in one line."""
+    return ", ".join(f"{name} = {value}" for name, value in params.items())

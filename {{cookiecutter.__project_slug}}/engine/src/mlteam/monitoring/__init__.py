@@ -1,0 +1,1 @@
+"""Checks of a launched model: drift, freshness, skew, quality; findings, metrics and the page."""

@@ -1,0 +1,75 @@
+"""All checks of a launched model, one after the other."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+from mlteam.config.spec import SPEC_FILE, Spec
+from mlteam.data import datasets, features, snapshot
+from mlteam.data.snapshot import Snapshot
+from mlteam.evaluation.bootstrap import Bootstrap, Estimate
+from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.metrics import Floats
+from mlteam.monitoring import drift, freshness, logged_predictions, quality
+from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
+from mlteam.monitoring.logged_predictions import LoggedPredictions
+from mlteam.serving import bundle
+from mlteam.serving.bundle import Bundle
+
+SECONDS_PER_DAY = 86_400
+SECONDS_PER_HOUR = 3600
+
+
+def run_checks(spec: Spec, opened: Bundle, launched: dt.datetime, now: dt.datetime) -> Iterator[Finding]:
+    """Run every check of a launched model; yields its findings."""
+    limits = spec.monitoring
+    newest = snapshot.load_newest(spec.name)
+    trained_on = snapshot.load(spec.name, opened.manifest.snapshot)
+    yield from freshness.check_sources(newest, now, limits.volume)
+    yield _check_volume(newest, limits.volume)
+    age = (now - dt.datetime.fromisoformat(opened.manifest.trained_at)).total_seconds() / SECONDS_PER_DAY
+    yield compare_with_limit("age", "model", age, limits.age_days, f"trained {age:.1f} days ago")
+    rows = logged_predictions.read_predictions(spec.name, opened, now - dt.timedelta(days=limits.days), now)
+    yield _check_silence(rows, launched, now, limits.silence_hours)
+    train = features.build_examples(
+        spec, opened.schema, "train", datasets.LazySnapshotTable(trained_on, _read_training_spec(spec, opened), "train")
+    )
+    yield from drift.check_feature_drift(opened.schema, train.matrix, rows.matrix, limits.drift, limits.fewest_rows)
+    yield from drift.check_missing_values(opened.schema, train.matrix, rows.matrix, limits.missing, limits.fewest_rows)
+    yield from drift.check_vanished_categories(opened.schema, train.matrix, rows.matrix, limits.fewest_rows)
+    expected, reference = _evaluate_reference(spec, opened, trained_on)
+    yield drift.check_prediction_drift(expected, rows.predictions, limits.drift, limits.fewest_rows)
+    yield from quality.check_quality_and_skew(spec, opened, newest, rows, reference)
+
+
+def _read_training_spec(spec: Spec, opened: Bundle) -> Spec:
+    """The spec that the champion was trained by, which says what were its rows."""
+    text = (opened.folder / bundle.MODEL_FOLDER / SPEC_FILE).read_text(encoding="utf-8")
+    return Spec.model_validate_json(text).model_copy(update={"evaluation": spec.evaluation})
+
+
+def _evaluate_reference(spec: Spec, opened: Bundle, taken: Snapshot) -> tuple[Floats, Estimate]:
+    """Predictions of the test rows that the champion was judged on, and its primary metric there."""
+    own = _read_training_spec(spec, opened)
+    rows = features.build_examples(own, opened.schema, "test", datasets.read_snapshot_rows(taken, own, "test"))
+    expected = opened.model.predict(rows.matrix)
+    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    return expected, Bootstrap(rows.label, spec.evaluation, spec.model.seed).estimate(metric, expected)
+
+
+def _check_volume(newest: Snapshot, factor: float) -> Finding:
+    before = snapshot.load_previous(newest)
+    rows = int(newest.metadata["rows"])
+    if before is None:
+        return report_unknown("volume", "snapshot", factor, f"{rows:,} rows, there is no earlier snapshot")
+    earlier = int(before.metadata["rows"])
+    times = max(rows / max(1, earlier), earlier / max(1, rows))
+    return compare_with_limit("volume", "snapshot", times, factor, f"{rows:,} rows, {earlier:,} in the snapshot before")
+
+
+def _check_silence(rows: LoggedPredictions, launched: dt.datetime, now: dt.datetime, limit: float) -> Finding:
+    since = max(launched, rows.last) if rows.last else launched
+    hours = (now - since).total_seconds() / SECONDS_PER_HOUR
+    said = f"last answer {hours:.1f} hours ago" if rows.last else f"no answer since the launch {hours:.1f} hours ago"
+    if rows.unreadable:
+        said += f"; {rows.unreadable} lines of the log are no records"
+    return compare_with_limit("silence", "service", hours, limit, said)

@@ -1,0 +1,40 @@
+"""What a check says."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+FindingState = Literal["ok", "wrong", "unknown"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One number beside its limit.
+
+    Attributes:
+        check: The check.
+        subject: What was looked at, such as a source or a feature.
+        value: The number, or None where there is none.
+        limit: Its limit.
+        state: `unknown` where there is too little to say.
+        said: In words.
+    """
+
+    check: str
+    subject: str
+    value: float | None
+    limit: float
+    state: FindingState
+    said: str
+
+
+def compare_with_limit(check: str, subject: str, value: float, limit: float, said: str) -> Finding:
+    """A number that must not be above its limit; one that is not finite is unknown."""
+    if not math.isfinite(value):
+        return report_unknown(check, subject, limit, f"not a finite number: {said}")
+    return Finding(check, subject, value, limit, "wrong" if value > limit else "ok", said)
+
+
+def report_unknown(check: str, subject: str, limit: float, why: str) -> Finding:
+    """Nothing can be said, and why."""
+    return Finding(check, subject, None, limit, "unknown", why)

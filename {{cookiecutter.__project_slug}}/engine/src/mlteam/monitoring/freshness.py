@@ -1,0 +1,57 @@
+"""Are the sources fresh, and as large as they were?"""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import duckdb
+
+from mlteam.data import sources, warehouse
+from mlteam.data.snapshot import Snapshot
+from mlteam.data.sources import Source
+from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
+
+SECONDS_PER_HOUR = 3600
+
+
+def check_sources(taken: Snapshot, now: dt.datetime, factor: float) -> Iterator[Finding]:
+    """Freshness and volume of every source that a snapshot was made from.
+
+    Args:
+        taken: The newest snapshot.
+        now: The moment that ages are counted to.
+        factor: How many times as many or as few rows as the snapshot's are wrong.
+    """
+    before = {entry["name"]: entry["rows"] for entry in taken.metadata["sources"]}
+    for source in sources.load_sources():
+        if source.name in before:
+            yield from _check_source(source, before[source.name], now, factor)
+
+
+def _check_source(source: Source, before: int, now: dt.datetime, factor: float) -> Iterator[Finding]:
+    limit = source.late_after_hours
+    try:
+        with _connect(source) as connection:
+            ((rows,),) = connection.execute(f"select count(*) from {source.relation}").fetchall()
+            loaded = None
+            columns = connection.execute(f"describe select * from {source.relation}").fetchall()
+            if "_loaded_at" in {column[0] for column in columns}:
+                ((loaded,),) = connection.execute(f"select max(_loaded_at) from {source.relation}").fetchall()
+    except duckdb.Error:
+        said = f"cannot be read; its owner is the role {source.owner}"
+        yield Finding("freshness", source.name, None, limit or 0, "wrong", said)
+        return
+    if limit is None or loaded is None:
+        yield report_unknown("freshness", source.name, limit or 0, "says no load time, or has no limit")
+    else:
+        hours = (now.replace(tzinfo=None) - loaded).total_seconds() / SECONDS_PER_HOUR
+        said = f"loaded {hours:.1f} hours ago; its owner is the role {source.owner}"
+        # A load time that lies ahead would keep a dead source fresh for as long.
+        late = hours > limit or hours < -1
+        yield Finding("freshness", source.name, hours, limit, "wrong" if late else "ok", said)
+    times = max(rows / max(1, before), before / max(1, rows))
+    yield compare_with_limit("volume", source.name, times, factor, f"{rows:,} rows, {before:,} in the newest snapshot")
+
+
+def _connect(source: Source) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    return duckdb.connect() if source.location else warehouse.connect()

@@ -1,0 +1,1 @@
+"""A new pipeline from a table: column types, decisions, leaks, files."""

@@ -1,0 +1,199 @@
+"""What the columns of a table hold, and the SQL that types them without changing a value."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import duckdb
+
+from mlteam.core.sql import quote_identifier, quote_literal
+from mlteam.onboarding.names import clean_names
+
+ColumnKind = Literal["integer", "number", "boolean", "date", "text", "other"]
+MISSING_TOKENS = ("", "na", "n/a", "null", "none", "nan", "-", "?")
+TRUE_WORDS, FALSE_WORDS = ("yes", "y", "true", "t"), ("no", "n", "false", "f")
+# Eighteen digits always fit 64 bits; a leading zero means a code, and a code is no number.
+INTEGER_PATTERN = r"[+-]?(0|[1-9]\d{0,17})"
+# A double does not keep all digits of these, so a column that mixes them with fractions stays text.
+LONG_NUMBER_PATTERN = r"[+-]?\d{16,}"
+DECIMAL_PATTERN = r"[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?|[+-]?\d\.?"
+# A sign, a currency, a percent, or marks between digits: nobody knows whether 1,234 is more than a thousand.
+FORMATTED_NUMBER_PATTERN = r"[+-]?[$€£¥]?\s?\d[\d.,' ]*\s?[%$€£¥]?"
+CODE_PATTERN = r"0\d+|\d{16,}"
+DATE_FORMATS = (
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%dT%H:%M:%S.%fZ",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d-%m-%Y",
+    "%d-%b-%Y",
+    "%b %d, %Y",
+)
+INTEGER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+WIDE_INTEGER_TYPES = ("UBIGINT", "HUGEINT", "UHUGEINT")
+FLOAT_TYPES = ("FLOAT", "DOUBLE")
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """One column as it is and as it will be called.
+
+    Attributes:
+        raw: The name upstream.
+        name: The clean name.
+        kind: What its values are.
+        sql: The expression that gives the typed value from the raw column.
+        missing: How many rows have no value.
+        read_as_missing: Texts that were taken for a missing value, with the number of rows.
+        other_date_formats: Other forms of dates that every value has as well.
+        notation: Whether every text looks like a number in a notation that is not read.
+        distinct: How many different values there are.
+        length: The mean length of a text.
+    """
+
+    raw: str
+    name: str
+    kind: ColumnKind
+    sql: str
+    missing: int = 0
+    read_as_missing: tuple[tuple[str, int], ...] = ()
+    other_date_formats: str = ""
+    notation: bool = False
+    distinct: int = 0
+    length: float = 0.0
+
+
+def inspect_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[SourceColumn]:
+    """Look at every column of a table.
+
+    Args:
+        connection: Where the table can be read.
+        table: What SQL selects from.
+    """
+    described = connection.execute(f"describe select * from {table}").fetchall()
+    types = {str(row[0]): str(row[1]) for row in described if row[0] != "_loaded_at"}
+    names = clean_names(types)
+    found = [_detect_type(connection, table, raw, names[raw], kind) for raw, kind in types.items()]
+    return [_count_values(connection, table, column) for column in found]
+
+
+def _detect_type(connection: duckdb.DuckDBPyConnection, table: str, raw: str, name: str, kind: str) -> SourceColumn:
+    column = quote_identifier(raw)
+    if kind == "VARCHAR":
+        return _detect_text_type(connection, table, raw, name)
+    if kind in INTEGER_TYPES:
+        return SourceColumn(raw, name, "integer", f"cast({column} as bigint)" if kind != "BIGINT" else column)
+    if kind in FLOAT_TYPES:
+        broken = _fetch_row(connection, f"select count(*) filter (where not isfinite({column})) from {table}")[0]
+        return SourceColumn(
+            raw, name, "number", f"case when isfinite({column}) then {column} end" if broken else column
+        )
+    if kind in WIDE_INTEGER_TYPES or (kind.startswith("DECIMAL") and kind.endswith(",0)")):
+        lost = (
+            f"select count(*) filter (where {column} is not null and try_cast({column} as bigint) is null) from {table}"
+        )
+        fits = _fetch_row(connection, lost)[0] == 0
+        return SourceColumn(
+            raw, name, "integer" if fits else "text", f"cast({column} as {'bigint' if fits else 'varchar'})"
+        )
+    if kind.startswith("DECIMAL"):
+        return SourceColumn(raw, name, "number", f"cast({column} as double precision)")
+    if kind == "BOOLEAN":
+        return SourceColumn(raw, name, "boolean", column)
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return SourceColumn(raw, name, "date", column if kind == "DATE" else f"cast({column} as timestamp)")
+    if kind.startswith("ENUM"):
+        return SourceColumn(raw, name, "text", f"cast({column} as varchar)")
+    return SourceColumn(raw, name, "other", column)
+
+
+def _detect_text_type(connection: duckdb.DuckDBPyConnection, table: str, raw: str, name: str) -> SourceColumn:
+    """A column of texts: the narrowest kind that every value fits, or else a text."""
+    tokens, untrimmed = _find_missing_tokens(connection, table, raw)
+    present = f"trim({quote_identifier(raw)})" if untrimmed else quote_identifier(raw)
+    for token, _ in tokens:
+        present = f"nullif({present}, {quote_literal(token)})"
+    words = ", ".join(map(quote_literal, TRUE_WORDS + FALSE_WORDS))
+
+    def match(pattern: str) -> str:
+        return f"regexp_full_match({present}, {quote_literal(pattern)})"
+
+    tests = {
+        "integer": match(INTEGER_PATTERN),
+        "number": f"{match(DECIMAL_PATTERN)} and not {match(LONG_NUMBER_PATTERN)} "
+        f"and isfinite(try_cast({present} as double))",
+        "boolean": f"lower({present}) in ({words})",
+        **{
+            format_: f"try_strptime({present}, {quote_literal(format_)}) >= date '1000-01-01'"
+            for format_ in DATE_FORMATS
+        },
+    }
+    # A test that has no answer is one that was failed, but a value that is missing fails none.
+    like_number = f"{match(FORMATTED_NUMBER_PATTERN)} and not {match(CODE_PATTERN)}"
+    counts = ", ".join(
+        f"bool_and({present} is null or coalesce({test}, false))" for test in (like_number, *tests.values())
+    )
+    values, notation, *fits = _fetch_row(connection, f"select count({present}), {counts} from {table}")
+    fitting = [kind for kind, fit in zip(tests, fits, strict=True) if fit] if values else []
+    sql, kind = _build_cast(connection, table, present, fitting[0] if fitting else "text")
+    others = ", ".join(form for form in fitting[1:] if form in DATE_FORMATS) if kind == "date" else ""
+    notation = bool(values and notation and kind == "text")
+    return SourceColumn(
+        raw, name, kind, sql, read_as_missing=tuple(tokens), other_date_formats=others, notation=notation
+    )
+
+
+def _find_missing_tokens(
+    connection: duckdb.DuckDBPyConnection, table: str, raw: str
+) -> tuple[list[tuple[str, int]], bool]:
+    """The texts in a column that mean that there is none, and whether any value has blanks around it."""
+    column = quote_identifier(raw)
+    words = ", ".join(map(quote_literal, MISSING_TOKENS))
+    found = connection.execute(
+        f"select trim({column}), count(*) from {table} where lower(trim({column})) in ({words}) group by 1 order by 1"
+    ).fetchall()
+    (untrimmed,) = _fetch_row(connection, f"select coalesce(bool_or(trim({column}) <> {column}), false) from {table}")
+    return [(str(token), int(count)) for token, count in found], bool(untrimmed)
+
+
+def _build_cast(connection: duckdb.DuckDBPyConnection, table: str, present: str, kind: str) -> tuple[str, ColumnKind]:
+    if kind == "integer":
+        return f"cast({present} as bigint)", "integer"
+    if kind == "number":
+        return f"cast({present} as double precision)", "number"
+    if kind == "boolean":
+        seen = {
+            str(word) for (word,) in connection.execute(f"select distinct lower({present}) from {table}").fetchall()
+        }
+        true, false = (
+            ", ".join(quote_literal(w) for w in words if w in seen) or "null" for words in (TRUE_WORDS, FALSE_WORDS)
+        )
+        return (
+            f"case when lower({present}) in ({true}) then true when lower({present}) in ({false}) then false end",
+            "boolean",
+        )
+    if kind in DATE_FORMATS:
+        return f"cast(strptime({present}, {quote_literal(kind)}) as {'timestamp' if '%H' in kind else 'date'})", "date"
+    return present, "text"
+
+
+def _count_values(connection: duckdb.DuckDBPyConnection, table: str, column: SourceColumn) -> SourceColumn:
+    if column.kind == "other":
+        return column
+    length = f"avg(length({column.sql}))" if column.kind == "text" else "0"
+    missing, distinct, mean = _fetch_row(
+        connection,
+        f"select count(*) - count({column.sql}), count(distinct {column.sql}), coalesce({length}, 0) from {table}",
+    )
+    return replace(column, missing=missing, distinct=distinct, length=float(mean))
+
+
+def _fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    (row,) = connection.execute(query).fetchall()
+    return tuple(row)

@@ -1,0 +1,308 @@
+"""What a table's columns are for: key, time, group, label, features, and what is left out, each with its reason."""
+
+import datetime as dt
+import itertools
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlteam.config.privacy import Privacy
+from mlteam.config.spec import Task
+from mlteam.core.errors import ProjectError, suggest
+from mlteam.core.sql import quote_identifier
+from mlteam.data import anonymity
+from mlteam.onboarding import leaks
+from mlteam.onboarding.columns import SourceColumn
+
+MIN_ROWS = 60
+MIN_CLASS_ROWS = 6
+MAX_CLASSES = 50
+MAX_INTEGER_CLASSES = 12
+MAX_FEATURE_CATEGORIES = 1_000
+FREE_TEXT_LENGTH = 40
+LEAK_SAMPLE_ROWS = 100_000
+KEY_PATTERN = re.compile(r"(^|_)(id|key|uuid|number|nr|no|code|index)$")
+
+
+@dataclass(frozen=True)
+class OnboardingRequest:
+    """What the user asked for, in the words of the command line; None where nothing was said."""
+
+    name: str
+    label: str
+    time: str | None = None
+    group: str | None = None
+    key: str | None = None
+    task: str = "auto"
+    drop: tuple[str, ...] = ()
+    allow_leak: tuple[str, ...] = ()
+
+
+@dataclass
+class Plan:
+    """The decisions; `left_out` gives the reason for each column that is no feature."""
+
+    request: OnboardingRequest
+    columns: list[SourceColumn]
+    label: SourceColumn
+    task: Task
+    rows: int
+    key: SourceColumn | None = None
+    time: SourceColumn | None = None
+    group: SourceColumn | None = None
+    positive: str | None = None
+    windows: list[dt.date] = field(default_factory=list)
+    repeated_rows: int = 0
+    categorical: list[SourceColumn] = field(default_factory=list)
+    numeric: list[SourceColumn] = field(default_factory=list)
+    exclusion_reasons: dict[str, str] = field(default_factory=dict)
+    strengths: dict[str, float] = field(default_factory=dict)
+    personal: list[str] = field(default_factory=list)
+
+    @property
+    def features(self) -> list[SourceColumn]:
+        """Categorical features first, as in the pipeline file."""
+        return self.categorical + self.numeric
+
+
+def plan_pipeline(
+    connection: duckdb.DuckDBPyConnection, typed: str, columns: list[SourceColumn], wish: OnboardingRequest
+) -> Plan:
+    """Decide what each column is for.
+
+    Args:
+        connection: Where the typed rows can be read.
+        typed: A relation that has every column under its clean name and with its type.
+        columns: What is known about them.
+        wish: What the user asked for.
+
+    Raises:
+        ProjectError: A column is not there, the rows are too few or of one class, or a feature gives the label away.
+    """
+    label = _find_role_column(columns, wish.label, "--label")
+    rows, labelled = _fetch_row(connection, f"select count(*), count({label.name}) from {typed}")
+    if labelled < MIN_ROWS:
+        raise ProjectError(
+            f"{labelled} rows have a label, which is too few to learn from", fix=f"bring {MIN_ROWS} or more"
+        )
+    plan = Plan(wish, columns, label, _infer_task(wish, label), rows)
+    _check_classes(connection, typed, plan)
+    _choose_roles(connection, typed, plan)
+    _choose_features(connection, typed, plan)
+    _reject_leaks(connection, typed, plan)
+    return plan
+
+
+def find_column(columns: list[SourceColumn], name: str, option: str) -> SourceColumn:
+    """The column called so, by its original or its clean name."""
+    for column in columns:
+        if name in (column.raw, column.name):
+            return column
+    same = [column for column in columns if column.raw.lower() == name.lower()]
+    if len(same) == 1:
+        return same[0]
+    raise ProjectError(f"{option}: the table has no column {name!r}", fix=suggest(name, [c.raw for c in columns]))
+
+
+def _find_role_column(columns: list[SourceColumn], name: str, option: str) -> SourceColumn:
+    column = find_column(columns, name, option)
+    if column.kind == "other":
+        raise ProjectError(
+            f"{option}: {column.raw!r} is neither number, text, boolean nor date", fix="name another column"
+        )
+    return column
+
+
+def _infer_task(wish: OnboardingRequest, label: SourceColumn) -> Task:
+    if wish.task in ("binary", "multiclass", "regression"):
+        return wish.task  # type: ignore[return-value]
+    if label.distinct == 2:  # noqa: PLR2004
+        return "binary"
+    if label.kind == "number" or (label.kind == "integer" and label.distinct > MAX_INTEGER_CLASSES):
+        return "regression"
+    return "multiclass"
+
+
+def _check_classes(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
+    label = plan.label
+    if label.distinct < 2:  # noqa: PLR2004
+        raise ProjectError(
+            f"label {label.raw!r} has only one value", fix="name another label, or bring rows of other classes"
+        )
+    if plan.task == "regression":
+        if label.kind not in ("integer", "number"):
+            raise ProjectError(f"label {label.raw!r} is no number", fix="leave --task out, or name another label")
+        return
+    if plan.task == "binary" and label.distinct != 2:  # noqa: PLR2004
+        raise ProjectError(
+            f"label {label.raw!r} has {label.distinct} values, binary needs 2", fix="say --task multiclass"
+        )
+    if label.distinct > MAX_CLASSES:
+        what = f"label {label.raw!r} has {label.distinct} classes, more than {MAX_CLASSES}"
+        raise ProjectError(what, fix="merge rare classes first, or say --task regression if it is a number")
+    counts = connection.execute(
+        f"select cast({label.name} as varchar), count(*) from {typed} where {label.name} is not null "
+        "group by 1 order by 2, 1"
+    ).fetchall()
+    rarest, count = counts[0]
+    if count < MIN_CLASS_ROWS:
+        what = f"class {rarest!r} of {label.raw!r} has {count} row(s), too few for three splits"
+        raise ProjectError(what, fix="merge rare classes first, or leave their rows out")
+    if plan.task == "binary" and label.kind != "boolean":
+        yes = [value for value, _ in counts if value.lower() in ("1", "1.0", "yes", "y", "true", "t")]
+        plan.positive = yes[0] if len(yes) == 1 else rarest
+
+
+def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
+    wish, columns = plan.request, plan.columns
+    plan.group = _find_role_column(columns, wish.group, "--group") if wish.group else None
+    plan.time = find_column(columns, wish.time, "--time") if wish.time else None
+    if plan.time and plan.time.kind != "date":
+        what = f"--time: column {plan.time.raw!r} holds {plan.time.kind}, no dates in a form that is known"
+        raise ProjectError(what, fix="write dates as 2013-01-31")
+    if plan.time and plan.time.missing:
+        raise ProjectError(
+            f"--time: {plan.time.raw!r} is missing in {plan.time.missing:,} rows", fix="fill the dates in"
+        )
+    if plan.time and not plan.group:
+        plan.windows = _compute_windows(connection, typed, plan.time, plan.label)
+    if wish.key:
+        plan.key = _find_role_column(columns, wish.key, "--key")
+        if plan.key.missing or plan.key.distinct < plan.rows:
+            what = f"--key: {plan.key.raw!r} is missing or repeated in {plan.rows - plan.key.distinct:,} rows"
+            raise ProjectError(what, fix="name a column that tells rows apart, or leave --key out")
+        return
+    taken = {plan.label.name, *(column.name for column in (plan.time, plan.group) if column)}
+    named = [
+        c
+        for c in columns
+        if KEY_PATTERN.search(c.name) and not c.missing and c.distinct == plan.rows and c.name not in taken
+    ]
+    plan.key = next((column for column in named if column.kind in ("integer", "text")), None)
+    if plan.key is None:
+        (distinct,) = _fetch_row(connection, f"select count(*) from (select distinct * from {typed})")
+        plan.repeated_rows = plan.rows - distinct
+
+
+def _compute_windows(
+    connection: duckdb.DuckDBPyConnection, typed: str, time: SourceColumn, label: SourceColumn
+) -> list[dt.date]:
+    """The first days of train, validation and test (70, 15, 15 % of the labelled rows), and the day after the last."""
+    day = f"cast({time.name} as date)"
+    ends = _fetch_row(
+        connection,
+        f"select min({day}), quantile_disc({day}, 0.7), quantile_disc({day}, 0.85), max({day}) + 1 from {typed} "
+        f"where {label.name} is not null",
+    )
+    days = [value.date() if isinstance(value, dt.datetime) else value for value in ends]
+    if any(later <= earlier for earlier, later in itertools.pairwise(days)):
+        raise ProjectError(f"--time: {time.raw!r} has too few different days for three splits", fix="leave --time out")
+    return days
+
+
+def _choose_features(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
+    dropped = {find_column(plan.columns, name, "--drop").name for name in plan.request.drop}
+    roles = {plan.label.name: "the label", **{c.name: "the key" for c in (plan.key,) if c}}
+    roles |= {c.name: "splits the rows by time" for c in (plan.time,) if c}
+    roles |= {c.name: "keeps rows together in one split" for c in (plan.group,) if c}
+    suspicions = {
+        found.column: found.looks_like for found in anonymity.find_personal_columns(connection, typed, Privacy())
+    }
+    raw = {column.raw: column.name for column in plan.columns}
+    suspicions |= {
+        raw[c]: kind for c in raw if (kind := anonymity.detect_personal_kind(c)) and raw[c] not in suspicions
+    }
+    for column in plan.columns:
+        if column.name in roles:
+            plan.exclusion_reasons[column.name] = roles[column.name]
+        elif column.name in dropped:
+            plan.exclusion_reasons[column.name] = "left out by --drop"
+        elif column.name in suspicions:
+            plan.exclusion_reasons[column.name] = f"looks like {suspicions[column.name]}"
+            plan.personal.append(column.name)
+        elif reason := _explain_exclusion(column, plan):
+            plan.exclusion_reasons[column.name] = reason
+        elif column.kind in ("integer", "number"):
+            plan.numeric.append(column)
+        else:
+            plan.categorical.append(column)
+    if not plan.features:
+        raise ProjectError("no column is left to learn from", fix="bring columns that say something about the label")
+
+
+def _explain_exclusion(column: SourceColumn, plan: Plan) -> str:
+    """Why nothing can be learned from a column, or nothing."""
+    present = plan.rows - column.missing
+    if column.kind == "other":
+        return "is neither number, text, boolean nor date"
+    if column.distinct < 2:  # noqa: PLR2004
+        return "has the same value in all rows" if column.distinct else "is empty"
+    if column.kind == "date":
+        return "is a date: say --time if it orders the rows"
+    if column.kind == "integer" and column.distinct == plan.rows and KEY_PATTERN.search(column.name):
+        return "tells rows apart"
+    if (
+        column.kind == "integer"
+        and column.distinct == plan.rows
+        and re.match(r"(column_\d+|unnamed\w*|index\w*)$", column.name)
+    ):
+        return "numbers the rows"
+    if column.kind == "text" and column.length > FREE_TEXT_LENGTH:
+        return f"is free text, {column.length:.0f} characters on average"
+    if column.kind == "text" and column.distinct > present / 2:
+        numbers = "; numbers in a notation that is not read? cast them in the staging model" if column.notation else ""
+        return f"has {column.distinct:,} different texts in {present:,} rows{numbers}"
+    if column.kind == "text" and column.distinct > MAX_FEATURE_CATEGORIES:
+        return f"has {column.distinct:,} categories, more than {MAX_FEATURE_CATEGORIES:,}"
+    return ""
+
+
+# Squares of the largest numbers are infinite: of these nothing can be said, and nothing is.
+@np.errstate(over="ignore", invalid="ignore")
+def _reject_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
+    wanted = ", ".join(quote_identifier(column.name) for column in (plan.label, *plan.features))
+    rows = connection.sql(
+        f"select {wanted} from (select * from {typed} where {plan.label.name} is not null) "
+        f"using sample reservoir({LEAK_SAMPLE_ROWS} rows) repeatable (1)"
+    ).to_arrow_table()
+    targets = _encode_targets(rows[plan.label.name], plan.task)
+    plan.strengths = {c.name: leaks.measure_leak_strength(rows[c.name], targets) for c in plan.features}
+    whole = [column for column in plan.numeric if not rows[column.name].null_count]
+    numbers = {c.name: pc.cast(rows[c.name], pa.float64(), safe=False).to_numpy() for c in whole}
+    allowed = {find_column(plan.columns, name, "--allow-leak").name for name in plan.request.allow_leak}
+    found = leaks.find_leaks(plan.strengths, numbers, targets, plan.task)
+    refused = [leak for leak in found if not allowed.issuperset(leak.columns)]
+    if refused:
+        original = {column.name: column.raw for column in plan.columns}
+        said = "; ".join(f"{', '.join(original[c] for c in leak.columns)}: {leak.reason}" for leak in refused)
+        columns = [original[c] for leak in refused for c in leak.columns]
+        drop, allow = (" ".join(f"{option} {shlex.quote(c)}" for c in columns) for option in ("--drop", "--allow-leak"))
+        fix = f"known only after the event: {drop}\nreally known before: {allow}"
+        raise ProjectError(f"suspected leak of the label {plan.label.raw!r}: {said}", fix=fix)
+
+
+def _encode_targets(label: pa.ChunkedArray, task: Task) -> leaks.FloatArray:
+    if task == "regression":
+        numbers: leaks.FloatArray = pc.cast(label, pa.float64(), safe=False).to_numpy()
+        return numbers[:, None]
+    codes: NDArray[np.int64] = pc.dictionary_encode(pc.cast(label, pa.string())).combine_chunks().indices.to_numpy()
+    return np.eye(int(codes.max()) + 1)[codes]
+
+
+def _fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    (row,) = connection.execute(query).fetchall()
+    return tuple(row)
+
+
+def choose_slices(plan: Plan) -> list[str]:
+    """Up to three features of few values, by which a model is judged apart."""
+    few: Iterable[SourceColumn] = (c for c in plan.features if 2 <= c.distinct <= 12)  # noqa: PLR2004
+    return [column.name for column in sorted(few, key=lambda c: -plan.strengths.get(c.name, 0))[:3]]

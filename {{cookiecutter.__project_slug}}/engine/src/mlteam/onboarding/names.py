@@ -1,0 +1,57 @@
+"""Names that SQL, YAML and Python take without quotes."""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import duckdb
+
+MAX_NAME_LENGTH = 60
+# The project's own columns.
+PROJECT_COLUMNS = {"row_key", "row_digest"}
+
+
+def clean_names(names: Iterable[str]) -> dict[str, str]:
+    """A plain name for each column: lower case, no two alike, no word of SQL.
+
+    Returns:
+        Clean names by the original ones, in order.
+    """
+    found: dict[str, str] = {}
+    used = set(PROJECT_COLUMNS)
+    words = load_sql_keywords()
+    for number, name in enumerate(names, start=1):
+        base = slugify_name(name) or f"column_{number}"
+        base = f"{base}_" if base in words else base
+        chosen, count = base, 1
+        while chosen in used:
+            count += 1
+            chosen = f"{base}_{count}"
+        used.add(chosen)
+        found[name] = chosen
+    return found
+
+
+def slugify_name(name: str) -> str:
+    """Letters, digits and underscores of a name, in lower case; empty where there are none."""
+    text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
+    text = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:MAX_NAME_LENGTH].strip("_")
+    return f"c_{text}" if text[:1].isdigit() else text
+
+
+def load_sql_keywords() -> set[str]:
+    """The words of SQL, reserved or not: none of them makes a good name for a column."""
+    return set(_load_keyword_categories())
+
+
+def load_reserved_words() -> set[str]:
+    """The words of SQL that need quotes where they name a column."""
+    return {word for word, category in _load_keyword_categories().items() if category in ("reserved", "type_function")}
+
+
+@functools.cache
+def _load_keyword_categories() -> dict[str, str]:
+    with duckdb.connect() as connection:
+        return dict(connection.execute("select keyword_name, keyword_category from duckdb_keywords()").fetchall())

@@ -1,0 +1,148 @@
+"""The files of a new pipeline: source, staging and features with their tests, the pipeline file, an example."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import jinja2
+
+from mlteam.core.files import write_atomically
+from mlteam.core.paths import PIPELINES, SQL
+from mlteam.core.sql import quote_identifier, quote_literal
+from mlteam.data.sources import SOURCES_FILE as SOURCES
+from mlteam.data.sources import Source
+from mlteam.onboarding.columns import SourceColumn
+from mlteam.onboarding.decisions import Plan, choose_slices, find_column
+from mlteam.onboarding.names import load_reserved_words
+
+DEFAULT_METRICS = {
+    "binary": ("roc_auc", "average_precision", "log_loss", "brier_score"),
+    "multiclass": ("log_loss", "accuracy", "balanced_accuracy"),
+    "regression": ("mean_absolute_error", "root_mean_squared_error", "r2"),
+}
+SQL_TYPES = {"integer": "bigint", "number": "double", "boolean": "boolean", "text": "varchar"}
+PLAIN_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def write_pipeline_files(plan: Plan, source: Source, example: dict[str, object]) -> list[Path]:
+    """Write every file, or none.
+
+    Args:
+        plan: What was decided.
+        source: The upstream table.
+        example: A made-up row, for the examples folder.
+
+    Returns:
+        The files, those that were changed last; the first ones are new.
+    """
+    name = plan.request.name
+    features, staging = SQL / "models" / "features", SQL / "models" / "staging"
+    texts = {
+        staging / f"stg_{name}.sql": _render("staging.sql", plan, source),
+        staging / f"stg_{name}.yml": _render("staging.yml", plan, source),
+        features / f"{name}_features.sql": _render("features.sql", plan, source),
+        features / f"{name}_features.yml": _render("features.yml", plan, source),
+        PIPELINES / f"{name}.toml": _render("pipeline.toml", plan, source),
+        Path("examples") / f"{name}.json": json.dumps(example, indent=2, ensure_ascii=False) + "\n",
+        SOURCES: _append_source(plan, source),
+    }
+    for path, text in texts.items():
+        with write_atomically(path) as part:
+            part.write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def list_new_files(name: str) -> Iterator[Path]:
+    """The files that only this pipeline has."""
+    for folder, stem in (("staging", f"stg_{name}"), ("features", f"{name}_features")):
+        yield from (SQL / "models" / folder / f"{stem}.{ending}" for ending in ("sql", "yml"))
+    yield PIPELINES / f"{name}.toml"
+    yield Path("examples") / f"{name}.json"
+
+
+def build_example(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> dict[str, object]:
+    """A made-up row: the median of each number, the most frequent value of everything else; nobody's own."""
+    parts = [
+        f"median({c.name})"
+        if c.kind == "number"
+        else f"quantile_disc({c.name}, 0.5)"
+        if c.kind == "integer"
+        else f"mode({c.name})"
+        for c in plan.features
+    ]
+    (row,) = connection.execute(f"select {', '.join(parts)} from {typed}").fetchall()
+    return {column.name: value for column, value in zip(plan.features, row, strict=True)}
+
+
+def _render(template: str, plan: Plan, source: Source) -> str:
+    # Marks of its own, since what is written holds dbt's.
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__ or "", "templates"),
+        variable_start_string="<<",
+        variable_end_string=">>",
+        block_start_string="<%",
+        block_end_string="%>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 the files are SQL, YAML and TOML; each value is quoted where it stands
+    )
+    environment.filters |= {
+        "q": _quote,
+        "described": _quote_for_dbt,
+        "sqlq": quote_literal,
+        "aliased": _build_select_line,
+        "says": _describe_column,
+    }
+    environment.globals["called"] = lambda name: find_column(plan.columns, name, "").name
+    strongest = sorted(plan.features, key=lambda c: -plan.strengths.get(c.name, 0))[:1]
+    return environment.get_template(f"{template}.jinja").render(
+        plan=plan,
+        source=source,
+        schema="" if source.location else source.relation.split('"')[1],
+        name=plan.request.name,
+        types=SQL_TYPES,
+        metrics=DEFAULT_METRICS[plan.task],
+        slices=choose_slices(plan),
+        baseline=strongest,
+        roles=list(dict.fromkeys(c.name for c in (plan.key, plan.time, plan.group, plan.label) if c)),
+    )
+
+
+def _append_source(plan: Plan, source: Source) -> str:
+    """The sources with the new one at their end; what stands there is not touched."""
+    entry = _render("source.yml", plan, source)
+    old = SOURCES.read_text(encoding="utf-8").rstrip() + "\n\n" if SOURCES.exists() else "version: 2\n\nsources:\n"
+    return old + entry
+
+
+def _quote(text: object) -> str:
+    """A text as YAML and TOML take it."""
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _quote_for_dbt(text: object) -> str:
+    """A text as YAML takes it where dbt renders it: the marks of a template are taken apart."""
+    return re.sub(r"\{(?=[{%#])", "{ ", _quote(text))
+
+
+def _escape_jinja(sql: str) -> str:
+    """SQL in which dbt sees no marks of its own."""
+    return "{% raw %}" + sql + "{% endraw %}" if any(mark in sql for mark in ("{{", "{%", "{#")) else sql
+
+
+def _build_select_line(column: SourceColumn) -> str:
+    """A line of the staging model."""
+    # Quotes and capitals only where a name needs them, as sqlfluff asks: the engine reads plain names in any case.
+    bare = PLAIN_NAME_PATTERN.fullmatch(column.raw) and column.raw.lower() not in load_reserved_words()
+    sql = column.sql.replace(quote_identifier(column.raw), column.raw.lower()) if bare else _escape_jinja(column.sql)
+    return column.name if sql == column.name else f"{sql} as {column.name}"
+
+
+def _describe_column(column: SourceColumn) -> str:
+    """A column's description."""
+    read = ", ".join(repr(token) for token, _ in column.read_as_missing)
+    return f"Upstream column {column.raw!r}{f'; {read} read as missing' if read else ''}."

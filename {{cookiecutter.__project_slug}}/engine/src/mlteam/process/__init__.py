@@ -1,0 +1,1 @@
+"""The process checker: documents against code."""

@@ -1,0 +1,1 @@
+"""Registered versions, launches and evaluations, kept by MLflow."""

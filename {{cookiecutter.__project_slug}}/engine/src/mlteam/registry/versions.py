@@ -1,0 +1,260 @@
+"""The record of every model: MLflow keeps parameters, metrics, files and versions."""
+
+import datetime as dt
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlteam.config.spec import SPEC_FILE, ModelSpec, Spec
+from mlteam.core import provenance
+from mlteam.core.errors import ProjectError
+from mlteam.core.files import compute_sha256, reserve_temporary_path
+from mlteam.core.paths import ARTIFACTS
+from mlteam.data.features import SCHEMA_FILE, Schema
+from mlteam.evaluation.evaluator import EvaluationResult
+from mlteam.modeling.model import Model, load_model_class
+from mlteam.registry.tracking import create_mlflow_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+CANDIDATE = "candidate"
+ARTIFACT_PATH = "model"
+MAX_LISTED_VERSIONS = 10
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """One registered model with what is needed to use and to judge it.
+
+    Attributes:
+        number: Counted from 1 within the pipeline.
+        run_id: Where MLflow keeps it.
+        spec: The one that it was trained by.
+        snapshot: Digest of the data that it was trained on.
+        schema: The features as training saw them.
+        model: The model.
+        baseline: What it had to beat.
+        tags: Provenance and digests, as they were registered.
+        folder: Its files, once they were fetched and found to be those that were registered.
+    """
+
+    number: int
+    run_id: str
+    spec: Spec
+    snapshot: str
+    schema: Schema
+    model: Model
+    baseline: Model
+    tags: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+def register(
+    spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model, **said: str
+) -> RegisteredVersion:
+    """Record a trained model and its baseline, and make it the candidate.
+
+    Args:
+        spec: What it was made from; its file is kept with it.
+        snapshot: Digest of the data that it was trained on.
+        schema: The features as training saw them.
+        model: The model.
+        baseline: What it has to beat.
+        said: Further tags, such as the version that the training went on from.
+    """
+    tracking = create_mlflow_client()
+    experiment = _ensure_experiment(tracking, spec)
+    tags = {"snapshot": snapshot, **_flatten_tags(provenance.collect_provenance()), **said}
+    beside = {SCHEMA_FILE: schema.model_dump_json(indent=1), SPEC_FILE: spec.model_dump_json(indent=1, by_alias=True)}
+    with _start_run(tracking, experiment, "baseline", tags) as baseline_run:
+        _log_model(tracking, baseline_run, spec.baseline, baseline, beside)
+    with _start_run(tracking, experiment, "model", tags) as run:
+        digest = _log_model(tracking, run, spec.model, model, beside)
+    if not tracking.search_registered_models(f"name='{spec.name}'"):
+        tracking.create_registered_model(spec.name, description=spec.description)
+    source = f"{tracking.get_run(run).info.artifact_uri}/{ARTIFACT_PATH}"
+    tags |= {"content_sha256": digest, "baseline_run": baseline_run, **_flatten_tags({"param": spec.model.params})}
+    made = tracking.create_model_version(spec.name, source, run, tags=tags)
+    tracking.set_registered_model_alias(spec.name, CANDIDATE, made.version)
+    return RegisteredVersion(int(made.version), run, spec, snapshot, schema, model, baseline, tags)
+
+
+def open_version(spec: Spec, which: str = CANDIDATE) -> RegisteredVersion:
+    """Open a registered version by its number or alias.
+
+    Raises:
+        ProjectError: There is none, or its files are not those that were registered.
+    """
+    from mlflow.exceptions import MlflowException
+
+    tracking = create_mlflow_client()
+    ask = tracking.get_model_version if which.isdecimal() else tracking.get_model_version_by_alias
+    try:
+        found = ask(spec.name, which)
+    except MlflowException:
+        there = [str(number) for number, _ in list_versions(spec)]
+        fix = f"there are {', '.join(there[-MAX_LISTED_VERSIONS:])}, and {CANDIDATE}" if there else "run `nox -s train`"
+        raise ProjectError(f"{spec.name} has no version {which!r}", where="registry", fix=fix) from None
+    folder, model = _fetch_model(tracking, found.run_id, found.tags["content_sha256"])
+    _, baseline = _fetch_model(tracking, found.tags["baseline_run"])
+    schema = Schema.model_validate_json((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
+    own = Spec.model_validate_json((folder / SPEC_FILE).read_text(encoding="utf-8"))
+    tags = dict(found.tags)
+    return RegisteredVersion(
+        int(found.version), found.run_id, own, tags["snapshot"], schema, model, baseline, tags, folder
+    )
+
+
+def list_versions(spec: Spec) -> list[tuple[int, dt.datetime]]:
+    """All versions of a pipeline's model and when each was registered (UTC), the oldest first."""
+    found = create_mlflow_client().search_model_versions(f"name = '{spec.name}'", max_results=10_000)
+    stamped = [(int(v.version), dt.datetime.fromtimestamp(v.creation_timestamp / 1000, dt.UTC)) for v in found]
+    return sorted(stamped)
+
+
+def get_model_tags(spec: Spec) -> dict[str, str]:
+    """The tags of a pipeline's registered model; none before its first training."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return dict(create_mlflow_client().get_registered_model(spec.name).tags)
+    except MlflowException:
+        return {}
+
+
+def set_model_tag(spec: Spec, key: str, value: str) -> None:
+    """Set a tag of a pipeline's registered model."""
+    create_mlflow_client().set_registered_model_tag(spec.name, key, value)
+
+
+def set_aliases(spec: Spec, wanted: dict[str, int | None]) -> None:
+    """Let each alias name its version, or none."""
+    tracking = create_mlflow_client()
+    if not tracking.search_registered_models(f"name='{spec.name}'"):
+        return
+    there = tracking.get_registered_model(spec.name).aliases
+    for alias, number in wanted.items():
+        if number is None and alias in there:
+            tracking.delete_registered_model_alias(spec.name, alias)
+        elif number is not None and str(there.get(alias)) != str(number):
+            tracking.set_registered_model_alias(spec.name, alias, str(number))
+
+
+def list_evaluations(spec: Spec) -> list[dict[str, Any]]:
+    """Every evaluation ever recorded, the oldest first: when, version, dataset, metric, value, low and high."""
+    tracking = create_mlflow_client()
+    rows = []
+    for version in tracking.search_model_versions(f"name = '{spec.name}'", max_results=10_000):
+        keys = [key for key in tracking.get_run(version.run_id).data.metrics if key.endswith(".value")]
+        for key in keys:
+            parts = {
+                part: _get_metric_history(tracking, version.run_id, key, part) for part in ("value", "low", "high")
+            }
+            dataset, metric, _ = key.split(".")
+            fixed = {"version": int(version.version), "dataset": dataset, "metric": metric}
+            for position, found in enumerate(parts["value"]):
+                when = dt.datetime.fromtimestamp(found.timestamp / 1000, dt.UTC)
+                numbers = {part: series[position].value for part, series in parts.items()}
+                rows.append({"when": when, **fixed, **numbers, "snapshot": version.tags["snapshot"][:12]})
+    return sorted(rows, key=lambda row: (row["when"], row["version"]))
+
+
+def _get_metric_history(tracking: "MlflowClient", run: str, key: str, part: str) -> list[Any]:
+    return sorted(tracking.get_metric_history(run, key.removesuffix("value") + part), key=lambda entry: entry.timestamp)
+
+
+def log_evaluation(version: RegisteredVersion, judgements: list[EvaluationResult], files: list[Path]) -> None:
+    """Keep an evaluation with the version that it judges: every metric with its interval, and the report."""
+    from mlflow.entities import Metric
+
+    tracking = create_mlflow_client()
+    now = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
+    defined = [(j.key, found) for j in judgements for found in j.metrics if found.model.value is not None]
+    tracking.log_batch(
+        version.run_id,
+        metrics=[
+            Metric(f"{dataset}.{found.metric}.{part}", getattr(found.model, part), now, 0)
+            for dataset, found in defined
+            for part in ("value", "low", "high")
+        ],
+    )
+    for file in files:
+        tracking.log_artifact(version.run_id, str(file), "evaluation")
+
+
+def _ensure_experiment(tracking: "MlflowClient", spec: Spec) -> str:
+    found = tracking.get_experiment_by_name(spec.name)
+    if found:
+        return str(found.experiment_id)
+    local = "MLFLOW_TRACKING_URI" not in os.environ
+    return str(tracking.create_experiment(spec.name, (ARTIFACTS / spec.name).as_posix() if local else None))
+
+
+@contextmanager
+def _start_run(tracking: "MlflowClient", experiment: str, role: str, tags: dict[str, str]) -> Iterator[str]:
+    """A run that ends as FINISHED or FAILED; one that was killed while it ran is ended here first."""
+    for left in tracking.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        tracking.set_terminated(left.info.run_id, "KILLED")
+    run = tracking.create_run(experiment, tags=tags | {"role": role}, run_name=role).info.run_id
+    try:
+        yield run
+    except BaseException:
+        tracking.set_terminated(run, "FAILED")
+        raise
+    tracking.set_terminated(run)
+
+
+def _log_model(tracking: "MlflowClient", run: str, factory: ModelSpec, model: Model, beside: dict[str, str]) -> str:
+    """Log a model with its parameters and facts, and the texts that stand beside it; the digest of all files."""
+    for key, value in {"seed": factory.seed, **factory.params}.items():
+        tracking.log_param(run, key, value)
+    for key, value in model.metadata().items():
+        tracking.log_metric(run, key, value)
+    with reserve_temporary_path(ARTIFACTS / run) as part:
+        folder = part / ARTIFACT_PATH
+        model.save(folder)
+        for name, text in beside.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        digest = hash_folder(folder)
+        tracking.log_artifacts(run, str(folder), ARTIFACT_PATH)
+    tracking.set_tag(run, "content_sha256", digest)
+    tracking.set_tag(run, "factory", factory.factory)
+    return digest
+
+
+def _fetch_model(tracking: "MlflowClient", run: str, digest: str = "") -> tuple[Path, Model]:
+    """Fetch and load a run's model, if its files are still those that were logged."""
+    tags = tracking.get_run(run).data.tags
+    try:
+        folder = Path(tracking.download_artifacts(run, ARTIFACT_PATH))
+        whole = hash_folder(folder) == (digest or tags["content_sha256"])
+    except OSError:
+        whole = False
+    if not whole:
+        what = "the model's files are not those that were registered"
+        raise ProjectError(what, where=f"run {run}", fix="restore data/artifacts from a backup, or train again")
+    return folder, load_model_class(tags["factory"]).load(folder)
+
+
+def hash_folder(folder: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files, in hexadecimal."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(folder).as_posix()} {compute_sha256(path)}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _flatten_tags(nested: dict[str, Any]) -> dict[str, str]:
+    """Tags of one level, such as libraries.duckdb."""
+    flat: dict[str, str] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": text for inner, text in _flatten_tags(value).items()}
+        else:
+            flat[key] = str(value)
+    return flat

@@ -1,0 +1,1 @@
+"""Pages: draws, computes nothing."""

@@ -1,0 +1,31 @@
+"""HTML pages: whole or not there, in one file, with no script and nothing loaded from elsewhere."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from mlteam.core.files import write_atomically
+from mlteam.core.paths import REPORTS
+
+
+def write_page(target: Path, template: str, **shown: Any) -> Path:
+    """Fill a template of pages/; every text is escaped that the template does not call safe.
+
+    Args:
+        target: The HTML file.
+        template: Its name without `.html.jinja`.
+        shown: What the template speaks of.
+    """
+    environment = jinja2.Environment(loader=jinja2.PackageLoader(__package__ or "", "templates"), autoescape=True)
+    text = environment.get_template(f"{template}.html.jinja").render(**shown)
+    with write_atomically(target) as part:
+        # A lone half of a surrogate pair, which no encoding can hold, is shown as a question mark.
+        part.write_text(text, encoding="utf-8", errors="replace")
+    return target
+
+
+def choose_page_path(*parts: object) -> Path:
+    """The page called PART-PART.html among the reports; what does not belong into a file's name becomes `_`."""
+    return REPORTS / ("-".join(re.sub(r"[^\w-]+", "_", str(part))[:80] for part in parts) + ".html")

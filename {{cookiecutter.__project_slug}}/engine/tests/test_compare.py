@@ -1,0 +1,130 @@
+import datetime as dt
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from conftest import edit
+
+from mlteam.analysis import comparison, history
+from mlteam.commands import compare, evaluate, train
+from mlteam.commands import history as history_command
+from mlteam.config import pipelines
+from mlteam.config.spec import Spec
+from mlteam.core.errors import ProjectError
+from mlteam.data import snapshot
+from mlteam.registry import launch_log
+from mlteam.registry.versions import RegisteredVersion
+
+
+def test_the_better_of_two_versions_is_told_with_the_numbers(
+    spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion
+) -> None:
+    result = comparison.compare_versions(spec, shallow, version, "test")
+    assert result.format_verdict("roc_auc").startswith("version 1 is better than version 2 by roc_auc: +0.")
+    back = comparison.compare_versions(spec, version, shallow, "test")
+    assert back.format_verdict("roc_auc").startswith("version 2 is worse than version 1 by roc_auc: -0.")
+    keys = {key for key, _, _ in result.differences}
+    assert {"model.params.max_depth", "model.params.rounds"} <= keys
+    assert set(result.training_rows.values()) == {0}
+
+
+def test_a_comparison_is_drawn(spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion) -> None:
+    compare.show_comparison(spec, "2", "1", "test", None)
+    page = Path("data/reports/flights-v2-v1-compare-test.html").read_text()
+    assert "version 1 is better than version 2 by roc_auc" in page
+    assert page.count("<svg") == len(spec.evaluation.metrics) + 1
+    assert "carrier" in page
+    assert "model.params.max_depth" in page
+
+
+def test_a_version_and_its_twin_cannot_be_told_apart(spec: Spec, version: RegisteredVersion) -> None:
+    twin = train.train_version(spec, snapshot.load_newest("flights"))
+    result = comparison.compare_versions(spec, version, twin, "test")
+    assert result.format_verdict("roc_auc").startswith("version 2 and version 1 cannot be told apart")
+    assert result.differences == []
+
+
+def test_rows_that_a_version_has_learned_from_are_counted(
+    spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion
+) -> None:
+    result = comparison.compare_versions(spec, shallow, version, "train")
+    assert result.training_rows == {1: 590, 2: 590}
+
+
+def test_the_version_of_a_day_is_the_last_one_until_then(
+    spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion
+) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    assert launch_log.find_version_as_of(spec, today) == (
+        "2",
+        f"was registered last until {today}; nothing was launched by then",
+    )
+    with pytest.raises(ProjectError, match="had no version on"):
+        launch_log.find_version_as_of(spec, today - dt.timedelta(days=300))
+
+
+def launched(spec: Spec, number: int, at: dt.datetime, kind: Literal["launch", "rollback"] = "launch") -> None:
+    """Keep the record of a launch that happened at some moment."""
+    record = launch_log.LaunchRecord(at=at, kind=kind, version=number, folder="1-x", by="ada", reason="better")
+    launch_log.append_launch_record(spec, record)
+
+
+def test_the_version_of_a_day_is_the_champion_of_that_day(
+    spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    today, one = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
+    launched(spec, 2, today - 300 * one)
+    launched(spec, 1, today - 200 * one)
+    launched(spec, 2, today - 100 * one, "rollback")
+    for days, number in ((299, "2"), (200, "1"), (101, "1"), (100, "2"), (0, "2")):
+        day = (today - days * one).date()
+        assert launch_log.find_version_as_of(spec, day) == (number, f"was the champion on {day}")
+    with pytest.raises(ProjectError, match="had no version on"):
+        launch_log.find_version_as_of(spec, (today - 301 * one).date())
+    compare.show_comparison(spec, "", "candidate", "test", (today - 150 * one).date())
+    assert f"version 1 was the champion on {(today - 150 * one).date()}" in capsys.readouterr().out
+
+
+def test_the_champion_of_a_day_that_is_todays_candidate_is_named(spec: Spec, version: RegisteredVersion) -> None:
+    with pytest.raises(ProjectError, match=r"both are version 1: it was registered .*, and is the candidate"):
+        compare.show_comparison(spec, "", "candidate", "test", dt.datetime.now(dt.UTC).date())
+
+
+def test_lists_that_differ_show_by_what(spec: Spec, version: RegisteredVersion) -> None:
+    edit(spec.path, 'numeric = ["hour", "wind"]', 'numeric = ["hour"]')
+    without = train.train_version(pipelines.load_spec(None), snapshot.load_newest("flights"))
+    result = comparison.compare_versions(spec, version, without, "test")
+    assert result.differences == [("features.numeric", "wind", "")]
+
+
+def test_history_keeps_every_evaluation(
+    spec: Spec, version: RegisteredVersion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        evaluate.evaluate_version(spec, version)
+    rows = history.read_history(spec)
+    assert len(rows) == 2 * 2 * 4
+    page = history_command.show_history(spec, None)
+    assert pyarrow.parquet.read_table(page.with_suffix(".parquet")).num_rows == 16
+    assert page.read_text().count("<svg") == 2 * 4
+    assert "<script" not in page.read_text()
+
+
+def test_all_versions_are_scored_on_the_same_rows_and_a_lost_one_says_so(
+    spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion
+) -> None:
+    rows = history.rescore_versions(spec, "test")
+    values = {row["version"]: row["value"] for row in rows if row["metric"] == "roc_auc"}
+    assert values[1] > values[2]
+    (file,) = Path("data/artifacts").rglob(f"{version.run_id}/**/model.ubj")
+    file.unlink()
+    lost = next(row for row in history.rescore_versions(spec, "test") if row["version"] == 1)
+    assert lost["undefined"] == "the model's files are not those that were registered"
+    assert np.isfinite(next(row for row in history.rescore_versions(spec, "test") if row["version"] == 2)["value"])
+
+
+def test_nothing_evaluated_yet_says_what_to_run(spec: Spec, version: RegisteredVersion) -> None:
+    with pytest.raises(ProjectError, match="has no evaluation yet\nrun `nox -s evaluate`"):
+        history.read_history(spec)

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from mlteam.config.spec import Evaluation
+from mlteam.data.features import Labels
+from mlteam.evaluation.bootstrap import Bootstrap
+from mlteam.evaluation.metrics import BUILTIN_METRICS, Floats
+
+SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
+
+
+REFERENCE = {
+    "roc_auc": reference.roc_auc_score,
+    "average_precision": reference.average_precision_score,
+    "brier_score": reference.brier_score_loss,
+    "log_loss": lambda y, p, sample_weight: reference.log_loss(
+        y, p, sample_weight=sample_weight, labels=[0, 1, 2][: p.ndim + 1]
+    ),
+    "accuracy": lambda y, p, sample_weight: reference.accuracy_score(y, p.argmax(1), sample_weight=sample_weight),
+    "balanced_accuracy": lambda y, p, sample_weight: reference.recall_score(
+        y, p.argmax(1), sample_weight=sample_weight, average="macro", labels=np.unique(y[sample_weight > 0])
+    ),
+    "mean_absolute_error": reference.mean_absolute_error,
+    "root_mean_squared_error": reference.root_mean_squared_error,
+    "r2": reference.r2_score,
+}
+
+
+BINARY = st.lists(
+    st.tuples(st.booleans(), st.integers(1, 19).map(lambda n: n / 20), st.integers(0, 3)), min_size=4, max_size=60
+).filter(lambda rows: {late for late, _, weight in rows if weight} == {True, False})
+
+
+SEEDS = st.integers(0, 10_000)
+
+
+def assert_agree(task: str, label: Labels, prediction: Floats, weight: Floats) -> None:
+    for name, metric in BUILTIN_METRICS.items():
+        if task in metric.tasks:
+            expected = REFERENCE[name](label, prediction, sample_weight=weight)
+            assert metric.function(label, prediction, weight) == pytest.approx(expected, abs=1e-9), name
+
+
+@given(BINARY)
+def test_metrics_of_two_classes_agree_with_scikit_learn_on_weighted_rows_with_ties(
+    rows: list[tuple[bool, float, int]],
+) -> None:
+    label, prediction, weight = (np.array(column) for column in zip(*rows, strict=True))
+    assert_agree("binary", label.astype(np.int64), prediction, weight.astype(float))
+
+
+@given(SEEDS)
+def test_metrics_of_many_classes_agree_with_scikit_learn(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    weight = np.append(random.integers(0, 3, 20), 1).astype(float)
+    assert_agree("multiclass", random.integers(0, 3, 21), random.dirichlet(np.ones(3), 21), weight)
+
+
+@given(SEEDS)
+def test_metrics_of_numbers_agree_with_scikit_learn(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    weight = np.append(random.integers(0, 3, 20), [1, 1]).astype(float)
+    assert_agree("regression", random.normal(size=22), random.normal(size=22), weight)
+
+
+def test_every_metric_is_compared_with_a_reference() -> None:
+    assert set(REFERENCE) == set(BUILTIN_METRICS)
+
+
+def test_numbers_that_are_all_the_same_have_no_r2_and_say_so() -> None:
+    estimate = Bootstrap(np.ones(30), SETTINGS).estimate(BUILTIN_METRICS["r2"], np.linspace(0, 1, 30))
+    assert (estimate.value, estimate.undefined) == (None, "all labels are the same")
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_one_class_has_no_ranking_and_says_so(name: str) -> None:
+    estimate = Bootstrap(np.ones(30, np.int64), SETTINGS).estimate(BUILTIN_METRICS[name], np.linspace(0, 1, 30))
+    assert (estimate.value, estimate.undefined) == (None, "all rows are of one class")
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    covered, truth = 0, 0.7602  # the chance that N(1, 1) exceeds N(0, 1)
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        label = np.repeat(np.array([0, 1], np.int64), 200)
+        estimate = Bootstrap(label, SETTINGS, seed).estimate(BUILTIN_METRICS["roc_auc"], random.normal(label))
+        assert estimate.low is not None
+        assert estimate.high is not None
+        covered += estimate.low <= truth <= estimate.high
+    assert 50 <= covered <= 60
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    random = np.random.default_rng(1)
+    label, prediction = random.integers(0, 2, 300).astype(np.int64), random.random(300)
+    first, second = (Bootstrap(label, SETTINGS, 5).estimate(BUILTIN_METRICS["log_loss"], prediction) for _ in range(2))
+    assert first == second

@@ -1,1 +1,0 @@
-"""The service: answers with the champion's bundle, and needs neither registry nor warehouse."""
