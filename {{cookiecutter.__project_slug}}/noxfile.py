@@ -44,7 +44,9 @@ def add_session(command: str, help_line: str) -> None:
     nox.session(session_of_command, name=command)
 
 
-for name, line in read_commands().items():
+if not (commands := read_commands()):
+    sys.exit("engine/: missing, and .venv has no installed mlteam\nrestore the folder from git, or run `uv sync`")
+for name, line in commands.items():
     add_session(name, line)
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import gc
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -235,11 +236,13 @@ def new_pipeline(
 def main() -> None:
     """Run a command: exit 0 when it did what it should, 1 with two lines when not, 2 when called wrongly."""
     from mlteam.core.paths import enter_root
+    from mlteam.core.release import check_version
     from mlteam.registry.tracking import convert_mlflow_error
 
     try:
         if not {"--help", "-h"} & set(sys.argv):
             enter_root()
+            check_version(Path("pyproject.toml"))
         app()
     except Exception as error:
         known = error if isinstance(error, ProjectError) else convert_mlflow_error(error)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 try:
     from mlteam.process.checks import runner
-    from mlteam.process.checks.findings import CHECKS, STAGES, CannotRunError
+    from mlteam.process.checks.errors import STAGES, CannotRunError
+    from mlteam.process.checks.findings import CHECKS
 except ModuleNotFoundError as missing:
     print(
         f"process: the check could not run: {missing}; run `nox -s process`, which brings what it needs",

@@ -8,7 +8,7 @@ from mlteam.process.checks import runner
 from mlteam.process.checks.cards import evaluations, living, snapshots
 from mlteam.process.checks.content import answers
 from mlteam.process.checks.dates import due
-from mlteam.process.checks.findings import CannotRunError
+from mlteam.process.checks.errors import CannotRunError
 from mlteam.process.checks.project import Project
 from mlteam.process.checks.structure import documented
 from mlteam.process.checks.team import ROLES

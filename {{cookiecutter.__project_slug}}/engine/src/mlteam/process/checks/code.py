@@ -3,7 +3,7 @@
 import ast
 from functools import cache
 
-from mlteam.process.checks.findings import CannotRunError
+from mlteam.process.checks.errors import CannotRunError
 
 ENDINGS = {"Counter": ("_total",), "Gauge": ("",), "Histogram": ("_bucket", "_sum", "_count")}
 

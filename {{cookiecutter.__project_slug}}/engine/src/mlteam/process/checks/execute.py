@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlteam.process.checks.findings import CannotRunError
+from mlteam.process.checks.errors import CannotRunError
 from mlteam.process.checks.page import Fence
 from mlteam.process.checks.project import Project
 

@@ -3,17 +3,11 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mlteam.process.checks.project import Project
+from mlteam.process.checks.errors import STAGES
+from mlteam.process.checks.project import Project
 
 LISTED = 12
-STAGES = ("prototype", "shadow", "production")
-
-
-class CannotRunError(Exception):
-    """The checker itself could not run; the message says why."""
 
 
 @dataclass(frozen=True, order=True)
@@ -69,9 +63,9 @@ class Check:
     code: str
     meaning: str
     blocks: str
-    find: Callable[["Project"], Iterable[Finding]]
+    find: Callable[[Project], Iterable[Finding]]
 
-    def run(self, project: "Project") -> Iterator[Finding]:
+    def run(self, project: Project) -> Iterator[Finding]:
         """Look for breaches and sign each with the code and the stage from which it blocks."""
         for finding in self.find(project):
             yield replace(finding, code=self.code, blocks=finding.blocks or self.blocks)
@@ -82,10 +76,10 @@ CHECKS: dict[str, Check] = {}
 
 def check(
     code: str, meaning: str, *, blocks: str = "prototype"
-) -> Callable[[Callable[["Project"], Iterable[Finding]]], Callable[["Project"], Iterable[Finding]]]:
+) -> Callable[[Callable[[Project], Iterable[Finding]]], Callable[[Project], Iterable[Finding]]]:
     """Register the function below as the check `code`."""
 
-    def register(find: Callable[["Project"], Iterable[Finding]]) -> Callable[["Project"], Iterable[Finding]]:
+    def register(find: Callable[[Project], Iterable[Finding]]) -> Callable[[Project], Iterable[Finding]]:
         CHECKS[code] = Check(code, meaning, blocks, find)
         return find
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlteam.process.checks import code, dbt, markdown, team
-from mlteam.process.checks.findings import CannotRunError
+from mlteam.process.checks.errors import CannotRunError
 from mlteam.process.checks.page import Page
 
 READ = (".md", ".toml", ".yml", ".yaml", ".sql", ".py", "CODEOWNERS")
@@ -83,7 +83,12 @@ class Project:
 
     def exists(self, path: str) -> bool:
         """Whether the repository has the file or folder, spelt in exactly this case."""
-        return path.rstrip("/") in self._file_set or path.rstrip("/") in self.folders
+        path = path.rstrip("/")
+        # An engine that is installed from an index has no files here, and pages may name them all the same.
+        return path in self._file_set or path in self.folders or (path.startswith(ENGINE) and self._in_engine(path))
+
+    def _in_engine(self, path: str) -> bool:
+        return any(module == path or module.startswith(f"{path}/") for module in self.engine)
 
     def matching(self, pattern: str) -> list[str]:
         """The files that a glob names."""

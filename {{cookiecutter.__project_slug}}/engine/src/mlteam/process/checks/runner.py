@@ -10,13 +10,15 @@ from mlteam.process.checks import (
     dashboard,
     data,
     dates,
+    engine,
     owners,
     references,
     security,
     structure,
     suppressions,
 )
-from mlteam.process.checks.findings import CHECKS, STAGES, Finding, on_github
+from mlteam.process.checks.errors import STAGES
+from mlteam.process.checks.findings import CHECKS, Finding, on_github
 from mlteam.process.checks.project import Project
 
 FAMILIES = (
@@ -30,6 +32,7 @@ FAMILIES = (
     dashboard,
     dates,
     security,
+    engine,
     suppressions,
 )
 

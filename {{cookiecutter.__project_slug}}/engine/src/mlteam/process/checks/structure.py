@@ -4,7 +4,8 @@ import datetime as dt
 import unicodedata
 from collections.abc import Iterator
 
-from mlteam.process.checks.findings import STAGES, Finding, check, did_you_mean
+from mlteam.process.checks.errors import STAGES
+from mlteam.process.checks.findings import Finding, check, did_you_mean
 from mlteam.process.checks.page import Page
 from mlteam.process.checks.project import Document, Project
 from mlteam.process.checks.team import ESCALATION_KEYS, KEYS, PERSON_KEYS, ROLES, SEVERITIES, table

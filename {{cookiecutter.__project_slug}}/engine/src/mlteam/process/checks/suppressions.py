@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from mlteam.process.checks.dates import today
-from mlteam.process.checks.findings import CHECKS, CannotRunError, Finding, check, did_you_mean
+from mlteam.process.checks.errors import CannotRunError
+from mlteam.process.checks.findings import CHECKS, Finding, check, did_you_mean
 from mlteam.process.checks.project import Project
 
 FILE = "process/suppressions.toml"

@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlteam.process.checks.findings import STAGES, CannotRunError
+from mlteam.process.checks.errors import STAGES, CannotRunError
 
 ROLES = (
     "product_manager",
