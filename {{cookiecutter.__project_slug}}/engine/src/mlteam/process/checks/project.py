@@ -113,8 +113,8 @@ class Project:
 
     @cached_property
     def markdown_files(self) -> list[str]:
-        """PROCESS.md and every other page."""
-        return [file for file in self.files if file.endswith(".md")]
+        """PROCESS.md and every other page of the team; the engine's own is the same in every project."""
+        return [file for file in self.files if file.endswith(".md") and not file.startswith("engine/")]
 
     @cached_property
     def pages(self) -> dict[str, Page]:
