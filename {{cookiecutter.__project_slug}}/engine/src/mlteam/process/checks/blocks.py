@@ -80,13 +80,31 @@ def documents(project: Project) -> str:
 
 @block
 def modules(project: Project) -> str:
-    """Which room of the engine imports which, from the import statements."""
-    rooms = {path: path.removeprefix(f"{ENGINE}/").split("/")[0] for path in project.engine}
-    edges = {(rooms[path], to) for path, text in project.engine.items() for to in imports(text)}
-    arrows = [f"    {room} --> {to}" for room, to in sorted(edges) if to in rooms.values() and to != room]
+    """Which room of the engine imports which, from the import statements; arrows that others imply are left out."""
+    edges: dict[str, set[str]] = {}
+    for path, text in project.engine.items():
+        room = path.removeprefix(f"{ENGINE}/").split("/")[0]
+        edges.setdefault(room, set()).update(to for to in imports(text) if to != room)
+    arrows = [
+        f"    {room} --> {to}"
+        for room, below in sorted(edges.items())
+        for to in sorted(below)
+        if to in edges and not any(to in reachable_from(other, edges) for other in below - {to})
+    ]
     if not arrows:
         return "No module imports another yet."
     return "\n".join(["```mermaid", "flowchart LR", *arrows, "```"])
+
+
+def reachable_from(room: str, edges: dict[str, set[str]]) -> set[str]:
+    """The rooms that a room imports, directly or through others."""
+    reached: set[str] = set()
+    waiting = [room]
+    while waiting:
+        fresh = edges.get(waiting.pop(), set()) - reached
+        reached |= fresh
+        waiting += fresh
+    return reached
 
 
 @cache
