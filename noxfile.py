@@ -49,3 +49,11 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", "--config", "pyproject.toml", ".")
     session.run("mypy")
     session.run("zizmor", "--offline", "--quiet", ".github", "{{cookiecutter.__project_slug}}/.github")
+
+
+@nox.session(default=False, venv_backend="none")
+def release(session: nox.Session) -> None:
+    """Record version and digest of the engine in engine/RELEASE, after a change there."""
+    engine = Path("{{cookiecutter.__project_slug}}", "engine").absolute()
+    environment = {"PYTHONPATH": str(engine / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    session.run(sys.executable, "-m", "mlteam.core.release", str(engine), env=environment)
