@@ -133,9 +133,18 @@ def test_a_misspelt_parameter_names_its_line(spec: Spec, rows: Split) -> None:
     assert str(caught.value) == f"{spec.path}:{number}: unknown key model.params.max_dept\ndid you mean 'max_depth'?"
 
 
-def test_a_model_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ProjectError, match="there is no model model:LightGBM"):
-        model.load_model_class("model:LightGBM")
+def test_a_misspelt_model_names_its_line_and_the_nearest_name(spec: Spec, rows: Split) -> None:
+    edit(spec.path, 'factory = "mlteam.modeling:XGBoost"', 'factory = "mlteam.modeling:XGBost"')
+    number = spec.path.read_text().splitlines().index('factory = "mlteam.modeling:XGBost"') + 1
+    with pytest.raises(ProjectError) as caught:
+        model.fit_model(pipelines.load_spec(None), "model", *rows)
+    what = f"{spec.path}:{number}: cannot import XGBost from mlteam.modeling: no such attribute"
+    assert str(caught.value) == f"{what}\ndid you mean 'XGBoost'?"
+
+
+def test_a_class_without_the_methods_of_a_model_is_rejected() -> None:
+    with pytest.raises(ProjectError, match=r"^here: pathlib:Path is not a model: no fit, fit_more, predict, .*load\n"):
+        model.load_model_class("pathlib:Path", "here")
 
 
 def test_a_snapshot_that_is_older_than_the_spec_says_what_to_run(spec: Spec) -> None:

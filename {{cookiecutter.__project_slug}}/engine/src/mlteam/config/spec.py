@@ -57,7 +57,7 @@ class Features(Settings):
 
 
 class ModelSpec(Settings):
-    """A class that makes a model, named `module:Class` inside this package, and its parameters."""
+    """A model class (`factory`, as `package.module:Class`), its random seed and its parameters."""
 
     factory: str = Field(pattern=r"^[a-z_][\w.]*:[A-Za-z_]\w*$")
     seed: int = 0

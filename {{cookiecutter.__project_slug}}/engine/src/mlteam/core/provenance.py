@@ -8,7 +8,19 @@ import subprocess
 from typing import Any
 
 # XGBoost comes under one of two names, by platform.
-LIBRARIES = {"dbt-core", "dbt-duckdb", "duckdb", "mlflow", "numpy", "pyarrow", "xgboost", "xgboost-cpu"}
+LIBRARIES = {
+    "dbt-core",
+    "dbt-duckdb",
+    "duckdb",
+    "lightgbm",
+    "mlflow",
+    "numpy",
+    "pyarrow",
+    "scikit-learn",
+    "skops",
+    "xgboost",
+    "xgboost-cpu",
+}
 
 
 def get_timestamp() -> str:

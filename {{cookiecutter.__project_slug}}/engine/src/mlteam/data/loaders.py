@@ -1,16 +1,13 @@
-"""Where raw data comes in: stands in for the jobs that a company's own systems would run.
+"""Loaders: fetch the raw data that the company's own systems would deliver.
 
-A source in sql/models/sources.yml names its loader as `loader: package.module:function`. A loader takes the source and
-returns its table, which is stamped with `_loaded_at` (UTC) and written as Parquet, atomically.
+A source in sql/models/sources.yml names its loader as `loader: package.module:function`.
 """
 
 import csv
 import datetime as dt
-import importlib
-import importlib.util
 import re
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import pyarrow as pa
@@ -18,35 +15,73 @@ import pyarrow.parquet
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import write_atomically
-from mlteam.data.sources import Source
+from mlteam.core.references import import_reference
+from mlteam.data.sources import SOURCES_FILE, Source
 
 DELIMITERS = (",", ";", "\t", "|")
 NUMERIC_NAME_PATTERN = re.compile(r"[+-]?[\d.]+(_\d+)?")
 
 
+class Loader(Protocol):
+    """What the engine asks of a loader: a function that fetches one upstream table."""
+
+    def __call__(self, source: Source, /) -> pa.Table:
+        """Fetch the table.
+
+        Args:
+            source: The declaration; `source.table` and `source.origin` say what to fetch.
+
+        Returns:
+            All rows of the table. The engine adds the column `_loaded_at` (UTC) and writes the file.
+
+        Raises:
+            ProjectError: The upstream system does not have the table or cannot be read.
+        """
+
+
 def fetch_source(source: Source) -> None:
-    """Fetch a source into its file.
+    """Run the loader of a source and write its table, stamped with the time, as Parquet: whole or not at all.
 
     Raises:
-        ProjectError: It names no loader, or the loader cannot read it.
+        ProjectError: The source has no loader, or the loader cannot be imported, fails or returns no table.
     """
     if source.location is None:
         return
-    module, separator, function = source.loader.partition(":")
-    if not separator:
+    if ":" not in source.loader:
         raise ProjectError(
             f"source {source.name} is missing, and sources.yml names no loader for it",
             where=str(source.location),
             fix=f"ask its owner ({source.owner}), or put the file there",
         )
-    load: Callable[[Source], pa.Table] = getattr(importlib.import_module(module), function)
-    table = load(source)
+    table = _run_loader(source)
     if "_loaded_at" in table.column_names:
         table = table.drop_columns("_loaded_at")
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     stamped = table.append_column("_loaded_at", pa.repeat(pa.scalar(now, pa.timestamp("us")), table.num_rows))
     with write_atomically(source.location) as part:
         pyarrow.parquet.write_table(stamped, part, compression="zstd")
+
+
+def _run_loader(source: Source) -> pa.Table:
+    where = _locate_loader(source)
+    load: Loader = import_reference(source.loader, where)
+    if not callable(load):
+        raise ProjectError(f"loader {source.loader} is not a function", where=where, fix="name a function")
+    table = load(source)
+    if not isinstance(table, pa.Table):
+        what = f"loader {source.loader} returned {type(table).__name__}, not a pyarrow.Table"
+        raise ProjectError(what, where=where, fix="return the table of the source")
+    return table
+
+
+def _locate_loader(source: Source) -> str:
+    """Where sources.yml names the loader, as `file:line`."""
+    lines = SOURCES_FILE.read_text(encoding="utf-8").splitlines() if SOURCES_FILE.is_file() else []
+    for number, line in enumerate(lines, start=1):
+        key, _, value = line.strip().removeprefix("- ").partition(":")
+        if key == "loader" and source.loader in value:
+            return f"{SOURCES_FILE}:{number}"
+    return str(SOURCES_FILE)
 
 
 def check_source_file(source: Source) -> None:

@@ -37,9 +37,9 @@ class GroupMean:
         self.columns, self.edges, self.means, self.overall = columns, edges, means, overall
 
     @classmethod
-    def fit(cls, train: Examples, validation: Examples, schema: Schema, factory: ModelSpec) -> Self:  # noqa: ARG003
+    def fit(cls, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:  # noqa: ARG003
         """Count; the validation rows are not needed."""
-        params = cls.Params.model_validate(factory.params)
+        params = cls.Params.model_validate(settings.params)
         columns = [_find_feature_index(name, schema) for name in params.by]
         edges = [_compute_edges(train.matrix[:, column], schema, column, params.bins) for column in columns]
         keys, group = _assign_groups(train.matrix, columns, edges)
@@ -49,9 +49,9 @@ class GroupMean:
         means = (sums + params.prior_rows * overall) / (np.bincount(group)[:, None] + params.prior_rows)
         return cls(columns, edges, dict(zip(keys, means.tolist(), strict=True)), overall.tolist())
 
-    def fit_more(self, train: Examples, validation: Examples, schema: Schema, factory: ModelSpec) -> Self:
+    def fit_more(self, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:
         """Count the other rows alone: means of both would need the rows that were counted before."""
-        return self.fit(train, validation, schema, factory)
+        return self.fit(train, validation, schema, settings)
 
     def predict(self, matrix: Matrix) -> NDArray[np.float32]:
         """The group's mean, (rows,) or (rows, classes); the mean of all for a group that training did not see."""

@@ -60,21 +60,21 @@ class XGBoost:
         self.booster = booster
 
     @classmethod
-    def fit(cls, train: Examples, validation: Examples, schema: Schema, factory: ModelSpec) -> Self:
+    def fit(cls, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:
         """Learn, and keep the trees up to the round that did best on the validation rows."""
-        return cls(cls._train(train, validation, schema, factory, None))
+        return cls(cls._train(train, validation, schema, settings, None))
 
-    def fit_more(self, train: Examples, validation: Examples, schema: Schema, factory: ModelSpec) -> Self:
+    def fit_more(self, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:
         """Add trees that are learned on other rows; the categories stay those of the first training."""
-        return type(self)(self._train(train, validation, schema, factory, self.booster))
+        return type(self)(self._train(train, validation, schema, settings, self.booster))
 
     @classmethod
     def _train(
-        cls, train: Examples, validation: Examples, schema: Schema, factory: ModelSpec, begun: xgboost.Booster | None
+        cls, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec, begun: xgboost.Booster | None
     ) -> xgboost.Booster:
-        params = cls.Params.model_validate(factory.params).model_dump()
+        params = cls.Params.model_validate(settings.params).model_dump()
         rounds, patience = params.pop("rounds"), params.pop("early_stopping_rounds")
-        params |= cls.OBJECTIVES[schema.task] | {"seed": factory.seed}
+        params |= cls.OBJECTIVES[schema.task] | {"seed": settings.seed}
         if schema.task == "multiclass":
             params["num_class"] = len(schema.classes)
         kinds = ["c" if feature.kind == "categorical" else "q" for feature in schema.features]
@@ -99,7 +99,7 @@ class XGBoost:
         return predictions
 
     def predict_contributions(self, matrix: Matrix) -> NDArray[np.float32]:
-        """Exact TreeSHAP values, in log-odds or in the label's own unit, shaped as `Model.contributions` says."""
+        """Exact TreeSHAP values, in log-odds or the unit of the label; shapes as in `Model.predict_contributions`."""
         names, kinds = self.booster.feature_names, self.booster.feature_types
         rows = xgboost.DMatrix(matrix, feature_names=names, feature_types=kinds, enable_categorical=True)
         values: NDArray[np.float32] = self.booster.predict(rows, pred_contribs=True)

@@ -1,6 +1,5 @@
 """The Model protocol, and how a pipeline file's reference becomes a model."""
 
-import importlib
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -8,66 +7,118 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from mlteam.config.settings import explain_validation_error
+from mlteam.config.settings import explain_validation_error, find_line
 from mlteam.config.spec import ModelSpec, Spec
 from mlteam.core.errors import ProjectError
+from mlteam.core.references import import_reference
 from mlteam.data.features import Examples, Matrix, Schema
 
 Predictions = NDArray[np.float32]
 
 
 class Model(Protocol):
-    """What the rest of the project asks of a model."""
+    """What the engine asks of a model.
+
+    A matrix has one row for each example and one column for each feature, in the order of `schema.features`. A
+    category is the position of its text in `Feature.categories`; a missing or unknown value is NaN.
+
+    A class may also have an attribute `Params`: a subclass of `mlteam.config.settings.Settings` with the parameters of
+    `[model.params]`. `tune` validates its search space with it.
+    """
 
     @classmethod
-    def fit(cls, train: Examples, validation: Examples, schema: Schema, factory: ModelSpec) -> Self:
-        """Learn from the training rows; the validation rows may decide when to stop, and nothing else."""
+    def fit(cls, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:
+        """Train a model; the same arguments give the same model.
 
-    def fit_more(self, train: Examples, validation: Examples, schema: Schema, factory: ModelSpec) -> Self:
-        """This model, trained further on other rows."""
+        Args:
+            train: The rows to learn from.
+            validation: Rows that may decide when to stop, and nothing else.
+            schema: The task, its classes and the features.
+            settings: The parameters (`params`) and the `seed`.
+
+        Raises:
+            pydantic.ValidationError: A parameter is unknown or has a wrong value. The engine adds the line.
+            ProjectError: The model does not support the task.
+        """
+
+    def fit_more(self, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:
+        """Continue training on other rows and return a new model; this one stays as it is.
+
+        Raises:
+            ProjectError: A model of this kind cannot continue.
+        """
 
     def predict(self, matrix: Matrix) -> Predictions:
-        """Probability of the positive class or the number, shape (rows,); of each of many classes, (rows, classes)."""
+        """Predict rows.
+
+        Returns:
+            Binary task: the probability of the last class, shape (rows,). Multiclass: the probability of each class,
+            shape (rows, classes). Regression: the number, shape (rows,).
+        """
 
     def predict_contributions(self, matrix: Matrix) -> NDArray[np.float32]:
-        """What each feature adds to a prediction: (rows, features), for many classes (rows, classes, features).
+        """Compute what each feature adds to each prediction.
 
-        A model that cannot say gives zeros, or raises NotImplementedError: then other values are tried instead.
+        Returns:
+            Shape (rows, features), for a multiclass task (rows, classes, features); log-odds of a class, or the unit
+            of the label in a regression. All zeros have the same effect as NotImplementedError.
+
+        Raises:
+            NotImplementedError: The model cannot tell. The engine then replaces values by those of other rows.
         """
 
     def metadata(self) -> dict[str, Any]:
-        """What was learned, in a few numbers for the record."""
+        """Return a few numbers about what was learned, such as the number of trees, for the registry."""
 
     def save(self, folder: Path) -> None:
-        """Write the model into a new folder, in a format that runs no code when it is read."""
+        """Write the model into a new folder, in a format that runs no code when it is read (no pickle)."""
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read what `save` wrote; the loaded model makes the same predictions.
+
+        Raises:
+            ProjectError: The files hold something that is not trusted.
+        """
 
 
-def load_model_class(factory: str) -> type[Model]:
-    """The class of this package that is named `module:Class`.
+REQUIRED_METHODS = tuple(name for name in vars(Model) if not name.startswith("_"))
+
+
+def load_model_class(reference: str, where: str) -> type[Model]:
+    """Import the class of a model.
+
+    Args:
+        reference: `package.module:Class`.
+        where: The file that contains the reference, as `file:line` where the line is known.
 
     Raises:
-        ProjectError: There is none.
+        ProjectError: The reference cannot be imported, or what it names is not a model.
     """
-    module, name = factory.split(":")
-    try:
-        found: type[Model] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError):
-        raise ProjectError(f"there is no model {factory}", fix="name it module:Class, as in model:XGBoost") from None
-    return found
+    model_class: type[Model] = import_reference(reference, where)
+    missing = [name for name in REQUIRED_METHODS if not callable(getattr(model_class, name, None))]
+    if not isinstance(model_class, type) or missing:
+        what = f"{reference} is not a model: no {', '.join(missing)}" if missing else f"{reference} is not a class"
+        raise ProjectError(what, where=where, fix="add the methods of mlteam.modeling.model.Model")
+    return model_class
+
+
+def locate_factory(spec: Spec, part: str) -> str:
+    """Where the pipeline file names the model or baseline, as `file:line`."""
+    if not spec.path.is_file():
+        return str(spec.path)
+    return f"{spec.path}:{find_line(spec.path.read_text(encoding='utf-8'), [part, 'factory'])}"
 
 
 def fit_model(spec: Spec, part: str, train: Examples, validation: Examples, schema: Schema) -> Model:
-    """Make and train what the spec says under `part`, which is "model" or "baseline".
+    """Train the model that the spec describes under `part`, which is "model" or "baseline".
 
     Raises:
-        ProjectError: The parameters are not those of the model; names the line in the pipeline file.
+        ProjectError: The model cannot be imported, or a parameter is wrong; names the line in the pipeline file.
     """
-    factory: ModelSpec = getattr(spec, part)
+    settings: ModelSpec = getattr(spec, part)
     try:
-        return load_model_class(factory.factory).fit(train, validation, schema, factory)
+        model_class = load_model_class(settings.factory, locate_factory(spec, part))
+        return model_class.fit(train, validation, schema, settings)
     except pydantic.ValidationError as error:
         raise explain_validation_error(error, spec.path, (part, "params")) from None

@@ -16,7 +16,7 @@ from mlteam.data.features import Examples, Schema
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.custom_metrics import get_metrics
 from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
-from mlteam.modeling.model import Model, load_model_class
+from mlteam.modeling.model import Model, load_model_class, locate_factory
 
 if TYPE_CHECKING:
     import optuna
@@ -127,7 +127,7 @@ def validate_search_space(spec: Spec) -> None:
 
 def validate_parameters(spec: Spec, table: str, params: ParamValues) -> None:
     """Ask the model's own settings, where it has them."""
-    known = getattr(load_model_class(spec.model.factory), "Params", None)
+    known = getattr(load_model_class(spec.model.factory, locate_factory(spec, "model")), "Params", None)
     try:
         if known is not None:
             known.model_validate(params)
@@ -141,7 +141,7 @@ def _run_trial(
     begun, (learn, watch) = time.monotonic(), rows
     factory = spec.model.model_copy(update={"params": spec.model.params | params})
     try:
-        model: Model = load_model_class(factory.factory).fit(learn, watch, schema, factory)
+        model: Model = load_model_class(factory.factory, str(spec.path)).fit(learn, watch, schema, factory)
     except pydantic.ValidationError as error:
         raise settings.explain_validation_error(error, spec.path, ("tune" if number else "model", "params")) from None
     predictions = model.predict(watch.matrix)

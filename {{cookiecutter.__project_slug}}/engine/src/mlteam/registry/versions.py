@@ -239,7 +239,7 @@ def _fetch_model(tracking: "MlflowClient", run: str, digest: str = "") -> tuple[
     if not whole:
         what = "the model's files are not those that were registered"
         raise ProjectError(what, where=f"run {run}", fix="restore data/artifacts from a backup, or train again")
-    return folder, load_model_class(tags["factory"]).load(folder)
+    return folder, load_model_class(tags["factory"], f"run {run}").load(folder)
 
 
 def hash_folder(folder: Path) -> str:

@@ -104,7 +104,12 @@ def load(folder: Path) -> Bundle:
         asked = RequestSchema.model_validate_json((folder / REQUEST_SCHEMA_FILE).read_bytes())
         examples = tuple(GoldenExample.model_validate(row) for row in json.loads((folder / GOLDEN_FILE).read_bytes()))
         return Bundle(
-            folder, about, schema, asked, load_model_class(about.factory).load(folder / MODEL_FOLDER), examples
+            folder,
+            about,
+            schema,
+            asked,
+            load_model_class(about.factory, str(folder / MANIFEST_FILE)).load(folder / MODEL_FOLDER),
+            examples,
         )
     except (OSError, ValueError) as error:
         raise ProjectError(f"cannot be opened: {type(error).__name__}", where=str(folder), fix=RELAUNCH_FIX) from None
