@@ -160,6 +160,36 @@ def _try(number: str) -> str:
     return "launched"
 
 
+HELD = """
+import sys, time
+from mlteam.registry import launch_log
+with launch_log.lock_launches():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_excludes_a_second_process_and_ends_with_a_killed_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch_log, "LOCK_TIMEOUT_SECONDS", 0.2)
+    with subprocess.Popen([sys.executable, "-c", HELD], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(ProjectError, match="another launch is under way"), launch_log.lock_launches():
+            pass
+        holder.kill()
+    with launch_log.lock_launches():
+        pass
+
+
+def test_a_lock_is_released_after_an_error(project: Path) -> None:
+    with pytest.raises(KeyError), launch_log.lock_launches():
+        raise KeyError
+    with launch_log.lock_launches():
+        pass
+
+
 def test_a_shadow_passes_what_is_not_about_quality_and_goes_again(team: Spec) -> None:
     trained(team)
     launch.launch_version(team, "1", "ada", WHY)

@@ -7,6 +7,7 @@ from mlteam.core.errors import ProjectError
 
 PIPELINES = Path("pipelines")
 METRICS = Path("metrics")
+TEAM_FILE = Path("team.toml")
 SQL = Path("sql")
 DATA = Path("data")
 RAW = DATA / "raw"
@@ -16,13 +17,18 @@ ARTIFACTS = DATA / "artifacts"
 REPORTS = DATA / "reports"
 TRACKING = DATA / "mlflow.db"
 SERVING = DATA / "serving"
+PREDICTIONS = DATA / "predictions"
+MONITORING = DATA / "monitoring"
+LAUNCH_LOCK = DATA / "launch.lock"
+DBT = DATA / "dbt"
+DBT_MANIFEST = DBT / "target" / "manifest.json"
 
 
 def enter_root() -> None:
     """Change to the repository's root, searched from the working directory upward."""
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "team.toml").is_file() and (folder / PIPELINES).is_dir():
+        if (folder / TEAM_FILE).is_file() and (folder / PIPELINES).is_dir():
             os.chdir(folder)
             return
     raise ProjectError(

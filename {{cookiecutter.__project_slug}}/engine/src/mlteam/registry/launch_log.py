@@ -1,17 +1,17 @@
 """Every launch and rollback, kept for ever as tags of the registered model; the last ones say what answers."""
 
 import datetime as dt
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Literal, Self
 
+import filelock
 from pydantic import Field
 
 from mlteam.config.settings import Settings
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
-from mlteam.core.paths import DATA
+from mlteam.core.paths import LAUNCH_LOCK
 from mlteam.registry import versions
 
 
@@ -34,7 +34,7 @@ def find_version_as_of(spec: Spec, day: dt.date) -> tuple[str, str]:
 
 
 TAG_PREFIX = "launch."
-LOCK_FILE = DATA / "launch.lock"
+LOCK_TIMEOUT_SECONDS = 5
 TIMESTAMP_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 
 
@@ -125,16 +125,21 @@ def get_next_timestamp(before: LaunchState) -> dt.datetime:
 
 @contextmanager
 def lock_launches() -> Iterator[None]:
-    """Let one launch or rollback at a time write in this copy of the repository; a killed one lets go.
+    """Let one launch or rollback at a time write in this copy of the repository.
+
+    The operating system releases the lock of a process that ends, however it ends.
 
     Raises:
-        ProjectError: Another one is under way.
+        ProjectError: Another process holds the lock for more than five seconds.
     """
-    LOCK_FILE.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(LOCK_FILE, timeout=5, isolation_level=None)) as lock:
-        try:
-            lock.execute("begin exclusive")
-        except sqlite3.OperationalError:
-            fix = "wait until it has ended, look at what it did, then run the command again"
-            raise ProjectError("another launch is under way", where=str(LOCK_FILE), fix=fix) from None
+    LAUNCH_LOCK.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(LAUNCH_LOCK, timeout=LOCK_TIMEOUT_SECONDS)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        fix = "wait until it has ended, look at what it did, then run the command again"
+        raise ProjectError("another launch is under way", where=str(LAUNCH_LOCK), fix=fix) from None
+    try:
         yield
+    finally:
+        lock.release()
