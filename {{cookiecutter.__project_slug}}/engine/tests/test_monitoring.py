@@ -210,3 +210,16 @@ def test_many_features_are_corrected_for() -> None:
     alarms = [sum(drift.find_significant(list(random.random(50)))) for _ in range(500)]
     assert sum(found > 0 for found in alarms) < 15
     assert drift.find_significant([0.5, 1e-9, 0.9]) == [False, True, False]
+
+
+@pytest.mark.parametrize("rows", [900, 9_000])
+def test_a_p_value_is_exact(rows: int) -> None:
+    shift = drift.measure_shift(np.array([3.0, 3.0, 3.0]) * rows, np.array([3.15, 3.0, 2.85]) * rows)
+    # With two degrees of freedom, a larger value than x has the chance exp(-x / 2).
+    unit = 2 / (9 * rows)
+    assert shift.size > 0
+    assert shift.p_value == pytest.approx(np.exp(-(shift.size / unit + 2) / 2), rel=1e-9)
+
+
+def test_no_finding_is_significant_where_there_is_none() -> None:
+    assert drift.find_significant([]) == []

@@ -5,7 +5,6 @@ what it comes to by chance alone: (bins - 1)(1/n + 1/m) for n and m rows, by its
 (Yurdakul and Naranjo 2020, Statistical properties of the population stability index, J. Risk Model Validation).
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -95,13 +94,15 @@ def check_vanished_categories(schema: Schema, train: Matrix, served: Matrix, few
 
 def measure_shift(expected: Counts, found: Counts) -> Shift:
     """How far counts of the same bins lie apart; (bins,) each."""
+    from scipy import stats
+
     rows, other = expected.sum(), found.sum()
     if not rows or not other or len(expected) < 2:  # noqa: PLR2004
         return Shift(0.0, 1.0)
     p, q = (np.maximum(counts, 0.5) / max(1.0, counts.sum()) for counts in (expected, found))
     index = float(((q - p) * np.log(q / p)).sum())
     unit, freedom = 1 / rows + 1 / other, len(expected) - 1
-    return Shift(max(0.0, index - freedom * unit), _compute_chi_squared_tail(index / unit, freedom))
+    return Shift(max(0.0, index - freedom * unit), float(stats.chi2.sf(index / unit, freedom)))
 
 
 def count_by_bin(expected: Floats, found: Floats, *, categorical: bool) -> tuple[Counts, Counts]:
@@ -124,21 +125,11 @@ def count_by_bin(expected: Floats, found: Floats, *, categorical: bool) -> tuple
 
 def find_significant(chances: Sequence[float]) -> list[bool]:
     """Which of many findings are no chance, with 1 % false ones among those at most on average."""
-    order = np.argsort(chances)
-    ranked = np.asarray(chances)[order] <= SIGNIFICANCE_LEVEL * np.arange(1, len(chances) + 1) / len(chances)
-    last = int(np.flatnonzero(ranked).max()) if ranked.any() else -1
-    sure = np.zeros(len(chances), dtype=bool)
-    sure[order[: last + 1]] = True
-    return [bool(one) for one in sure]
+    from scipy import stats
+
+    return [bool(adjusted <= SIGNIFICANCE_LEVEL) for adjusted in stats.false_discovery_control(chances)]
 
 
 def _count_by_value(column: Floats, categories: int) -> NDArray[np.int64]:
     known = column[~np.isnan(column)].astype(np.int64)
     return np.bincount(known, minlength=categories)
-
-
-def _compute_chi_squared_tail(value: float, freedom: int) -> float:
-    """Chance of a larger value, by the cube-root approximation of Wilson and Hilferty (1931)."""
-    spread = 2 / (9 * freedom)
-    normal = ((value / freedom) ** (1 / 3) - (1 - spread)) / math.sqrt(spread)
-    return 0.5 * math.erfc(normal / math.sqrt(2))

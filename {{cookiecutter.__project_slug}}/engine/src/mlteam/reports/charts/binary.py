@@ -1,11 +1,13 @@
 """Pictures of predicted probabilities of one class."""
 
+from dataclasses import asdict
 from typing import Any
 
 import altair as alt
 import numpy as np
 
 from mlteam.data.features import Labels
+from mlteam.evaluation.calibration import compute_calibration
 from mlteam.evaluation.metrics import Floats
 from mlteam.reports.charts.common import (
     CURVE_COLORS,
@@ -19,8 +21,6 @@ from mlteam.reports.charts.common import (
 )
 
 MAX_CURVE_POINTS = 200
-CALIBRATION_BINS = 10
-Z95 = 1.96
 
 
 def draw_evaluation(label: Labels, curves: NamedPredictions, classes: tuple[str, ...]) -> list[Picture]:
@@ -79,23 +79,16 @@ def _draw_curve(rows: ChartRows, x: str, y: str) -> Any:
 
 def _draw_calibration(label: Labels, curves: NamedPredictions) -> Any:
     """What happened against what was predicted, in ten groups of equal size with 95 % Wilson intervals."""
-    rows = [row for name, scores in curves.items() for row in _compute_calibration(name, label, scores)]
+    rows: ChartRows = [
+        {"curve": name, **asdict(found)}
+        for name, scores in curves.items()
+        for found in compute_calibration(label, scores)
+    ]
     top = max(max(row["predicted"], row["high"]) for row in rows)
     x, color = alt.X("predicted:Q", title="Mean prediction"), alt.Color("curve:N", scale=CURVE_COLORS, title=None)
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, color=color)
     bars = base.mark_rule().encode(y=alt.Y("low:Q", title="Share that happened"), y2="high:Q")
     return draw_dashed_line([(0, 0), (top, top)]) + bars + base.mark_point(filled=True, size=40).encode(y="happened:Q")
-
-
-def _compute_calibration(name: str, label: Labels, scores: Floats) -> ChartRows:
-    rows = []
-    for members in np.array_split(np.argsort(scores, kind="stable"), min(CALIBRATION_BINS, len(label))):
-        share, count = float(label[members].mean()), len(members)
-        middle = (share + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
-        reach = Z95 / (1 + Z95**2 / count) * np.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
-        bounds = {"low": middle - reach, "high": middle + reach}
-        rows.append({"curve": name, "predicted": float(scores[members].mean()), "happened": share, **bounds})
-    return rows
 
 
 def _draw_score_distribution(label: Labels, scores: Floats, classes: tuple[str, ...]) -> Any:
