@@ -2,10 +2,10 @@
 
 import functools
 import re
-import unicodedata
 from collections.abc import Iterable
 
 import duckdb
+from slugify import slugify
 
 MAX_NAME_LENGTH = 60
 # The project's own columns.
@@ -34,10 +34,9 @@ def clean_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def slugify_name(name: str) -> str:
-    """Letters, digits and underscores of a name, in lower case; empty where there are none."""
-    text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
-    text = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:MAX_NAME_LENGTH].strip("_")
+    """Letters, digits and underscores of a name, transliterated to ASCII, in lower case; empty where there are none."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    text = slugify(words, separator="_", max_length=MAX_NAME_LENGTH, entities=False, decimal=False, hexadecimal=False)
     return f"c_{text}" if text[:1].isdigit() else text
 
 
