@@ -5,8 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,16 @@ import httpx
 import numpy as np
 import pytest
 from launched import GOOD, predict, put, served, until
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
 
 from mlteam.commands.serve import serve_pipeline
 from mlteam.commands.verify import verify_service
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.serving import bundle
+from mlteam.serving.app import create_app
 
 GUARD = "a-secret-of-the-team"
 
@@ -86,15 +92,57 @@ def test_verify_notices_what_is_not_the_champion(spec: Spec, client: httpx.Clien
 
 def test_verify_says_when_nothing_answers(spec: Spec) -> None:
     put(spec)
-    with pytest.raises(ProjectError, match="gives no answer"):
-        verify_service(spec, "http://127.0.0.1:9")
-    with pytest.raises(ProjectError, match="is no URL"):
-        verify_service(spec, "file:///etc/passwd")
+    with pytest.raises(ProjectError, match=r"no response: .*refused") as refused:
+        verify_service(spec, "http://127.0.0.1:9/below/")
+    assert refused.value.where == "http://127.0.0.1:9/below/version"
+    for url in ("file:///etc/passwd", "127.0.0.1:8000", "http://", "http://x:y", ""):
+        with pytest.raises(ProjectError, match="is not a URL"):
+            verify_service(spec, url)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[1]"])
+def test_verify_says_when_something_else_answers(spec: Spec, body: bytes) -> None:
+    put(spec)
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with pytest.raises(ProjectError, match="not a JSON object"):
+            verify_service(spec, f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_the_service_starts_without_registry_and_warehouse() -> None:
     done = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_middleware_that_a_team_adds_sees_every_route(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_PIPELINE", "flights")
+    app, seen = create_app(), []
+
+    @app.middleware("http")
+    async def record(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        seen.append(f"{request.method} {request.url.path}")
+        return await call_next(request)
+
+    calls = ["POST /predict", "POST /explain", "GET /version", "GET /health/live", "GET /health/ready", "GET /metrics"]
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as asking:
+            for method, path in map(str.split, calls):
+                await asking.request(method, path, json=GOOD)
+
+    asyncio.run(ask())
+    assert seen == calls
 
 
 def test_without_a_champion_it_lives_and_is_not_ready(spec: Spec) -> None:

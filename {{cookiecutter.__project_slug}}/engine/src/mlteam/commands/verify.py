@@ -1,16 +1,12 @@
 """Is what answers what was launched? The answers of a service are compared with what was computed offline."""
 
-import http.client
-import json
 import os
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Self
 
+import httpx
 import numpy as np
 
 from mlteam.config.spec import Spec
@@ -37,37 +33,57 @@ class VerificationCheck:
 
 
 class ServiceClient:
-    """Asks the service at a URL.
+    """Sends requests to the service at a URL over connections that stay open; a context manager.
 
     Args:
         url: Its root, such as http://127.0.0.1:8000.
+
+    Raises:
+        ProjectError: It is not the URL of a host.
     """
 
     def __init__(self, url: str) -> None:
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise ProjectError(f"--url {url!r} is no URL", fix="say --url http://127.0.0.1:8000")
-        self.url = url.rstrip("/")
+        try:
+            root = httpx.URL(url)
+        except httpx.InvalidURL:
+            root = httpx.URL()
+        if root.scheme not in ("http", "https") or not root.host:
+            raise ProjectError(f"--url {url!r} is not a URL", fix="try --url http://127.0.0.1:8000")
+        token = os.environ.get(TOKEN_VARIABLE)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(base_url=root, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def send_request(self, path: str, content: Any = None) -> tuple[int, dict[str, Any]]:
-        """Status and content of an answer.
+        """GET a path, or POST content to it as JSON.
+
+        Returns:
+            Status and content of the response; no content where the status is an error.
 
         Raises:
-            ProjectError: Nothing answers there, or it is no such service.
+            ProjectError: There is no response, or its content is not a JSON object.
         """
-        headers = {"Content-Type": "application/json"}
-        if token := os.environ.get(TOKEN_VARIABLE):
-            headers["Authorization"] = f"Bearer {token}"
-        body = None if content is None else json.dumps(content).encode()
-        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310 - the scheme was checked
+        where = f"{self._client.base_url}{path.lstrip('/')}"
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.code, {}
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            fix = "is it running? `nox -s serve`; what to do stands in docs/runbook.md"
-            raise ProjectError(f"gives no answer: {reason}", where=self.url + path, fix=fix) from None
+            response = self._client.request("GET" if content is None else "POST", path, json=content)
+        except httpx.HTTPError as error:
+            fix = "start it with `nox -s serve`, or see docs/runbook.md"
+            raise ProjectError(f"no response: {str(error) or type(error).__name__}", where=where, fix=fix) from None
+        if not response.is_success:
+            return response.status_code, {}
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            fix = "check --url: this is not a service of `nox -s serve`"
+            raise ProjectError("the response is not a JSON object", where=where, fix=fix)
+        return response.status_code, answer
 
 
 def verify_service(spec: Spec, url: str) -> None:
@@ -84,8 +100,7 @@ def verify_service(spec: Spec, url: str) -> None:
     if champion is None:
         raise ProjectError(f"no version of {spec.name} is launched", fix="launch one: `nox -s launch`")
     opened = bundle.load(bundle.get_bundles_folder(spec.name) / champion.folder)
-    client = ServiceClient(url)
-    with console.show_progress(f"ask {url}"):
+    with ServiceClient(url) as client, console.show_progress(f"ask {url}"):
         checks = list(_run_checks(client, opened))
     rows = [[check.name, "holds" if check.passed else "DOES NOT HOLD", check.message] for check in checks]
     console.print_text_table(f"{spec.name} version {champion.version} at {url}", ["check", "", "found"], rows)

@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from mlteam.serving import telemetry
 from mlteam.serving.environment import PIPELINE_VARIABLE, TOKEN_VARIABLE
@@ -30,26 +29,6 @@ from mlteam.serving.transport import build_response
 POLL_SECONDS = 1
 
 
-class Application(FastAPI):
-    """Answers what is asked most before the layers that FastAPI puts around each route, which would cost a tenth of it.
-
-    The route of the same path describes it, and answers where a proxy puts something before the path.
-    """
-
-    def __init__(self, answers: RequestHandlers, **options: Any) -> None:
-        """Take what answers, and FastAPI's own options."""
-        super().__init__(**options)
-        self._answers = answers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] == "http" and scope["path"] == "/predict" and scope["method"] == "POST":
-            response = await self._answers.predict(Request(scope, receive))
-            await response(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
-
-
 def create_app() -> FastAPI:
     """The application."""
     service = Service(os.environ[PIPELINE_VARIABLE])
@@ -66,7 +45,7 @@ def create_app() -> FastAPI:
         if service.log:
             await asyncio.to_thread(service.log.close)
 
-    app = Application(answers, title=service.pipeline, lifespan=lifespan)
+    app = FastAPI(title=service.pipeline, lifespan=lifespan)
 
     @app.post("/predict", responses={200: {"model": PredictionResponse}, **ERROR_RESPONSES})
     async def predict(request: Request) -> Response:
