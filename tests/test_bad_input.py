@@ -142,7 +142,7 @@ def test_a_fault_is_named_with_its_place_and_its_cure(project: Project, fault: s
 def test_after_the_cure_the_data_is_what_it_was(project: Project) -> None:
     before = project.results()
     truncate(project)
-    complaint(project.run("data"))
+    complaint(project.run("data", "--no-log"))
     project.path(WEATHER).unlink()
     assert project.run("data").returncode == 0
     assert project.results().keys() == before.keys()
@@ -156,7 +156,7 @@ def test_a_command_outside_of_a_project_says_so(project: Project, tmp_path: Path
 def kill_during(project: Project, step: str, line: str, seconds: float) -> None:
     """Kill a command without warning, some seconds after it has said a line."""
     process = subprocess.Popen(
-        [project.command, step], cwd=project.root, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [project.command, *step.split()], cwd=project.root, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stdout
     while line not in (said := process.stdout.readline()):
@@ -181,7 +181,7 @@ def test_data_that_was_killed_half_way_is_made_whole_by_the_next_run(project: Pr
     before = project.results()
     shutil.rmtree(project.path("data"))
     for line, seconds in (("fetch nycflights.flights", 0.0), ("fetch", 2.5), ("build and test the SQL", 0.1)):
-        kill_during(project, "data", line, seconds)
+        kill_during(project, "data --no-log", line, seconds)
         assert list(project.path("data").glob("snapshots/*/*/metadata.json")) == []
         for source in project.path("data/raw").glob("*.parquet"):
             duckdb.read_parquet(str(source)).count("*").fetchall()

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from mlteam.cli import operations
-from mlteam.cli.options import ROWS_HELP, DatasetOption, OverridesOption, PipelineOption, VersionOption, WhereOption
+from mlteam.cli.options import (
+    ROWS_HELP,
+    DatasetOption,
+    LogOption,
+    OverridesOption,
+    PipelineOption,
+    VersionOption,
+    WhereOption,
+)
 from mlteam.core.errors import ProjectError
 
 app = typer.Typer(
@@ -25,11 +33,13 @@ app.add_typer(operations.app)
 
 
 @app.command()
-def data(pipeline: PipelineOption = None) -> None:
+def data(pipeline: PipelineOption = None, log: LogOption = None) -> None:
     """Generate the data: fetch sources, build and test the SQL, take a snapshot."""
     from mlteam.commands.data import generate_data
     from mlteam.config import pipelines
+    from mlteam.core import console
 
+    console.configure_output(log=log)
     generate_data(pipelines.load_spec(pipeline))
 
 
@@ -248,7 +258,9 @@ def main() -> None:
         known = error if isinstance(error, ProjectError) else convert_mlflow_error(error)
         if known is None:
             raise
-        print(f"error: {known}", file=sys.stderr)
+        from mlteam.core import console
+
+        console.print_error(known)
         raise SystemExit(1) from None
     finally:
         # Nothing is left to do: to look through all libraries for garbage would take the exit almost half a second.

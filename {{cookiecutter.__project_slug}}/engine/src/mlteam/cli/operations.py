@@ -1,12 +1,12 @@
 """The commands that are about what answers: launch, serve, look after."""
 
 import datetime as dt
-import sys
+import logging
 from typing import Annotated
 
 import typer
 
-from mlteam.cli.options import PersonOption, PipelineOption, ReasonOption
+from mlteam.cli.options import LogOption, PersonOption, PipelineOption, ReasonOption
 from mlteam.core.errors import ProjectError
 
 app = typer.Typer()
@@ -76,28 +76,33 @@ def monitor(
     now: Annotated[
         dt.datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Look as if it were then (UTC).")
     ] = None,
+    log: LogOption = None,
 ) -> None:
     """Check sources, served rows and the model: exit 0 all clear, 1 problem found, 2 inconclusive."""
     from mlteam.commands.monitor import monitor_pipeline
     from mlteam.config import pipelines
+    from mlteam.core import console
 
+    console.configure_output(log=log)
     moment = now.replace(tzinfo=dt.UTC) if now else dt.datetime.now(dt.UTC)
     try:
         well = monitor_pipeline(pipelines.load_spec(pipeline), moment)
     except ProjectError as error:
-        print(f"error: {error}", file=sys.stderr)
+        console.print_error(error)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if well else 1)
 
 
 @app.command()
-def retrain(pipeline: PipelineOption = None) -> None:
+def retrain(pipeline: PipelineOption = None, log: LogOption = None) -> None:
     """Run data, train, evaluate and the gates: produces a new candidate, never launches it."""
     from mlteam.commands import data, evaluate, train
     from mlteam.commands import launch as launching
     from mlteam.config import pipelines
+    from mlteam.core import console
     from mlteam.registry import launch_log, versions
 
+    console.configure_output(log=log)
     chosen = pipelines.load_spec(pipeline)
     trained = train.train_version(chosen, data.generate_data(chosen))
     evaluate.evaluate_version(chosen, trained)
@@ -106,4 +111,5 @@ def retrain(pipeline: PipelineOption = None) -> None:
     decided = launching.run_gates(chosen, versions.open_version(chosen, str(trained.number)), rival)
     refused = [gate.name for gate in decided if not gate.passed]
     verdict = f"would be refused: {', '.join(refused)}" if refused else "may be launched"
-    typer.echo(f"{chosen.name} version {trained.number} {verdict}")
+    level = logging.WARNING if refused else logging.INFO
+    console.print_line(f"{chosen.name} version {trained.number} {verdict}", level)

@@ -16,3 +16,7 @@ DatasetOption = Annotated[str, typer.Option(help=f"{ROWS_HELP}.")]
 WhereOption = Annotated[str | None, typer.Option(help="With --dataset: SQL that chooses among its rows.")]
 PersonOption = Annotated[str, typer.Option(help="Who decides: a name of team.toml.")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for those who look back.")]
+LogOption = Annotated[
+    bool | None,
+    typer.Option("--log/--no-log", help="Write log records to stderr (default: unless stdout is a terminal)."),
+]

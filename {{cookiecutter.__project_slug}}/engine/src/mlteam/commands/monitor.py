@@ -1,6 +1,7 @@
 """`monitor`: run every check, print a table, write the page and the metrics."""
 
 import datetime as dt
+import logging
 
 from mlteam.config.spec import Spec
 from mlteam.core import console
@@ -39,5 +40,5 @@ def monitor_pipeline(spec: Spec, now: dt.datetime) -> bool:
     console.print_line(f"{counted['ok']} ok, {counted['unknown']} unknown, {counted['wrong']} wrong; {target}")
     if wrong:
         names = ", ".join(dict.fromkeys(found.check for found in wrong))
-        console.print_line(f"what to do about {names} stands in docs/runbook.md")
+        console.print_line(f"what to do about {names}: see docs/runbook.md", logging.WARNING)
     return not wrong
