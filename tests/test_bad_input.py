@@ -27,8 +27,8 @@ class Project:
     root: Path
     command: Path
 
-    def run(self, step: str) -> "subprocess.CompletedProcess[str]":
-        return baking.run(self.command, step, cwd=self.root)
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return baking.run(self.command, *words, cwd=self.root)
 
     def path(self, name: str) -> Path:
         return self.root / name
