@@ -36,9 +36,14 @@ serve_pipeline("flights", "127.0.0.1", int(sys.argv[1]), int(sys.argv[2]))
 
 
 def put(spec: Spec, *, rounds: int = 30, kind: str = "launch", share: float = 0) -> Bundle:
-    """Train a version and let it answer."""
+    """Train a version of trees and launch it."""
     changed = spec.model_copy(update={"model": spec.model.model_copy(update={"params": {"rounds": rounds}})})
-    number = train.train_version(changed, snapshot.take(spec)).number
+    return put_as_it_is(changed, kind=kind, share=share)
+
+
+def put_as_it_is(spec: Spec, *, kind: str = "launch", share: float = 0) -> Bundle:
+    """Train a version of the model that the spec names and launch it."""
+    number = train.train_version(spec, snapshot.take(spec)).number
     folder = publish.publish_bundle(spec, versions.open_version(spec, str(number)))
     at = launch_log.get_next_timestamp(launch_log.get_launch_state(spec))
     said = {"at": at, "kind": kind, "version": number, "folder": folder.name, "canary_share": share}

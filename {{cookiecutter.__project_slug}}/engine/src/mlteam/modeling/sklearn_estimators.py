@@ -107,8 +107,8 @@ def build_preprocessing(schema: Schema) -> Any:
     kinds = [feature.kind for feature in schema.features]
     coded = [column for column, kind in enumerate(kinds) if kind == "categorical"]
     numeric = [column for column, kind in enumerate(kinds) if kind == "numeric"]
-    codes = [np.arange(len(schema.features[column].categories), dtype=np.float32) for column in coded]
-    encode = OneHotEncoder(categories=codes, handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+    codes = [np.arange(len(schema.features[column].categories), dtype=np.float64) for column in coded]
+    encode = OneHotEncoder(categories=codes, handle_unknown="ignore", sparse_output=False)
     impute = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     scale = make_pipeline(impute, StandardScaler())
     return ColumnTransformer([("categorical", encode, coded), ("numeric", scale, numeric)])

@@ -73,7 +73,7 @@ class SklearnModel:
         check_task(estimator, schema.task)
         pipeline = make_pipeline(build_preprocessing(schema), estimator)
         try:
-            pipeline.fit(train.matrix, train.label)
+            pipeline.fit(_widen(train.matrix), train.label)
         except (TypeError, ValueError) as error:
             raise_parameter_error("estimator", f"{type(estimator).__name__} cannot be trained: {error}")
         return cls(pipeline)
@@ -91,9 +91,10 @@ class SklearnModel:
 
     def predict(self, matrix: Matrix) -> Predictions:
         """Probabilities or numbers, as `Model.predict` says."""
+        values = _widen(matrix)
         if not hasattr(self.pipeline[-1], "classes_"):
-            return np.asarray(self.pipeline.predict(matrix), dtype=np.float32).reshape(len(matrix))
-        predictions: Predictions = np.asarray(self.pipeline.predict_proba(matrix), dtype=np.float32)
+            return np.asarray(self.pipeline.predict(values), dtype=np.float32).reshape(len(matrix))
+        predictions: Predictions = np.asarray(self.pipeline.predict_proba(values), dtype=np.float32)
         return predictions if predictions.shape[1] > 2 else predictions[:, 1]  # noqa: PLR2004
 
     def predict_contributions(self, matrix: Matrix) -> NDArray[np.float32]:
@@ -139,6 +140,11 @@ class SklearnModel:
         if not isinstance(pipeline, Pipeline):
             raise _make_file_error(path, f"contains a {type(pipeline).__name__}, not a Pipeline")
         return cls(pipeline)
+
+
+def _widen(matrix: Matrix) -> NDArray[np.float64]:
+    """The values with 64 bits: with 32, a linear model predicts one row and many with a difference of 1e-7."""
+    return matrix.astype(np.float64)
 
 
 def list_trusted_types(path: Path) -> list[str]:
