@@ -2,4 +2,30 @@
 
 Rooms import only from rooms below them: cli, commands, monitoring, launch, reports, analysis, registry, serving,
 modeling, evaluation, onboarding, data, process, config, core. The contract with the team's code is in engine/README.md.
+
+Notebooks begin with `mlteam.open()`, see mlteam.api.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlteam.api import NotCreatedError as NotCreatedError
+    from mlteam.api import ProjectError as ProjectError
+    from mlteam.api import list_pipelines as list_pipelines
+    from mlteam.api import open_project as open  # noqa: A004, F401 - reads as gzip.open and tarfile.open do
+
+API_NAMES = {
+    "open": "open_project",
+    "list_pipelines": "list_pipelines",
+    "ProjectError": "ProjectError",
+    "NotCreatedError": "NotCreatedError",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # The process checker imports this package where no library is installed, so the API is imported when it is used.
+    if name not in API_NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mlteam import api
+
+    return getattr(api, API_NAMES[name])

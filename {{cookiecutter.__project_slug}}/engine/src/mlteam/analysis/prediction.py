@@ -125,10 +125,24 @@ def write_predictions(version: RegisteredVersion, rows: pa.Table, target: Path) 
     Returns:
         The predictions by name, each of shape (rows,).
     """
-    predictions = name_predictions(version.schema, version.model.predict(version.schema.encode(rows)))
-    for name, values in predictions.items():
-        rows = rows.append_column(name.replace(" ", "_"), pa.array(values))
-    rows = rows.append_column("model_version", pa.array(np.full(rows.num_rows, version.number)))
+    rows, predictions = append_predictions(version, rows)
     with write_atomically(target) as part:
         pyarrow.parquet.write_table(rows, part, compression="zstd")
     return predictions
+
+
+def append_predictions(version: RegisteredVersion, rows: pa.Table) -> tuple[pa.Table, dict[str, NDArray[np.float32]]]:
+    """Predict rows.
+
+    Args:
+        version: The model.
+        rows: Has a column for each feature.
+
+    Returns:
+        The rows with a column for each prediction and one for the version that made it; the predictions by name, each
+        of shape (rows,).
+    """
+    predictions = name_predictions(version.schema, version.model.predict(version.schema.encode(rows)))
+    for name, values in predictions.items():
+        rows = rows.append_column(name.replace(" ", "_"), pa.array(values))
+    return rows.append_column("model_version", pa.array(np.full(rows.num_rows, version.number))), predictions

@@ -10,7 +10,7 @@ import pydantic
 
 from mlteam.config.settings import explain_validation_error
 from mlteam.config.spec import Spec
-from mlteam.core.errors import ProjectError, suggest
+from mlteam.core.errors import NotCreatedError, ProjectError, suggest
 from mlteam.core.paths import PIPELINES
 
 
@@ -28,7 +28,7 @@ def load_spec(name: str | None, overrides: Sequence[str] = ()) -> Spec:
     """
     known = list_pipelines()
     if not known:
-        raise ProjectError(
+        raise NotCreatedError(
             "no pipeline yet",
             where=f"{PIPELINES}/",
             fix="bring a table: `nox -s new_pipeline -- NAME --table FILE --label COLUMN`",

@@ -24,6 +24,10 @@ class ProjectError(Exception):
         return f"{first}\n{self.fix}" if self.fix else first
 
 
+class NotCreatedError(ProjectError):
+    """What was asked for has not been created yet; `fix` names the command that creates it."""
+
+
 def suggest(word: str, known: list[str]) -> str:
     """A line that names the nearest of the known words, or all of them."""
     near = difflib.get_close_matches(word, known, n=1)

@@ -25,12 +25,26 @@ DBT_MANIFEST = DBT / "target" / "manifest.json"
 
 
 def enter_root() -> None:
-    """Change to the repository's root, searched from the working directory upward."""
-    here = Path.cwd()
+    """Change to the repository's root, searched from the working directory upward.
+
+    Raises:
+        ProjectError: The working directory is not in a repository.
+    """
+    os.chdir(find_root(Path.cwd()))
+
+
+def find_root(here: Path) -> Path:
+    """Find the root of the repository that holds a folder, searched upward.
+
+    Args:
+        here: An absolute path of a folder or file.
+
+    Raises:
+        ProjectError: It is not in a repository.
+    """
     for folder in (here, *here.parents):
         if (folder / TEAM_FILE).is_file() and (folder / PIPELINES).is_dir():
-            os.chdir(folder)
-            return
+            return folder
     raise ProjectError(
         "neither this folder nor one above it holds team.toml and pipelines/",
         where=str(here),

@@ -47,7 +47,7 @@ def load_evaluation_rows(
     file = resolve_dataset_file(spec, dataset)
     if file is None:
         return features.build_evaluation_rows(spec, schema, dataset, read_snapshot_rows(taken, spec, dataset, where))
-    rows = _convert_label(spec, schema, read_file_rows(schema, file), file)
+    rows = _convert_label(spec, schema, read_file_rows(schema, file), str(file))
     return features.build_evaluation_rows(spec, schema, dataset, filter_rows(rows, where, file) if where else rows)
 
 
@@ -57,10 +57,23 @@ def read_file_rows(schema: Schema, path: Path) -> pa.Table:
     Raises:
         ProjectError: The file cannot be read, or a feature has no column or holds what the model cannot take.
     """
-    rows = read_table_file(path)
+    return convert_features(schema, read_table_file(path), str(path))
+
+
+def convert_features(schema: Schema, rows: pa.Table, where: str) -> pa.Table:
+    """The rows with features typed as the model needs them; further columns stay as they are.
+
+    Args:
+        schema: The model's features.
+        rows: Has a column for each feature.
+        where: Where the rows come from, for messages.
+
+    Raises:
+        ProjectError: A feature has no column, or holds what the model cannot take.
+    """
     for feature in schema.features:
-        column = _get_column(rows, feature.name, path)
-        typed = (_convert_to_numbers if feature.kind == "numeric" else _convert_to_text)(column, feature.name, path)
+        column = _get_column(rows, feature.name, where)
+        typed = (_convert_to_numbers if feature.kind == "numeric" else _convert_to_text)(column, feature.name, where)
         rows = rows.set_column(rows.column_names.index(feature.name), feature.name, typed)
     return rows
 
@@ -120,17 +133,17 @@ def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
     return left
 
 
-def _convert_label(spec: Spec, schema: Schema, rows: pa.Table, path: Path) -> pa.Table:
+def _convert_label(spec: Spec, schema: Schema, rows: pa.Table, where: str) -> pa.Table:
     """The rows with a label that training knows."""
     name = spec.data.label
-    column = _get_column(rows, name, path, ", the label")
+    column = _get_column(rows, name, where, ", the label")
     if not schema.classes:
-        typed = _convert_to_numbers(column, name, path)
+        typed = _convert_to_numbers(column, name, where)
         missing = pc.sum(pc.fill_null(pc.is_nan(typed), True)).as_py()
         if missing:
-            raise ProjectError(f"{missing:,} rows have no {name}, the label", where=str(path), fix="leave them out")
+            raise ProjectError(f"{missing:,} rows have no {name}, the label", where=where, fix="leave them out")
         return rows.set_column(rows.column_names.index(name), name, typed)
-    typed = _convert_to_text(column, name, path)
+    typed = _convert_to_text(column, name, where)
     if schema.classes == ("false", "true"):
         # Spreadsheets and other libraries write True or TRUE.
         typed = pc.utf8_lower(typed)
@@ -138,17 +151,17 @@ def _convert_label(spec: Spec, schema: Schema, rows: pa.Table, path: Path) -> pa
     if pc.any(strange).as_py():
         count, first = pc.sum(strange).as_py(), typed.filter(strange)[0].as_py()
         what = f"{name}, the label, is {'missing' if first is None else repr(first)} in the first of {count:,} rows"
-        raise ProjectError(what, where=str(path), fix=f"training knows: {', '.join(schema.classes)}")
+        raise ProjectError(what, where=where, fix=f"training knows: {', '.join(schema.classes)}")
     return rows.set_column(rows.column_names.index(name), name, typed)
 
 
-def _get_column(rows: pa.Table, name: str, path: Path, role: str = "") -> pa.ChunkedArray:
+def _get_column(rows: pa.Table, name: str, where: str, role: str = "") -> pa.ChunkedArray:
     if name not in rows.column_names:
-        raise ProjectError(f"has no column {name}{role}", where=str(path), fix=suggest(name, rows.column_names))
+        raise ProjectError(f"has no column {name}{role}", where=where, fix=suggest(name, rows.column_names))
     return rows[name]
 
 
-def _convert_to_numbers(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+def _convert_to_numbers(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
     """A column as numbers, also from the text of a CSV file."""
     try:
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -157,23 +170,23 @@ def _convert_to_numbers(column: pa.ChunkedArray, name: str, path: Path) -> pa.Ch
         typed = pc.cast(column, pa.float64(), safe=False)
     except pa.ArrowInvalid:
         raise ProjectError(
-            f"{name} holds text that is no number", where=str(path), fix="leave unknown values empty"
+            f"{name} holds text that is no number", where=where, fix="leave unknown values empty"
         ) from None
     except pa.ArrowNotImplementedError:
-        raise ProjectError(f"{name} holds {column.type}, no numbers", where=str(path), fix="write numbers") from None
+        raise ProjectError(f"{name} holds {column.type}, no numbers", where=where, fix="write numbers") from None
     # What is missing may also be written as NaN.
     endless = pc.sum(pc.greater(pc.abs(typed), MAX_FLOAT32)).as_py()
     if endless:
-        raise ProjectError(f"{name} is infinite in {endless:,} rows", where=str(path), fix="leave unknown values empty")
+        raise ProjectError(f"{name} is infinite in {endless:,} rows", where=where, fix="leave unknown values empty")
     return typed
 
 
-def _convert_to_text(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+def _convert_to_text(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
     """A column as text, without the spaces around it."""
     try:
         return pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-        raise ProjectError(f"{name} holds {column.type}, no text", where=str(path), fix="write text") from None
+        raise ProjectError(f"{name} holds {column.type}, no text", where=where, fix="write text") from None
 
 
 def read_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:

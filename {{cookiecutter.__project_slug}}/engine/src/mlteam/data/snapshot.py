@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from mlteam.config.spec import Spec
 from mlteam.core import provenance, sql
-from mlteam.core.errors import ProjectError
+from mlteam.core.errors import NotCreatedError, ProjectError
 from mlteam.core.files import compute_sha256, reserve_temporary_path, write_atomically, write_json
 from mlteam.core.paths import DATA, SNAPSHOTS
 from mlteam.core.sql import quote_identifier
@@ -76,7 +76,7 @@ def load_newest(pipeline: str) -> Snapshot:
     """The snapshot taken last."""
     pointer = SNAPSHOTS / pipeline / "newest"
     if not pointer.exists():
-        raise ProjectError("no snapshot yet", where=str(pointer.parent), fix="run `nox -s data`")
+        raise NotCreatedError("no snapshot yet", where=str(pointer.parent), fix="run `nox -s data`")
     return load(pipeline, pointer.read_text(encoding="utf-8").strip())
 
 
