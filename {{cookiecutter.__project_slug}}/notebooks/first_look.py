@@ -11,29 +11,37 @@ app = marimo.App(width="medium")
 
 @app.cell
 def _():
-    import pathlib
-
     import altair
     import duckdb
     import marimo as mo
+    import mlteam
 
-    return altair, duckdb, mo, pathlib
-
-
-@app.cell
-def _(mo, pathlib):
-    # Seen from the file, because a notebook may be opened from any folder.
-    snapshots = pathlib.Path(__file__).resolve().parent.parent / "data" / "snapshots"
-    pointers = sorted(snapshots.glob("*/newest"), key=lambda path: path.stat().st_mtime)
-    mo.stop(not pointers, mo.md("There is no snapshot yet: `nox -s data` takes one."))
-    folder = pointers[-1].parent / pointers[-1].read_text(encoding="utf-8").strip()
-    mo.md(f"Snapshot `{folder.name}` of the pipeline `{folder.parent.name}`")
-    return (folder,)
+    return altair, duckdb, mlteam, mo
 
 
 @app.cell
-def _(duckdb, folder, mo):
-    rows = duckdb.read_parquet(str(folder / "data.parquet"))
+def _(mlteam, mo):
+    # Found from the file, because a notebook may be opened from any folder.
+    names = mlteam.list_pipelines(start=__file__)
+    mo.stop(not names, mo.md("There is no pipeline yet: `nox -s new_pipeline` creates one."))
+    pipeline = mo.ui.dropdown(names, value=names[0], label="Pipeline")
+    mo.hstack([pipeline], justify="start")
+    return (pipeline,)
+
+
+@app.cell
+def _(mlteam, mo, pipeline):
+    try:
+        snapshot = mlteam.open(pipeline.value, start=__file__).snapshot()
+    except mlteam.NotCreatedError as error:
+        mo.stop(True, mo.md(str(error)))
+    mo.md(f"Snapshot `{snapshot.path.parent.name}` of the pipeline `{pipeline.value}`")
+    return (snapshot,)
+
+
+@app.cell
+def _(duckdb, mo, snapshot):
+    rows = duckdb.read_parquet(str(snapshot.path))
     profile = rows.query(
         "rows", "select column_name, column_type, null_percentage, min, q50, max from (summarize rows)"
     )

@@ -11,20 +11,29 @@ app = marimo.App(width="medium")
 
 @app.cell
 def _():
-    import pathlib
-
     import altair
     import duckdb
     import marimo as mo
+    import mlteam
 
-    return altair, duckdb, mo, pathlib
+    return altair, duckdb, mlteam, mo
 
 
 @app.cell
-def _(mo, pathlib):
-    # Seen from the file, because a notebook may be opened from any folder.
-    reports = pathlib.Path(__file__).resolve().parent.parent / "data" / "reports"
-    tables = sorted([*reports.glob("*-history.parquet"), *reports.glob("*-rescored-*.parquet")], reverse=True)
+def _(mlteam, mo):
+    # Found from the file, because a notebook may be opened from any folder.
+    names = mlteam.list_pipelines(start=__file__)
+    mo.stop(not names, mo.md("There is no pipeline yet: `nox -s new_pipeline` creates one."))
+    pipeline = mo.ui.dropdown(names, value=names[0], label="Pipeline")
+    mo.hstack([pipeline], justify="start")
+    return (pipeline,)
+
+
+@app.cell
+def _(mlteam, mo, pipeline):
+    reports = mlteam.open(pipeline.value, start=__file__).reports
+    patterns = (f"{pipeline.value}-history.parquet", f"{pipeline.value}-rescored-*.parquet")
+    tables = sorted((path for pattern in patterns for path in reports.glob(pattern)), reverse=True)
     mo.stop(not tables, mo.md("There is no table yet: `nox -s history -- --rescore test` writes one."))
     table = mo.ui.dropdown({path.stem: str(path) for path in tables}, value=tables[0].stem, label="Table")
     mo.hstack([table], justify="start")

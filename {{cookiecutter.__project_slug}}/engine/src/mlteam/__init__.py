@@ -9,10 +9,12 @@ Notebooks begin with `mlteam.open()`, see mlteam.api.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlteam import api
     from mlteam.api import NotCreatedError as NotCreatedError
     from mlteam.api import ProjectError as ProjectError
     from mlteam.api import list_pipelines as list_pipelines
-    from mlteam.api import open_project as open  # noqa: A004, F401 - reads as gzip.open and tarfile.open do
+
+    open = api.open_project  # noqa: A001 - reads as gzip.open and tarfile.open do
 
 API_NAMES = {
     "open": "open_project",
