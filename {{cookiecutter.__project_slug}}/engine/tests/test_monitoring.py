@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mlteam.commands import launch, monitor, train
 from mlteam.config.spec import Spec
+from mlteam.core import paths
 from mlteam.data import snapshot
 from mlteam.launch import publish
 from mlteam.monitoring import checks, drift, exposition, logged_predictions
@@ -54,7 +55,7 @@ def log(opened: Bundle, given: Rows, at: dt.datetime = NOW) -> None:
     keys = [row.pop("id") for row in given]
     matrix, _ = RequestReader(opened.request_schema, opened.schema).encode(given)
     predicted = opened.model.predict(matrix).tolist()
-    folder = logged_predictions.PREDICTIONS_FOLDER / "flights"
+    folder = paths.PREDICTIONS / "flights"
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
         format_log_line(at.timestamp() - 60, "r", key, 1, "s", "champion", [p], row)
@@ -145,7 +146,7 @@ def test_silence_and_age_are_noticed(spec: Spec, opened: Bundle) -> None:
 
 def test_lines_that_are_no_records_are_counted_and_left_out(spec: Spec, opened: Bundle) -> None:
     log(opened, rows(600))
-    (path,) = (logged_predictions.PREDICTIONS_FOLDER / "flights").iterdir()
+    (path,) = (paths.PREDICTIONS / "flights").iterdir()
     path.write_text(path.read_text() + '[1]\n{"at": 5}\nnull\n{"at": "2026-01-01T00:00:00+00:00", "role": "cha')
     found = logged_predictions.read_predictions("flights", opened, NOW - dt.timedelta(days=1), NOW)
     assert (len(found.ids), found.unreadable) == (600, 4)
@@ -184,7 +185,7 @@ def test_the_metrics_hold_no_number_that_is_not_finite(spec: Spec, opened: Bundl
     odd = compare_with_limit("drift", 'a "b"\n', float("nan"), 1, "odd")
     assert odd.state == "unknown"
     exposition.write_metrics("flights", [odd, compare_with_limit("age", "model", 2.0, 1, "old")], NOW)
-    text = (exposition.MONITORING_FOLDER / "flights.prom").read_text()
+    text = (paths.MONITORING / "flights.prom").read_text()
     assert "nan" not in text.lower().replace("flights", "")
     assert 'monitoring_wrong{check="age",pipeline="flights",subject="model"} 1.0' in text
     assert 'monitoring_last_run_timestamp_seconds{pipeline="flights"} 1' in text

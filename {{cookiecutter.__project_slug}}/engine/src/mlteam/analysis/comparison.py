@@ -7,6 +7,7 @@ from typing import Any
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.data import datasets, snapshot
+from mlteam.data.digest import shorten_digest
 from mlteam.data.snapshot import Snapshot
 from mlteam.data.splits import build_split_condition
 from mlteam.evaluation import evaluator
@@ -97,7 +98,7 @@ def _list_differences(first: RegisteredVersion, second: RegisteredVersion) -> It
     # Where parameters were searched says nothing about the model that came of it.
     old, new = (_flatten(version.spec.model_dump(mode="json", exclude={"tune"})) for version in (first, second))
     for flat, version in ((old, first), (new, second)):
-        flat["snapshot"] = version.snapshot[:12]
+        flat["snapshot"] = shorten_digest(version.snapshot)
         flat |= {f"trained further: {tag}": version.tags[tag] for tag in ("parent", "dataset") if tag in version.tags}
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key, ""), new.get(key, "")

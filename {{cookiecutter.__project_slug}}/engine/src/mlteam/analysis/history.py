@@ -5,6 +5,7 @@ from typing import Any
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.data import datasets, snapshot
+from mlteam.data.digest import shorten_digest
 from mlteam.evaluation import evaluator
 from mlteam.registry import versions
 
@@ -36,7 +37,7 @@ def rescore_versions(spec: Spec, dataset: str) -> Records:
     rows: Records = []
     failed: ProjectError | None = None
     for number, when in versions.list_versions(spec):
-        fixed = {"when": when, "version": number, "dataset": dataset, "snapshot": taken.digest[:12]}
+        fixed = {"when": when, "version": number, "dataset": dataset, "snapshot": shorten_digest(taken.digest)}
         try:
             version = versions.open_version(spec, str(number))
             data = datasets.load_evaluation_rows(spec, version.schema, taken, dataset)

@@ -10,7 +10,7 @@ from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.data.features import EvaluationRows
 from mlteam.evaluation import evaluator
-from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.metrics import UndefinedMetricError
 from mlteam.modeling.attribution import (
     REPEATS,
@@ -114,7 +114,7 @@ def _compute_permutation_importance(
     spec: Spec, model: Model, sample: EvaluationRows, moved: Contributions
 ) -> tuple[NDArray[np.float64], str]:
     """How much worse the primary metric is with each feature shuffled, shape (3, features), and what that is called."""
-    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    metric = get_primary_metric(spec)
     random, weight = np.random.default_rng(0), np.ones(len(sample.label))
     try:
         whole = metric.function(sample.label, model.predict(sample.matrix), weight)

@@ -8,6 +8,7 @@ from mlteam.config.spec import Spec
 from mlteam.core import console, provenance
 from mlteam.core.errors import ProjectError
 from mlteam.data import snapshot
+from mlteam.data.digest import shorten_digest
 from mlteam.registry.launch_log import find_version_as_of
 from mlteam.registry.versions import open_version
 from mlteam.reports import page
@@ -23,7 +24,7 @@ def write_comparison_page(spec: Spec, result: VersionComparison) -> Path:
         spec=spec,
         found=result,
         names=result.names,
-        digest=snapshot.load_newest(spec.name).digest[:12],
+        digest=shorten_digest(snapshot.load_newest(spec.name).digest),
         made=provenance.get_timestamp(),
         pictures=charts.draw_metrics(result.metrics, result.names),
         slices=charts.draw_slice_gains(result.slices, spec.evaluation.primary),
@@ -48,7 +49,7 @@ def show_comparison(spec: Spec, first: str, second: str, dataset: str, day: dt.d
     if chosen:
         console.print_line(f"version {first} {chosen}")
     names = result.names
-    digest = snapshot.load_newest(spec.name).digest[:12]
+    digest = shorten_digest(snapshot.load_newest(spec.name).digest)
     console.print_table(
         f"{spec.name} on {dataset}: {result.rows:,} rows of snapshot {digest}",
         ["metric", *names, f"gain of {names[1]}"],

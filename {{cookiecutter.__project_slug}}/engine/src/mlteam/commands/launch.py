@@ -1,19 +1,18 @@
 """Make a version the champion if every gate lets it, or go back to the one before."""
 
-import tomllib
-from pathlib import Path
 from typing import Literal
 
 from mlteam.config.spec import Spec
+from mlteam.config.team import load_team
 from mlteam.core import console
 from mlteam.core.errors import ProjectError, suggest
+from mlteam.core.paths import TEAM_FILE
 from mlteam.launch import evidence, gates, publish
 from mlteam.registry import launch_log, versions
 from mlteam.registry.launch_log import LaunchRecord, LaunchState
 from mlteam.registry.versions import RegisteredVersion
 from mlteam.serving import bundle
 
-TEAM_FILE = Path("team.toml")
 CHAMPION = "champion"
 SHADOW = "shadow"
 
@@ -141,8 +140,7 @@ def _commit_record(spec: Spec, before: LaunchState, record: LaunchRecord) -> Non
 
 def _validate_author_and_reason(by: str, reason: str) -> None:
     """Refuse a name that the team does not have, and a reason that says nothing."""
-    team = tomllib.loads(TEAM_FILE.read_text(encoding="utf-8"))
-    here = [name for name, person in team.get("people", {}).items() if "left" not in person]
+    here = load_team().list_present_people()
     if by not in here:
         raise ProjectError(f"--by {by!r} is nobody of the team", where=str(TEAM_FILE), fix=suggest(by, here))
     if not reason.strip() or len(reason) > 500:  # noqa: PLR2004

@@ -8,6 +8,7 @@ from mlteam.commands import evaluate
 from mlteam.config.spec import Spec
 from mlteam.core import console, provenance
 from mlteam.data import datasets
+from mlteam.data.digest import shorten_digest
 from mlteam.data.features import Matrix
 from mlteam.modeling import attribution
 from mlteam.registry import version_rows, versions
@@ -29,7 +30,7 @@ def predict_example(spec: Spec, which: str, given: str, *, explain: bool) -> Non
     predictions = prediction.name_predictions(version.schema, version.model.predict(matrix))
     rows = [[name, f"{values[0]:.4f}"] for name, values in predictions.items()]
     console.print_table(
-        f"{spec.name} version {version.number}, snapshot {version.snapshot[:12]}", ["predicts", ""], rows
+        f"{spec.name} version {version.number}, snapshot {shorten_digest(version.snapshot)}", ["predicts", ""], rows
     )
     if explain:
         stem = () if where == prediction.EXAMPLE_OPTION else (Path(given).stem,)

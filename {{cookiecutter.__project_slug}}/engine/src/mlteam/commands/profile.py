@@ -20,8 +20,9 @@ from mlteam.data.changes import (
     get_missing_percent,
     open_rows,
 )
+from mlteam.data.digest import shorten_digest
 from mlteam.data.distributions import MAX_CHART_VALUES, is_number, is_personal, is_time
-from mlteam.data.snapshot import SHORT_DIGEST_LENGTH, Snapshot
+from mlteam.data.snapshot import Snapshot
 from mlteam.reports import page
 from mlteam.reports.charts import profile as charts
 from mlteam.reports.charts.common import Picture
@@ -45,7 +46,7 @@ def write_snapshot_page(spec: Spec, taken: Snapshot, before: Snapshot | None) ->
     with console.show_progress("count and draw"):
         changed = compare_snapshots(spec, before, taken) if before else []
         columns = get_columns(taken)
-        target = page.choose_page_path(spec.name, "profile", taken.digest[:SHORT_DIGEST_LENGTH])
+        target = page.choose_page_path(spec.name, "profile", shorten_digest(taken.digest))
         with open_rows(taken) as connection:
             order = sorted(columns, key=lambda column: _rank_column(spec, column["name"]))
             drawn = [_draw_column(connection, spec, column) for column in order[:MAX_COLUMN_PICTURES]]
@@ -121,7 +122,7 @@ def _print_profile(spec: Spec, taken: Snapshot, before: Snapshot | None, changed
         [c["name"], c["type"], f"{c['missing']:.2f}", f"{c['distinct']:,}", c["min"], c["q50"], c["max"]]
         for c in listed[:MAX_PRINTED]
     ]
-    digest = taken.digest[:SHORT_DIGEST_LENGTH]
+    digest = shorten_digest(taken.digest)
     heading = f"{spec.name}, snapshot {digest}: {taken.metadata['rows']:,} rows, {len(listed)} columns"
     console.print_table(
         heading, ["column", "type", "missing, %", "values, about", "smallest", "median", "largest"], lines
@@ -134,7 +135,7 @@ def _print_profile(spec: Spec, taken: Snapshot, before: Snapshot | None, changed
     rows = [[c.column, c.what, c.before, c.now] for c in changed[:MAX_PRINTED]]
     if rows:
         console.print_table(
-            f"changed since snapshot {before.digest[:SHORT_DIGEST_LENGTH]}", ["column", "", "before", "now"], rows
+            f"changed since snapshot {shorten_digest(before.digest)}", ["column", "", "before", "now"], rows
         )
     else:
-        console.print_line(f"nothing that is counted here changed since snapshot {before.digest[:SHORT_DIGEST_LENGTH]}")
+        console.print_line(f"nothing that is counted here changed since snapshot {shorten_digest(before.digest)}")

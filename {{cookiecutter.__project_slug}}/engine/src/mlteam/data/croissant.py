@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlteam.data.digest import shorten_digest
+
 CROISSANT_VERSION = "http://mlcommons.org/croissant/1.1"
 CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -90,7 +92,7 @@ def build_croissant(metadata: dict[str, Any], about: DatasetInfo) -> dict[str, A
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
-        "name": f"{metadata['pipeline']}-{digest[:12]}",
+        "name": f"{metadata['pipeline']}-{shorten_digest(digest)}",
         "description": about.description,
         "conformsTo": CROISSANT_VERSION,
         "license": about.licence,

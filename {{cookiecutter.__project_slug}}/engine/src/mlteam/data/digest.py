@@ -10,6 +10,13 @@ import pyarrow.types as kinds
 
 from mlteam.core.errors import ProjectError
 
+SHORT_DIGEST_LENGTH = 12
+
+
+def shorten_digest(digest: str) -> str:
+    """The first digits of a SHA-256 in hexadecimal, which name snapshots in folders, tables and messages."""
+    return digest[:SHORT_DIGEST_LENGTH]
+
 
 class TableDigest:
     """SHA-256 over names, types and ordered values; the sizes of the batches and the file format leave no mark."""

@@ -8,7 +8,6 @@ croissant.json  the same for other people's tools, as MLCommons Croissant
 """
 
 import json
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +18,17 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from mlteam.config.spec import Spec
+from mlteam.config.team import load_team
 from mlteam.core import provenance, sql
 from mlteam.core.errors import NotCreatedError, ProjectError
 from mlteam.core.files import compute_sha256, reserve_temporary_path, write_atomically, write_json
-from mlteam.core.paths import DATA, SNAPSHOTS
+from mlteam.core.paths import DBT_MANIFEST, SNAPSHOTS
 from mlteam.core.sql import quote_identifier
 from mlteam.data import anonymity, croissant, sources, validation, warehouse
-from mlteam.data.digest import TableDigest
+from mlteam.data.digest import TableDigest, shorten_digest
 from mlteam.data.sources import Source
 
 BATCH_ROWS = 65_536
-SHORT_DIGEST_LENGTH = 12
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,13 @@ def take(spec: Spec) -> Snapshot:
         hidden = anonymity.check_privacy(connection, spec.data.relation, spec.privacy, str(spec.path))
         part.mkdir()
         digest = _write_rows(_read_ordered_rows(connection, spec), part / "data.parquet")
-        if not (home / digest[:SHORT_DIGEST_LENGTH]).exists():
+        if not (home / shorten_digest(digest)).exists():
             metadata = _collect_metadata(connection, spec, digest, part / "data.parquet") | {"privacy": hidden}
             write_json(part / "metadata.json", metadata)
             write_json(part / "croissant.json", croissant.build_croissant(metadata, _collect_dataset_info(spec)))
-            part.rename(home / digest[:SHORT_DIGEST_LENGTH])
+            part.rename(home / shorten_digest(digest))
     with write_atomically(home / "newest") as pointer:
-        pointer.write_text(digest[:SHORT_DIGEST_LENGTH] + "\n", encoding="utf-8")
+        pointer.write_text(shorten_digest(digest) + "\n", encoding="utf-8")
     return load(spec.name, digest)
 
 
@@ -96,10 +95,10 @@ def load(pipeline: str, digest: str) -> Snapshot:
     Raises:
         ProjectError: It is not there, or its rows are not those that were written.
     """
-    folder = SNAPSHOTS / pipeline / digest[:SHORT_DIGEST_LENGTH]
+    folder = SNAPSHOTS / pipeline / shorten_digest(digest)
     if not (folder / "metadata.json").exists():
         raise ProjectError(
-            f"snapshot {digest[:SHORT_DIGEST_LENGTH]} is not here",
+            f"snapshot {shorten_digest(digest)} is not here",
             where=str(folder),
             fix="restore the folder from a backup",
         )
@@ -107,7 +106,7 @@ def load(pipeline: str, digest: str) -> Snapshot:
     snapshot = Snapshot(folder, metadata)
     if not snapshot.parquet.exists() or compute_sha256(snapshot.parquet) != metadata["parquet_sha256"]:
         raise ProjectError(
-            f"snapshot {digest[:SHORT_DIGEST_LENGTH]} was altered after it was taken",
+            f"snapshot {shorten_digest(digest)} was altered after it was taken",
             where=str(snapshot.parquet),
             fix="restore the folder from a backup, or delete it and run `nox -s data`",
         )
@@ -139,21 +138,19 @@ def _collect_metadata(connection: duckdb.DuckDBPyConnection, spec: Spec, digest:
         "rows": pa.parquet.read_metadata(parquet).num_rows,
         **provenance.collect_provenance(),
         "relation": spec.data.relation,
-        "dbt_manifest_sha256": compute_sha256(DATA / "dbt" / "target" / "manifest.json"),
+        "dbt_manifest_sha256": compute_sha256(DBT_MANIFEST),
         "sources": [_describe_source(connection, source) for source in sources.load_sources() if source.name in used],
         "columns": profile,
     }
 
 
 def _collect_dataset_info(spec: Spec) -> croissant.DatasetInfo:
-    team = tomllib.loads(Path("team.toml").read_text(encoding="utf-8"))
-    owner = next(iter(team.get("roles", {}).get("data_engineer", [])), "")
     described = warehouse.read_descriptions(spec.data.relation)
     return croissant.DatasetInfo(
         description=described.pop("") or spec.description,
         licence=spec.data.licence,
         url=spec.data.url,
-        creator=team.get("people", {}).get(owner, {}).get("name", "the data engineer"),
+        creator=load_team().get_holder_name("data_engineer") or "the data engineer",
         columns=described,
     )
 

@@ -10,7 +10,7 @@ import duckdb
 import yaml
 
 from mlteam.core.errors import ProjectError
-from mlteam.core.paths import DATA, SQL, WAREHOUSE
+from mlteam.core.paths import DATA, DBT, DBT_MANIFEST, SQL, WAREHOUSE
 
 PROFILES = SQL / "profiles.yml"
 
@@ -39,16 +39,15 @@ def _run_dbt(command: list[str], progress: Callable[[str], None]) -> None:
         if event.info.name == "LogStartLine":
             progress(f"{event.data.index}/{event.data.total}")
 
-    work = DATA / "dbt"
     folders = [
         "--project-dir",
         str(SQL),
         "--profiles-dir",
         str(SQL),
         "--target-path",
-        str((work / "target").absolute()),
+        str(DBT_MANIFEST.parent.absolute()),
     ]
-    silent = ["--quiet", "--log-level", "none", "--log-path", str(work / "logs")]
+    silent = ["--quiet", "--log-level", "none", "--log-path", str(DBT / "logs")]
     DATA.mkdir(exist_ok=True)
     result = dbtRunner(callbacks=[listen]).invoke([*command, *folders, *silent])
     # dbt keeps the file open for writing, which shuts out every reader, also in this process.
@@ -58,7 +57,7 @@ def _run_dbt(command: list[str], progress: Callable[[str], None]) -> None:
         raise _explain_dbt_failure(failed)
     if not result.success:
         raise ProjectError(
-            _extract_error_line(str(result.exception)), where=f"{SQL}/", fix=f"details: {work / 'logs' / 'dbt.log'}"
+            _extract_error_line(str(result.exception)), where=f"{SQL}/", fix=f"details: {DBT / 'logs' / 'dbt.log'}"
         )
 
 
@@ -123,7 +122,7 @@ def _apply_profile_settings(connection: duckdb.DuckDBPyConnection) -> None:
 
 def read_descriptions(relation: str) -> dict[str, str]:
     """What dbt's files say about a relation, under the empty name, and about each of its columns."""
-    manifest = json.loads((DATA / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((DBT_MANIFEST).read_text(encoding="utf-8"))
     schema, _, table = relation.partition(".")
     for node in manifest.get("nodes", {}).values():
         if (node["schema"], node["name"], node["resource_type"]) == (schema, table, "model"):
@@ -134,7 +133,7 @@ def read_descriptions(relation: str) -> dict[str, str]:
 
 def find_upstream_sources(relation: str) -> set[str]:
     """The sources, as system.table, that dbt makes a relation from."""
-    manifest = json.loads((DATA / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((DBT_MANIFEST).read_text(encoding="utf-8"))
     schema, _, table = relation.partition(".")
     nodes, parents = manifest.get("nodes", {}), manifest.get("parent_map", {})
     waiting = [name for name, node in nodes.items() if (node["schema"], node["name"]) == (schema, table)]

@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 
-from mlteam.config.spec import Task
+from mlteam.config.spec import Spec, Task
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.paths import METRICS as FOLDER
 from mlteam.data.features import Labels
@@ -30,6 +30,12 @@ def get_metrics(names: Sequence[str], task: Task) -> list[Metric]:
         if name not in fitting:
             raise ProjectError(f"there is no metric {name!r} for the task {task}", fix=suggest(name, fitting))
     return [known[name] for name in names]
+
+
+def get_primary_metric(spec: Spec) -> Metric:
+    """The metric that decides about a pipeline's models; errors are those of `get_metrics`."""
+    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    return metric
 
 
 def load_custom_metrics() -> dict[str, Metric]:

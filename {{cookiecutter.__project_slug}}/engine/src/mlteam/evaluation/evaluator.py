@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlteam.config.spec import Spec
 from mlteam.data.features import EvaluationRows, Labels
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
-from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.custom_metrics import get_metrics, get_primary_metric
 from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
 
 MAX_SLICE_VALUES = 24
@@ -152,7 +152,7 @@ class SliceGain:
 
 def compute_slice_gains(spec: Spec, data: EvaluationRows, scores: list[Any]) -> Iterator[SliceGain]:
     """How much better the second scores are than the first, on each slice of at least 50 rows."""
-    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    metric = get_primary_metric(spec)
     for column in get_slice_columns(spec, data):
         for value, members in group_rows(data.table[column]):
             if len(members) < MIN_SLICE_ROWS:

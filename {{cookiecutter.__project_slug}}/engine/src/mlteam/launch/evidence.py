@@ -16,7 +16,7 @@ from mlteam.data import anonymity, datasets, features, snapshot
 from mlteam.data.features import Labels
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation import evaluator
-from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.evaluator import compute_slice_gains
 from mlteam.evaluation.metrics import Floats
 from mlteam.launch import publish
@@ -41,7 +41,7 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
         ProjectError: The two predict different things, or the rows lack a feature.
     """
     newest, trained_on = snapshot.load_newest(spec.name), snapshot.load(spec.name, version.snapshot)
-    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    metric = get_primary_metric(spec)
     with console.show_progress("score on the test rows of the newest snapshot"):
         rows = features.build_evaluation_rows(
             spec, version.schema, "test", datasets.read_snapshot_rows(newest, spec, "test")

@@ -14,7 +14,7 @@ from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.data.features import Examples, Schema
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
-from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
 from mlteam.modeling.model import Model, load_model_class, locate_factory
 
@@ -82,7 +82,7 @@ def search_parameters(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    metric = get_primary_metric(spec)
     with console.show_progress("train with the present parameters"):
         present = _run_trial(
             spec, schema, rows, metric, 0, {name: spec.model.params[name] for name in spec.tune.params}

@@ -7,7 +7,7 @@ from mlteam.config.spec import SPEC_FILE, Spec
 from mlteam.data import datasets, features, snapshot
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
-from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.metrics import Floats
 from mlteam.monitoring import drift, freshness, logged_predictions, quality
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
@@ -52,7 +52,7 @@ def _evaluate_reference(spec: Spec, opened: Bundle, taken: Snapshot) -> tuple[Fl
     own = _read_training_spec(spec, opened)
     rows = features.build_examples(own, opened.schema, "test", datasets.read_snapshot_rows(taken, own, "test"))
     expected = opened.model.predict(rows.matrix)
-    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    metric = get_primary_metric(spec)
     return expected, Bootstrap(rows.label, spec.evaluation, spec.model.seed).estimate(metric, expected)
 
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from mlteam.core.files import write_atomically
-from mlteam.core.paths import DATA
+from mlteam.core.paths import MONITORING
 from mlteam.monitoring.findings import Finding
 
-MONITORING_FOLDER = DATA / "monitoring"
 LABEL_NAMES = ["pipeline", "check", "subject"]
 
 
@@ -27,5 +26,5 @@ def write_metrics(pipeline: str, findings: Sequence[Finding], now: dt.datetime) 
         blind.labels(*labels).set(found.state == "unknown")
         if found.value is not None:
             value.labels(*labels).set(found.value)
-    with write_atomically(MONITORING_FOLDER / f"{pipeline}.prom") as part:
+    with write_atomically(MONITORING / f"{pipeline}.prom") as part:
         part.write_bytes(generate_latest(registry))

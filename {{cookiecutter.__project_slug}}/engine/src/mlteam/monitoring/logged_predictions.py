@@ -4,18 +4,16 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlteam.core.paths import DATA
+from mlteam.core.paths import PREDICTIONS
 from mlteam.data.features import Matrix
 from mlteam.evaluation.metrics import Floats
 from mlteam.serving.bundle import Bundle
 from mlteam.serving.request import RequestReader
 
-PREDICTIONS_FOLDER = DATA / "predictions"
 MAX_ROWS = 200_000
 
 
@@ -75,7 +73,7 @@ def read_predictions(pipeline: str, opened: Bundle, since: dt.datetime, until: d
 
 def _read_lines_newest_first(pipeline: str) -> Iterator[str]:
     """Lines of the newest file first; a file that the service deletes meanwhile is left out."""
-    for path in sorted(Path(PREDICTIONS_FOLDER / pipeline).glob("*.jsonl"), reverse=True):
+    for path in sorted((PREDICTIONS / pipeline).glob("*.jsonl"), reverse=True):
         try:
             yield from reversed(path.read_text(encoding="utf-8", errors="replace").splitlines())
         except FileNotFoundError:

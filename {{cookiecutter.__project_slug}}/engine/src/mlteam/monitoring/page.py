@@ -11,7 +11,7 @@ import altair as alt
 
 from mlteam.config.spec import Spec
 from mlteam.core.files import write_atomically
-from mlteam.monitoring.exposition import MONITORING_FOLDER
+from mlteam.core.paths import MONITORING
 from mlteam.monitoring.findings import Finding
 from mlteam.reports import page
 from mlteam.reports.charts.common import BLUE, DASH, GREY, RED, Picture, render_picture
@@ -23,7 +23,7 @@ COLORS = [BLUE, RED, GREY, "#4d7c0f", "#7e22ce", "#0e7490"]
 
 def write_monitoring_page(spec: Spec, version: int, findings: Sequence[Finding], now: dt.datetime) -> Path:
     """Add a run to the history and draw it; the page."""
-    history = MONITORING_FOLDER / spec.name / "history.jsonl"
+    history = MONITORING / spec.name / "history.jsonl"
     run = {"at": now.isoformat(), "version": version, "findings": [dataclasses.asdict(found) for found in findings]}
     runs = [*_read_history(history), run][-MAX_RUNS:]
     with write_atomically(history) as part:

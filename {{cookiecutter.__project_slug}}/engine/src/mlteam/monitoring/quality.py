@@ -12,7 +12,7 @@ from mlteam.data import features
 from mlteam.data.features import Labels, Matrix
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
-from mlteam.evaluation.custom_metrics import get_metrics
+from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.metrics import Floats
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
 from mlteam.monitoring.logged_predictions import LoggedPredictions
@@ -59,7 +59,7 @@ def check_quality_and_skew(
 
 def _check_quality(spec: Spec, label: Labels, predicted: Floats, reference: Estimate, coverage: str) -> Finding:
     """How far the whole interval lies on the bad side of the interval at training time; 0 where they overlap."""
-    (metric,) = get_metrics([spec.evaluation.primary], spec.task)
+    metric = get_primary_metric(spec)
     found = Bootstrap(label, spec.evaluation, spec.model.seed).estimate(metric, predicted)
     bounds = (found.low, found.high, reference.low, reference.high)
     if any(bound is None or not np.isfinite(bound) for bound in bounds):

@@ -14,6 +14,7 @@ from mlteam.core import provenance
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import compute_sha256, reserve_temporary_path
 from mlteam.core.paths import ARTIFACTS
+from mlteam.data.digest import shorten_digest
 from mlteam.data.features import SCHEMA_FILE, Schema
 from mlteam.evaluation.evaluator import EvaluationResult
 from mlteam.modeling.model import Model, load_model_class
@@ -161,7 +162,7 @@ def list_evaluations(spec: Spec) -> list[dict[str, Any]]:
             for position, found in enumerate(parts["value"]):
                 when = dt.datetime.fromtimestamp(found.timestamp / 1000, dt.UTC)
                 numbers = {part: series[position].value for part, series in parts.items()}
-                rows.append({"when": when, **fixed, **numbers, "snapshot": version.tags["snapshot"][:12]})
+                rows.append({"when": when, **fixed, **numbers, "snapshot": shorten_digest(version.tags["snapshot"])})
     return sorted(rows, key=lambda row: (row["when"], row["version"]))
 
 

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from mlteam.config.spec import Spec
-from mlteam.core.files import write_atomically
 from mlteam.data.features import EvaluationRows, Matrix
 from mlteam.data.splits import describe_dataset
 from mlteam.evaluation.evaluator import EvaluationResult
 from mlteam.evaluation.metrics import Floats
 from mlteam.modeling.attribution import estimate_contributions, get_contributions, sample_rows
 from mlteam.registry.versions import RegisteredVersion
+from mlteam.reports import page
 from mlteam.reports.charts import common
 from mlteam.reports.charts.common import Picture
 
@@ -45,16 +44,15 @@ def write_report(
         made: The snapshot's metadata.
         sections: The datasets, the most important one first.
     """
-    environment = jinja2.Environment(loader=jinja2.PackageLoader(__package__ or "", "templates"), autoescape=True)
-    page = environment.get_template("evaluation.html.jinja").render(
+    page.write_page(
+        target,
+        "evaluation",
         spec=spec,
         version=version,
         made=made,
         datasets=[_draw_section(spec, version, section) for section in sections],
         importance=common.draw_mean_contributions(_compute_mean_contributions(version, sections[0].data.matrix)),
     )
-    with write_atomically(target) as part:
-        part.write_text(page, encoding="utf-8")
 
 
 def _draw_section(spec: Spec, version: RegisteredVersion, section: Section) -> dict[str, Any]:

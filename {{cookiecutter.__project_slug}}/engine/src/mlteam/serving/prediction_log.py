@@ -13,9 +13,6 @@ from typing import IO, Any
 
 from pydantic_core import to_json
 
-from mlteam.core.paths import DATA
-
-PREDICTIONS_FOLDER = DATA / "predictions"
 MAX_WAITING = 20_000
 MAX_FILES = 16
 PAUSE_SECONDS = 0.25

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from mlteam.core.errors import ProjectError
+from mlteam.core.paths import PREDICTIONS
+from mlteam.data.digest import shorten_digest
 from mlteam.modeling.model import Predictions
 from mlteam.serving import bundle, telemetry
 from mlteam.serving.bundle import Bundle, LivePointer
-from mlteam.serving.prediction_log import PREDICTIONS_FOLDER, PredictionLog, format_log_line
+from mlteam.serving.prediction_log import PredictionLog, format_log_line
 from mlteam.serving.request import ParsedRequest, RequestReader
 
 TOLERANCE = 1e-5
@@ -38,7 +40,7 @@ class LoadedBundle:
     @property
     def snapshot(self) -> str:
         """First digits of the snapshot that it was trained on."""
-        return self.bundle.manifest.snapshot[:12]
+        return shorten_digest(self.bundle.manifest.snapshot)
 
 
 class Canary:
@@ -123,7 +125,7 @@ class Service:
         form = champion.reader.request_schema
         if self.log is None:
             dropped = telemetry.DROPPED_PREDICTIONS.labels(self.pipeline).inc
-            self.log = PredictionLog(PREDICTIONS_FOLDER / self.pipeline, form.log_megabytes, dropped)
+            self.log = PredictionLog(PREDICTIONS / self.pipeline, form.log_megabytes, dropped)
         if self.active:
             self._set_info_gauge(self.active.champion, 0)
         self._set_info_gauge(champion, 1)

@@ -8,9 +8,8 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from mlteam.core.paths import DATA
+from mlteam.core.paths import MONITORING
 
-MONITORING_FOLDER = DATA / "monitoring"
 MetricType = TypeVar("MetricType", Counter, Histogram)
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
@@ -50,7 +49,7 @@ def render_metrics() -> bytes:
         text = generate_latest(registry)
     else:
         text = generate_latest()
-    return text + b"".join(_read_if_exists(path) for path in sorted(MONITORING_FOLDER.glob("*.prom")))
+    return text + b"".join(_read_if_exists(path) for path in sorted(MONITORING.glob("*.prom")))
 
 
 def _read_if_exists(path: Path) -> bytes:
