@@ -166,7 +166,7 @@ def test_a_file_becomes_a_pipeline_with_a_snapshot(shop: Path, capsys: pytest.Ca
     create_pipeline(OnboardingRequest("orders", "returned", time="Order Date"), "orders.csv")
     spec = pipelines.load_spec("orders")
     assert (spec.task, spec.data.key, spec.data.time) == ("binary", "id", "order_date")
-    assert spec.features.names == ("paid_by", "basket")
+    assert spec.features.names == ("paid_by", "basket_eur")
     assert spec.privacy.identifiers == ("first_name",)
     assert snapshot.load_newest("orders").metadata["rows"] == 400
     with warehouse.connect() as connection:

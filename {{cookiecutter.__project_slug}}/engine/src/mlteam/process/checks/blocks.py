@@ -83,8 +83,9 @@ def modules(project: Project) -> str:
     """Which room of the engine imports which, from the import statements; arrows that others imply are left out."""
     edges: dict[str, set[str]] = {}
     for path, text in project.engine.items():
-        room = path.removeprefix(f"{ENGINE}/").split("/")[0]
-        edges.setdefault(room, set()).update(to for to in imports(text) if to != room)
+        room, folder, _ = path.removeprefix(f"{ENGINE}/").partition("/")
+        if folder:
+            edges.setdefault(room, set()).update(to for to in imports(text) if to != room)
     arrows = [
         f"    {room} --> {to}"
         for room, below in sorted(edges.items())

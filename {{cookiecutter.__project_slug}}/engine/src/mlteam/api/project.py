@@ -1,15 +1,4 @@
-"""Snapshots, versions and evaluations for notebooks and scripts, from any working directory below the repository.
-
-    import mlteam
-
-    project = mlteam.open("flight_delays")
-    rows = project.snapshot().rows("test")
-    predicted = project.version("champion").predict(rows)
-    numbers = project.evaluation("champion")
-
-Tables are Arrow tables; `.path` of a snapshot is a Parquet file for DuckDB, Polars or pandas. Errors that a person can
-fix are ProjectErrors. Each call changes the working directory while it runs and restores it: call from one thread.
-"""
+"""A pipeline of the repository with its snapshots, versions and evaluations."""
 
 import contextlib
 from collections.abc import Iterator
@@ -30,16 +19,6 @@ from mlteam.data.snapshot import Snapshot
 from mlteam.registry import versions
 from mlteam.registry.tracking import convert_mlflow_error
 from mlteam.registry.versions import RegisteredVersion
-
-__all__ = [
-    "NotCreatedError",
-    "Project",
-    "ProjectError",
-    "ProjectSnapshot",
-    "ProjectVersion",
-    "list_pipelines",
-    "open_project",
-]
 
 
 def open_project(pipeline: str | None = None, *, start: str | Path | None = None) -> "Project":
