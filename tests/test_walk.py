@@ -20,9 +20,9 @@ Demonstrated = tuple[Path, str]
 # One process for all steps, since each would spend seconds on its imports.
 CALL = """
 import sys
-from parcel_arrivals.cli import main
+from mlteam.cli.main import main
 for step in sys.argv[1:]:
-    sys.argv = ["parcel-arrivals", *step.split()]
+    sys.argv = ["mlteam", *step.split()]
     try:
         main()
     except SystemExit as end:
@@ -53,13 +53,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from mlteam.config.settings import Settings
+from mlteam.config.spec import ModelSpec
+from mlteam.data.features import Examples, Matrix, Schema
+from mlteam.modeling.model import Predictions
 from numpy.typing import NDArray
 from pydantic import Field
-
-from .features import Examples, Matrix, Schema
-from .model import Predictions
-from .settings import Settings
-from .spec import Factory
 
 
 class LogisticParams(Settings):
@@ -78,31 +77,32 @@ class Logistic:
         self.mean, self.spread, self.weights, self.base = mean, spread, weights, base
 
     @classmethod
-    def fit(cls, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:  # noqa: ARG003
+    def fit(cls, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:  # noqa: ARG003
         """Learn the weights from the training rows."""
         from sklearn.linear_model import LogisticRegression
 
-        params = LogisticParams.model_validate(factory.params)
+        params = LogisticParams.model_validate(settings.params)
         mean, spread = np.nanmean(train.matrix, axis=0), np.nanstd(train.matrix, axis=0) + 1e-9
         rows = np.nan_to_num((train.matrix - mean) / spread)
         fitted = LogisticRegression(C=params.strength).fit(rows, train.label)
         return cls(mean.tolist(), spread.tolist(), fitted.coef_[0].tolist(), float(fitted.intercept_[0]))
 
-    def continued(self, train: Examples, validation: Examples, schema: Schema, factory: Factory) -> Self:
-        """Learned anew: weights of other rows are no beginning."""
-        return self.fit(train, validation, schema, factory)
+    def fit_more(self, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:
+        """Train from the beginning: the weights of other rows are not a start."""
+        return self.fit(train, validation, schema, settings)
 
     def predict(self, matrix: Matrix) -> Predictions:
         """The probability of the positive class, shape (rows,)."""
-        chance: Predictions = (1 / (1 + np.exp(-self.base - self.contributions(matrix).sum(axis=1)))).astype(np.float32)
+        log_odds = self.base + self.predict_contributions(matrix).sum(axis=1)
+        chance: Predictions = (1 / (1 + np.exp(-log_odds))).astype(np.float32)
         return chance
 
-    def contributions(self, matrix: Matrix) -> NDArray[np.float32]:
+    def predict_contributions(self, matrix: Matrix) -> NDArray[np.float32]:
         """What each weight adds to the log-odds, shape (rows, features)."""
         added: NDArray[np.float32] = np.nan_to_num((matrix - self.mean) / self.spread) * self.weights
         return added
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """How many weights there are."""
         return {"weights": len(self.weights)}
 
@@ -125,7 +125,9 @@ class Walk:
         self.project, self._bin = project, environment
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        env = os.environ | {"PYTHONPATH": str(self.project / "src")}
+        env = os.environ | {
+            "PYTHONPATH": os.pathsep.join(str(self.project / folder) for folder in ("src", "engine/src"))
+        }
         tool, *rest = command
         return baking.run(self._bin / tool, *rest, cwd=self.project, env=env)
 
@@ -139,14 +141,14 @@ class Walk:
 
     def asked(self) -> str:
         """What the checker asks for."""
-        done = self.run("python", "process/check.py")
+        done = self.run("python", "-m", "mlteam.process")
         assert done.returncode == 1, done.stdout
         return done.stdout
 
     def settle(self) -> None:
         """The step that every how-to ends with, after which nothing is left to ask for."""
-        self.succeed("python", "process/check.py", "--fix")
-        self.succeed("python", "process/check.py")
+        self.succeed("python", "-m", "mlteam.process", "--fix")
+        self.succeed("python", "-m", "mlteam.process")
 
     def edit(self, path: str, old: str, new: str) -> None:
         file = self.project / path
@@ -207,7 +209,7 @@ def test_a_changed_label_ends_in_a_judged_version(walk: Walk) -> None:
 
 def test_another_kind_of_model_ends_in_a_judged_version(walk: Walk) -> None:
     (walk.project / "src" / "parcel_arrivals" / "logistic.py").write_text(LOGISTIC, encoding="utf-8")
-    walk.edit(SPEC, 'factory = "model:XGBoost"', 'factory = "logistic:Logistic"')
+    walk.edit(SPEC, 'factory = "mlteam.modeling:XGBoost"', 'factory = "parcel_arrivals.logistic:Logistic"')
     text = (walk.project / SPEC).read_text(encoding="utf-8")
     parameters = text.split("[model.params]\n")[1].split("\n# What one would do without")[0]
     walk.edit(SPEC, parameters, "strenght = 0.5\n")
