@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["nox[uv]>=2025.10.16"]
 # ///
-"""What one does with this template: `nox -s demo` shows it, `nox -s tests` tests it, `nox -s lint` reads it."""
+"""Commands of this template: `nox -s demo` shows it; `nox` checks and tests it."""
 
 import sys
 import tempfile
@@ -10,10 +10,11 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.10.16"
-nox.options.sessions = ["lint", "tests"]
+nox.options.sessions = ["lint", "engine", "tests"]
 nox.options.default_venv_backend = "uv"
 
 PROJECT = nox.project.load_toml()
+ENGINE = Path("{{cookiecutter.__project_slug}}", "engine").absolute()
 
 
 @nox.session
@@ -51,9 +52,30 @@ def lint(session: nox.Session) -> None:
     session.run("zizmor", "--offline", "--quiet", ".github", "{{cookiecutter.__project_slug}}/.github")
 
 
+@nox.session
+def engine(session: nox.Session) -> None:
+    """Check and test the engine where it is, without generating a project."""
+    settings = nox.project.load_toml(ENGINE / "pyproject.toml")
+    session.install(*settings["project"]["dependencies"], *nox.project.dependency_groups(settings, "test"))
+    # Caches in the folder of the engine would become part of each project that is generated from this clone.
+    caches = session.create_tmp()
+    session.env |= {
+        "HYPOTHESIS_STORAGE_DIRECTORY": caches,
+        "MYPY_CACHE_DIR": caches,
+        "PYTHONPATH": str(ENGINE / "src"),
+        "PYTHONPYCACHEPREFIX": caches,
+        "RUFF_NO_CACHE": "true",
+    }
+    session.chdir(ENGINE)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
+    session.run("mypy")
+    session.run("pytest", "-p", "no:cacheprovider", "-n", "auto", "--dist", "loadfile", *session.posargs)
+
+
 @nox.session(default=False, venv_backend="none")
 def release(session: nox.Session) -> None:
     """Record version and digest of the engine in engine/RELEASE, after a change there."""
-    engine = Path("{{cookiecutter.__project_slug}}", "engine").absolute()
-    environment = {"PYTHONPATH": str(engine / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    session.run(sys.executable, "-m", "mlteam.core.release", str(engine), env=environment)
+    environment = {"PYTHONPATH": str(ENGINE / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    session.run(sys.executable, "-m", "mlteam.core.release", str(ENGINE), env=environment)

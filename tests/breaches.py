@@ -179,14 +179,14 @@ BREACHES = [
     Breach("PRC031", append(DESIGN, "\n```sh\nmake data\n```\n"), append(DESIGN, "\n```sh\n# first\nuv sync\n```\n")),
     Breach(
         "PRC032",
-        append(DESIGN, "\n`flight-delays reguess`\n"),
-        append(DESIGN, "\n`flight-delays train`, `flight-delays --help`\n"),
+        append(DESIGN, "\n`mlteam reguess`\n"),
+        append(DESIGN, "\n`mlteam train`, `mlteam --help`\n"),
     ),
     Breach("PRC033", append(DESIGN, "\n```python\nx = (\n```\n"), append(DESIGN, "\n```python\nx = 1\n```\n")),
     Breach("PRC034", append(DESIGN, "\n`MLFLOW_TRACKING_URL`\n"), append(DESIGN, "\n`MLFLOW_TRACKING_URI=x`\n")),
     Breach(
         "PRC041",
-        replace(DESIGN, 'click report "../src', 'click report "../lib'),
+        replace(DESIGN, 'click report "../engine', 'click report "../lib'),
         replace(DESIGN, "|metrics with intervals|", "|numbers|"),
     ),
     Breach(
@@ -196,8 +196,8 @@ BREACHES = [
     ),
     Breach(
         "PRC042",
-        replace("src/flight_delays/serving/app.py", '@app.get("/version"', '@app.get("/about"'),
-        replace("src/flight_delays/serving/app.py", "async def version()", "async def about()"),
+        replace("engine/src/mlteam/serving/app.py", '@app.get("/version"', '@app.get("/about"'),
+        replace("engine/src/mlteam/serving/app.py", "async def version()", "async def about()"),
     ),
     Breach("PRC043", append(PIPELINE, "\n[splits\n"), append(PIPELINE, "\n# the end\n")),
     Breach(
@@ -243,8 +243,8 @@ BREACHES = [
     ),
     Breach(
         "PRC074",
-        append("src/flight_delays/paths.py", "\nimport joblib\n"),
-        append("src/flight_delays/paths.py", "\n# no pickle\n"),
+        append("engine/src/mlteam/core/paths.py", "\nimport joblib\n"),
+        append("engine/src/mlteam/core/paths.py", "\n# no pickle\n"),
     ),
     Breach(
         "PRC075",
@@ -265,5 +265,16 @@ BREACHES = [
         "PRC090",
         append("process/suppressions.toml", SUPPRESSION.replace("2999", "2020")),
         append("process/suppressions.toml", SUPPRESSION),
+    ),
+    Breach(
+        "PRC092",
+        append("engine/src/mlteam/core/paths.py", "\n# edited\n"),
+        append("src/flight_delays/models.py", "\n# edited\n"),
+        stage="shadow",
+    ),
+    Breach(
+        "PRC093",
+        replace("pyproject.toml", 'engine = "0.2.0"', 'engine = "0.3.0"'),
+        replace("pyproject.toml", 'version = "0.1.0"', 'version = "0.3.0"'),
     ),
 ]

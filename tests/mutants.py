@@ -9,7 +9,7 @@ from typing import Any
 
 import baking
 
-PROCESS_CODE = baking.ROOT / "{{cookiecutter.__project_slug}}" / "process"
+ENGINE = baking.ROOT / "{{cookiecutter.__project_slug}}" / "engine" / "src"
 PLACEHOLDERS = (
     "TBD",
     "TODO: write this",
@@ -24,10 +24,10 @@ PLACEHOLDERS = (
 
 def checker() -> Any:
     """The runner of the generated project's check, from the template, where it stands as it will be generated."""
-    if str(PROCESS_CODE) not in sys.path:
+    if str(ENGINE) not in sys.path:
         sys.dont_write_bytecode = True
-        sys.path.insert(0, str(PROCESS_CODE))
-    from checks import runner
+        sys.path.insert(0, str(ENGINE))
+    from mlteam.process.checks import runner
 
     return runner
 

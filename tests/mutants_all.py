@@ -133,8 +133,7 @@ def service_mutants(project: Path) -> Iterator[Mutant]:
         for name in re.findall(r'check=\\"(\w+)', line):
             other = board.with_line(at, line.replace(f'check=\\"{name}', f'check=\\"{name}_x'))
             yield Mutant(f"check {name} is renamed", board.path, other, "PRC086", board.path, at)
-    package = next(path.name for path in (project / "src").iterdir())
-    app = read(project, f"src/{package}/serving/app.py")
+    app = read(project, "engine/src/mlteam/serving/app.py")
     diagram = next(n for n in range(process.line("GET /metrics"), 0, -1) if process.lines[n - 1] == "```mermaid")
     for route in re.findall(r'@app\.\w+\("(/[\w/]+)"', app.text):
         yield app.edit(f'("{route}"', f'("{route}_x"', "PRC042", process.path, diagram)
@@ -149,7 +148,11 @@ def other_mutants(project: Path) -> Iterator[Mutant]:
     process = read(project, "PROCESS.md")
     for session in ("data", "train", "evaluate", "lint", "pipeline"):
         outside = next(n for n, line in enumerate(process.lines, 1) if line == f"nox -s {session}")
-        yield noxfile.edit(f"def {session}(", f"def {session}_all(", "PRC030", "PROCESS.md", outside)
+        # A session that runs a command of the engine has its name from there.
+        modules = [noxfile, *(read(project, f"engine/src/mlteam/cli/{name}.py") for name in ("main", "operations"))]
+        name = 'name="pipeline"' if session == "pipeline" else f"def {session}("
+        made = next(module for module in modules if name in module.text)
+        yield made.edit(name, name.replace(session, f"{session}_all"), "PRC030", "PROCESS.md", outside)
     yield noxfile.edit('"""Check style', '"""Read style', "PRC050", "PROCESS.md", process.line("Check style"))
     for node in (
         "upstream",

@@ -42,8 +42,9 @@ def codes(project: Path, stage: str = "") -> set[str]:
 def check(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the check as its callers do."""
     without = {name: value for name, value in os.environ.items() if name != "GITHUB_ACTIONS"}
-    script = project / "process" / "check.py"
-    return baking.run(sys.executable, "-B", script, *arguments, cwd=project, env=without | environment)
+    code = {"PYTHONPATH": str(project / "engine" / "src")}
+    command = [sys.executable, "-B", "-m", "mlteam.process", *arguments]
+    return baking.run(*command, cwd=project, env=without | code | environment)
 
 
 def replace(path: str, old: str, new: str) -> Edit:
@@ -110,7 +111,7 @@ def both(*edits: Edit) -> Edit:
 
 def fix(project: Path) -> None:
     checker()
-    from checks import skeleton
+    from mlteam.process.checks import skeleton
 
     skeleton.fix(project)
 

@@ -23,16 +23,16 @@ from typing import Any
 
 from prometheus_tools import Tools
 
-CALL = "import sys; from parcel_arrivals.cli import main; sys.argv[0] = 'parcel-arrivals'; main()"
+CALL = "import sys; from mlteam.cli.main import main; sys.argv[0] = 'mlteam'; main()"
 # A disk that alters the bundle of another version between the moment it is written and the moment it answers.
 BAD_DISK = f"""
-from parcel_arrivals import bundle
-point = bundle.point
+from mlteam.serving import bundle
+write = bundle.write_live_pointer
 def spoil(pipeline, live):
-    if live.champion != bundle.live(pipeline).champion:
-        (bundle.home(pipeline) / live.champion / "golden.json").write_bytes(b"[]")
-    point(pipeline, live)
-bundle.point = spoil
+    if live.champion != bundle.read_live_pointer(pipeline).champion:
+        (bundle.get_bundles_folder(pipeline) / live.champion / bundle.GOLDEN_FILE).write_bytes(b"[]")
+    write(pipeline, live)
+bundle.write_live_pointer = spoil
 {CALL}
 """
 # Imports once what takes seconds; each command then runs in a process of its own, as if it had been started anew.
@@ -116,7 +116,10 @@ class Stage:
 
     @property
     def env(self) -> dict[str, str]:
-        own = {"PYTHONPATH": str(self.project / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        own = {
+            "PYTHONPATH": os.pathsep.join(str(self.project / folder) for folder in ("src", "engine/src")),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         return os.environ | own | {"MLFLOW_DISABLE_TELEMETRY": "true"}
 
     def run(self, *words: str, call: str = CALL, allowed: tuple[int, ...] = (0,)) -> None:

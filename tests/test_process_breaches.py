@@ -42,7 +42,9 @@ def test_a_commit_that_breaks_a_check_of_each_family_is_refused(code: str, proje
     committed(project)
     hook = project / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text(f"#!/bin/sh\nexec '{sys.executable}' -B process/check.py >&2\n", encoding="utf-8")
+    hook.write_text(
+        f"#!/bin/sh\nPYTHONPATH=engine/src exec '{sys.executable}' -B -m mlteam.process >&2\n", encoding="utf-8"
+    )
     hook.chmod(0o755)
     next(breach for breach in BREACHES if breach.code == code).wrong(project)
     before = baking.run("git", "rev-parse", "HEAD", cwd=project).stdout

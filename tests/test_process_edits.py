@@ -105,7 +105,7 @@ LEGITIMATE: dict[str, Edit] = {
     ),
     "another channel": both(replace(TEAM, '"#ml-team"', '"#flights"'), fix),
     "a new metric done right": both(
-        append("src/flight_delays/metrics.py", METRIC),
+        append("engine/src/mlteam/evaluation/metrics.py", METRIC),
         replace(PIPELINE, '"brier_score"]', '"brier_score", "lift"]'),
         fix,
     ),

@@ -51,7 +51,7 @@ def test_every_mutant_is_caught_with_its_code_file_and_line(project: Path) -> No
 
 def test_every_check_is_killed_by_a_mutant_or_has_a_test_of_its_own(project: Path) -> None:
     checker()
-    from checks.findings import CHECKS
+    from mlteam.process.checks.findings import CHECKS
 
     proven = {mutant.code for mutant in mutants(project)} | {breach.code for breach in BREACHES}
     assert set(CHECKS) - proven == set()

@@ -1,5 +1,6 @@
 """How the process check speaks, and when it gives up."""
 
+import os
 import re
 import shutil
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import baking
 import pytest
-from mutants import PROCESS_CODE, checker
+from mutants import checker
 from mutants_edits import (
     DESIGN,
     ROLLOUT,
@@ -86,7 +87,8 @@ def test_a_noxfile_that_is_no_python_makes_the_check_give_up(project: Path) -> N
 
 
 def test_without_its_libraries_the_check_gives_up_and_says_how_to_get_them(project: Path) -> None:
-    done = baking.run(sys.executable, "-I", "-S", "-B", project / "process" / "check.py", cwd=project)
+    environment = os.environ | {"PYTHONPATH": str(project / "engine" / "src")}
+    done = baking.run(sys.executable, "-S", "-B", "-m", "mlteam.process", cwd=project, env=environment)
     assert done.returncode == 2
     assert "run `nox -s process`, which brings what it needs" in done.stderr
 
@@ -97,7 +99,7 @@ def test_a_page_that_is_not_utf_8_is_named(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["sql/models/staging/stg_flights.sql", "src/flight_delays/cli.py", "CODEOWNERS", SOURCES]
+    "path", ["sql/models/staging/stg_flights.sql", "engine/src/mlteam/cli/main.py", "CODEOWNERS", SOURCES]
 )
 def test_any_file_that_is_not_utf_8_is_named(path: str, project: Path) -> None:
     (project / path).write_bytes(b"\xe9\n")
@@ -110,7 +112,7 @@ def test_a_team_file_that_is_not_utf_8_makes_the_check_give_up(project: Path) ->
 
 
 def test_a_fault_of_the_checker_itself_is_no_finding(project: Path) -> None:
-    replace("process/checks/runner.py", "check.run(project)", "check.gone(project)")(project)
+    replace("engine/src/mlteam/process/checks/runner.py", "check.run(project)", "check.gone(project)")(project)
     done = check(project)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("process: the check could not run: this is a fault of its own\n")
@@ -124,7 +126,8 @@ def test_a_page_of_five_megabytes_and_a_loop_of_links_are_survived(project: Path
 
 @pytest.mark.parametrize("folder", ["docs", "sql/models"])
 def test_the_check_says_the_same_from_every_folder(folder: str, project: Path) -> None:
-    done = baking.run(sys.executable, "-B", project / "process" / "check.py", cwd=project / folder)
+    environment = os.environ | {"PYTHONPATH": str(project / "engine" / "src")}
+    done = baking.run(sys.executable, "-B", "-m", "mlteam.process", cwd=project / folder, env=environment)
     assert done.stdout == check(project).stdout
 
 
@@ -178,6 +181,9 @@ def test_every_question_of_the_source_is_asked_once() -> None:
     import tomllib
 
     asked = [
-        q["text"] for q in tomllib.loads((PROCESS_CODE / "questions.toml").read_text(encoding="utf-8"))["question"]
+        q["text"]
+        for q in tomllib.loads(
+            (baking.ROOT / "{{cookiecutter.__project_slug}}" / "process" / "questions.toml").read_text(encoding="utf-8")
+        )["question"]
     ]
     assert len(asked) == len(set(asked)) == 34

@@ -36,13 +36,17 @@ TABLES: dict[str, tuple[str, str, str, list[str], str, str]] = {
 # Small tables fail gates by right, so that what a launch leaves behind is made by the functions that it calls.
 LAUNCH = """
 import sys
-from flight_delays import bundle, launch, launches, registry, spec
+from mlteam.commands import launch
+from mlteam.config import pipelines
+from mlteam.launch import publish
+from mlteam.registry import launch_log, versions
 for name in sys.argv[1:]:
-    chosen = spec.choose(name)
-    folder = bundle.publish(chosen, registry.open_version(chosen))
-    said = {"kind": "launch", "version": 1, "folder": folder.name, "by": "ada", "reason": "to try it"}
-    launches.write(chosen, launches.Record(at=launches.now(launches.state(chosen)), **said))
-    launch.follow(chosen)
+    spec = pipelines.load_spec(name)
+    folder = publish.publish_bundle(spec, versions.open_version(spec))
+    values = {"kind": "launch", "version": 1, "folder": folder.name, "by": "ada", "reason": "to try it"}
+    at = launch_log.get_next_timestamp(launch_log.get_launch_state(spec))
+    launch_log.append_launch_record(spec, launch_log.LaunchRecord(at=at, **values))
+    launch.sync_with_launch_log(spec)
 """
 # One table of each task, about which everything is asked, in one process.
 ASKED = ("penguins", "seattle", "travel")
@@ -58,7 +62,7 @@ QUESTIONS = [
 ]
 ASK = """
 import sys
-from flight_delays.cli import app
+from mlteam.cli.main import app
 pipeline, *questions = sys.argv[1:]
 for question in questions:
     app([*question.split(), "--pipeline", pipeline], standalone_mode=False)
@@ -82,7 +86,7 @@ def project(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathFac
 
 def run(project: Path, demonstrated: tuple[Path, str], *command: str | Path) -> str:
     """Run a tool of the demonstrated project's environment on the copy's own code."""
-    env = os.environ | {"PYTHONPATH": str(project / "src")}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(str(project / folder) for folder in ("src", "engine/src"))}
     tool, *rest = command
     done = baking.run(demonstrated[0] / ".venv" / "bin" / tool, *rest, cwd=project, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -95,9 +99,13 @@ def served(project: Path, demonstrated: tuple[Path, str], name: str) -> Iterator
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    tool = str(demonstrated[0] / ".venv" / "bin" / "flight-delays")
+    tool = str(demonstrated[0] / ".venv" / "bin" / "mlteam")
     command = [tool, "serve", "--pipeline", name, "--port", port]
-    server = subprocess.Popen(command, cwd=project, env=os.environ | {"PYTHONPATH": str(project / "src")})
+    server = subprocess.Popen(
+        command,
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(str(project / folder) for folder in ("src", "engine/src"))},
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         end = time.monotonic() + 60
@@ -130,12 +138,10 @@ def asked(url: str, body: bytes | None = None) -> Any:
 def test_a_table_becomes_a_judged_model(project: Path, demonstrated: tuple[Path, str], name: str) -> None:
     package, path, label, options, task, split = TABLES[name]
     table = located(package, path)
-    made = run(
-        project, demonstrated, "flight-delays", "new_pipeline", name, "--table", table, "--label", label, *options
-    )
+    made = run(project, demonstrated, "mlteam", "new_pipeline", name, "--table", table, "--label", label, *options)
     assert f"task {task}" in made
     for step in ("train", "evaluate"):
-        run(project, demonstrated, "flight-delays", step, "--pipeline", name)
+        run(project, demonstrated, "mlteam", step, "--pipeline", name)
     (report,) = (project / "data" / "reports").glob(f"{name}-v1.html")
     datasets = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))["datasets"]
     values = [metric["model"]["value"] for dataset in datasets for metric in dataset["metrics"]]
@@ -154,13 +160,13 @@ def test_every_judged_model_is_launched(project: Path, demonstrated: tuple[Path,
 def test_a_service_answers_as_the_command_does(project: Path, demonstrated: tuple[Path, str], name: str) -> None:
     package, path, _, _, task, _ = TABLES[name]
     example = Path("examples", f"{name}.json")
-    printed = run(project, demonstrated, "flight-delays", "predict", "--pipeline", name, "--example", example)
+    printed = run(project, demonstrated, "mlteam", "predict", "--pipeline", name, "--example", example)
     offline = [float(number) for number in re.findall(r"^pr.* (-?[\d,.]+)$", printed.replace(",", ""), re.MULTILINE)]
     with served(project, demonstrated, name) as url:
         said = asked(f"{url}/predict", (project / example).read_bytes())["prediction"]
         described = asked(f"{url}/openapi.json")["components"]["schemas"]["Example"]["properties"]
         if name in ASKED:
-            run(project, demonstrated, "flight-delays", "verify", "--pipeline", name, "--url", url)
+            run(project, demonstrated, "mlteam", "verify", "--pipeline", name, "--url", url)
     online = list(said.values()) if task == "multiclass" else [said]
     assert online == pytest.approx(offline, abs=1e-4)
     if task != "regression":
@@ -180,18 +186,18 @@ def test_every_question_about_a_brought_table_has_an_answer(
     run(project, demonstrated, "python", "-c", ASK, name, *QUESTIONS)
     pages = " ".join(path.name for path in (project / "data" / "reports").glob(f"{name}-*.html"))
     assert all(word in pages for word in ("profile", "explain", "mistakes", "history", "rescored"))
-    run(project, demonstrated, "flight-delays", "monitor", "--pipeline", name)
+    run(project, demonstrated, "mlteam", "monitor", "--pipeline", name)
 
 
 def test_a_relation_of_the_warehouse_becomes_a_judged_model(project: Path, demonstrated: tuple[Path, str]) -> None:
     relation = ["--table", "features.seattle_features", "--label", "weather", "--time", "date"]
-    run(project, demonstrated, "flight-delays", "new_pipeline", "rain", *relation)
-    run(project, demonstrated, "flight-delays", "pipeline", "--pipeline", "rain")
+    run(project, demonstrated, "mlteam", "new_pipeline", "rain", *relation)
+    run(project, demonstrated, "mlteam", "pipeline", "--pipeline", "rain")
     assert (project / "data" / "reports" / "rain-v1.html").is_file()
 
 
 def test_without_a_name_all_pipelines_are_listed(project: Path, demonstrated: tuple[Path, str]) -> None:
-    command = demonstrated[0] / ".venv" / "bin" / "flight-delays"
+    command = demonstrated[0] / ".venv" / "bin" / "mlteam"
     done = baking.run(command, "train", cwd=project)
     assert done.returncode == 1
     assert all(name in done.stderr for name in (*TABLES, "flight_delays"))
@@ -202,8 +208,8 @@ def test_without_a_name_all_pipelines_are_listed(project: Path, demonstrated: tu
     [
         ("sqlfluff", "lint", "--disable-progress-bar", "sql"),
         ("ruff", "check", "."),
-        ("python", "process/check.py"),
-        ("pytest", "-q", "tests/test_spec.py"),
+        ("python", "-m", "mlteam.process"),
+        ("pytest", "-q", "tests/test_pipelines.py"),
     ],
     ids=" ".join,
 )
@@ -215,10 +221,11 @@ def test_the_project_stays_green(project: Path, demonstrated: tuple[Path, str], 
 
 def test_rows_of_a_group_stand_in_one_split(project: Path, demonstrated: tuple[Path, str]) -> None:
     code = """
-from flight_delays import snapshot, spec, stored
-chosen = spec.choose("travel")
-taken = snapshot.newest("travel")
-splits = [set(stored.read(taken, chosen, name)["individual"].to_pylist()) for name in ("train", "validation", "test")]
+from mlteam.config import pipelines
+from mlteam.data import datasets, snapshot
+spec, newest = pipelines.load_spec("travel"), snapshot.load_newest("travel")
+rows = [datasets.read_snapshot_rows(newest, spec, name) for name in ("train", "validation", "test")]
+splits = [set(part["individual"].to_pylist()) for part in rows]
 assert all(splits) and sum(map(len, splits)) == len(set.union(*splits)) == 210, splits
 """
     run(project, demonstrated, "python", "-c", code)
@@ -228,9 +235,8 @@ def test_an_empty_project_begins_with_a_table(empty: Path, demonstrated: tuple[P
     package, path, label, *_ = TABLES["penguins"]
     copy = tmp_path / "copy"
     shutil.copytree(empty, copy, ignore=shutil.ignore_patterns(".git", ".venv"))
-    call = "import sys; from parcel_arrivals.cli import main; sys.argv[0] = 'parcel-arrivals'; main()"
     table = located(package, path)
-    run(copy, demonstrated, "python", "-c", call, "new_pipeline", "penguins", "--table", table, "--label", label)
-    run(copy, demonstrated, "python", "-c", call, "pipeline")
+    run(copy, demonstrated, "mlteam", "new_pipeline", "penguins", "--table", table, "--label", label)
+    run(copy, demonstrated, "mlteam", "pipeline")
     assert (copy / "data" / "reports" / "penguins-v1.html").is_file()
-    run(copy, demonstrated, "python", "process/check.py")
+    run(copy, demonstrated, "python", "-m", "mlteam.process")

@@ -1,4 +1,4 @@
-"""References to code that the team names in a file, such as `flight_delays.models:LinearModel`."""
+"""References to code that the team names in a file, such as `shop.models:LinearModel`."""
 
 import importlib
 import traceback

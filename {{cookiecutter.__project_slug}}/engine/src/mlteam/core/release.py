@@ -15,7 +15,7 @@ from mlteam.core.errors import ProjectError
 ENGINE = Path("engine")
 RELEASE = "RELEASE"
 # What tools leave behind is not part of the release.
-IGNORED = re.compile(r"(^|/)(\.[^/]+|__pycache__|[^/]+\.egg-info|dist|build|data)(/|$)|\.pyc$|^uv\.lock$")
+IGNORED = re.compile(r"(^|/)(\.[^/]+|__pycache__|[^/]+\.egg-info)(/|$)|\.pyc$|^(data|dist|build)/|^uv\.lock$")
 
 
 def compute_tree_digest(folder: Path) -> str:

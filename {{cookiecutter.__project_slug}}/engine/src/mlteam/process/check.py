@@ -20,6 +20,7 @@ try:
     from mlteam.process.checks import runner
     from mlteam.process.checks.errors import STAGES, CannotRunError
     from mlteam.process.checks.findings import CHECKS
+    from mlteam.process.checks.project import find_repository
 except ModuleNotFoundError as missing:
     print(
         f"process: the check could not run: {missing}; run `nox -s process`, which brings what it needs",
@@ -27,12 +28,11 @@ except ModuleNotFoundError as missing:
     )
     sys.exit(2)
 
-ROOT = Path()
 
-
-def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Run the check and return its exit code."""
+def main(arguments: list[str] | None = None, root: Path | None = None) -> int:
+    """Run the check and return its exit code; without a root, check the repository around the working directory."""
     options = parse(arguments)
+    root = root or find_repository()
     try:
         return answer(options, root)
     except CannotRunError as error:

@@ -9,19 +9,18 @@ from mlteam.process.checks.cards import evaluations, living, snapshots
 from mlteam.process.checks.content import answers
 from mlteam.process.checks.dates import due
 from mlteam.process.checks.errors import CannotRunError
-from mlteam.process.checks.project import Project
+from mlteam.process.checks.project import Project, find_repository
 from mlteam.process.checks.structure import documented
 from mlteam.process.checks.team import ROLES
 
-ROOT = Path()
 SOON_DAYS = 14
 SHOWN = 8
 
 
-def main(root: Path = ROOT) -> int:
+def main(root: Path | None = None) -> int:
     """Print the screen; exit 0, or 2 if the project cannot be read."""
     try:
-        print(screen(root))
+        print(screen(root or find_repository()))
     except CannotRunError as error:
         print(f"status: could not be told: {error}", file=sys.stderr)
         return 2

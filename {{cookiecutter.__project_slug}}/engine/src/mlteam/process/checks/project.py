@@ -14,8 +14,9 @@ from mlteam.process.checks.page import Page
 
 READ = (".md", ".toml", ".yml", ".yaml", ".sql", ".py", "CODEOWNERS")
 ENGINE = "engine/src/mlteam"
+QUESTIONS = "process/questions.toml"
 INSTALLED = Path(__file__).resolve().parents[2]
-SKIPPED = {".git", ".venv", ".nox", "data", "node_modules", "__pycache__", "target", "logs"}
+SKIPPED = {".git", ".venv", ".nox", "node_modules", "__pycache__", "target", "logs"}
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,10 @@ class Project:
         """The same where there is no git, or where a repository around this one ignores it."""
         found = []
         for folder, folders, names in os.walk(self.root):
-            folders[:] = sorted(name for name in folders if name not in SKIPPED and not name.endswith("_cache"))
             inside = Path(folder).relative_to(self.root).as_posix()
+            # The project's own data are in the folder `data` of the root; a package may have one as well.
+            skipped = SKIPPED | {"data"} if inside == "." else SKIPPED
+            folders[:] = sorted(name for name in folders if name not in skipped and not name.endswith("_cache"))
             found += [name if inside == "." else f"{inside}/{name}" for name in sorted(names)]
         return found
 
@@ -145,7 +148,7 @@ class Project:
     @cached_property
     def questions(self) -> list[Question]:
         """The questions of PROCESS.md."""
-        raw = self._toml("process/questions.toml")
+        raw = self._toml(QUESTIONS)
         return [
             Question(
                 q["text"], q["group"], q["role"], tuple(q["needs"]), q.get("session", ""), q.get("blocks", "shadow")
@@ -271,6 +274,12 @@ class Project:
 def read_toml(text: str) -> dict[str, Any]:
     """What a TOML text says; nobody may change it."""
     return tomllib.loads(text)
+
+
+def find_repository() -> Path:
+    """The nearest folder, from the working directory upward, that holds the questions; else the working directory."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / QUESTIONS).is_file()), here)
 
 
 def git_files(root: Path) -> list[str]:
