@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import pyarrow.parquet
 import pytest
-from conftest import edit
+from conftest import edit, run_sql
 
 from mlteam.analysis import comparison, history
 from mlteam.commands import compare, evaluate, train
@@ -128,3 +128,18 @@ def test_all_versions_are_scored_on_the_same_rows_and_a_lost_one_says_so(
 def test_nothing_evaluated_yet_says_what_to_run(spec: Spec, version: RegisteredVersion) -> None:
     with pytest.raises(ProjectError, match="has no evaluation yet\nrun `nox -s evaluate`"):
         history.read_history(spec)
+
+
+def test_versions_of_different_labels_are_not_compared(spec: Spec, version: RegisteredVersion) -> None:
+    run_sql("alter table features.flights add column windy boolean")
+    run_sql("update features.flights set windy = hour > 12")
+    edit(spec.path, 'label = "late"', 'label = "windy"')
+    edit(spec.path, 'numeric = ["hour", "wind"]', 'numeric = ["wind"]')
+    changed = pipelines.load_spec(None)
+    other = train.train_version(changed, snapshot.take(changed))
+    with pytest.raises(ProjectError, match="version 1 predicts late, version 2 predicts windy") as refused:
+        comparison.compare_versions(changed, version, other, "test")
+    assert "pipeline file of its own" in refused.value.fix
+    undefined = {row["version"]: row.get("undefined") for row in history.rescore_versions(changed, "test")}
+    assert undefined[1] == "predicts late, not windy"
+    assert not undefined[2]

@@ -78,3 +78,9 @@ def test_the_only_pipeline_needs_no_name_and_two_do(project: Path) -> None:
     (project / "pipelines" / "other.toml").write_text("")
     with pytest.raises(ProjectError, match="which pipeline"):
         pipelines.load_spec(None)
+
+
+def test_an_unknown_key_of_privacy_is_refused_with_the_nearest_known_one(project: Path) -> None:
+    path = project / "pipelines" / "flights.toml"
+    edit(path, 'none_because = "made up"', 'quasi_identifer = ["carrier"]')
+    assert refusal(path).endswith("unknown key privacy.quasi_identifer\ndid you mean 'quasi_identifiers'?")

@@ -69,6 +69,13 @@ def compare_versions(
     Raises:
         ProjectError: They predict different things, or the rows lack a feature of one of them.
     """
+    labels = [version.spec.data.label for version in (first, second)]
+    if labels[0] != labels[1]:
+        raise ProjectError(
+            f"version {first.number} predicts {labels[0]}, version {second.number} predicts {labels[1]}",
+            where=str(spec.path),
+            fix="give the new label a pipeline file of its own: another label is another task",
+        )
     for part in ("task", "classes"):
         if getattr(first.schema, part) != getattr(second.schema, part):
             raise ProjectError(f"the versions differ in {part}: they predict different things", where=str(spec.path))

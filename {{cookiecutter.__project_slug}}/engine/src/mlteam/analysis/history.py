@@ -40,6 +40,8 @@ def rescore_versions(spec: Spec, dataset: str) -> Records:
         fixed = {"when": when, "version": number, "dataset": dataset, "snapshot": shorten_digest(taken.digest)}
         try:
             version = versions.open_version(spec, str(number))
+            if version.spec.data.label != spec.data.label:
+                raise ProjectError(f"predicts {version.spec.data.label}, not {spec.data.label}", where=str(spec.path))
             data = datasets.load_evaluation_rows(spec, version.schema, taken, dataset)
         except ProjectError as error:
             rows.append({**fixed, "metric": spec.evaluation.primary, "undefined": error.what})

@@ -1,24 +1,65 @@
 """`data`: fetch sources, build and test the SQL, take a snapshot."""
 
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from mlteam.config.pipelines import list_pipelines
 from mlteam.config.spec import Spec
 from mlteam.core import console
+from mlteam.core.errors import ProjectError
+from mlteam.core.sql import quote_identifier
 from mlteam.data import loaders, snapshot, sources, warehouse
 from mlteam.data.snapshot import Snapshot
+from mlteam.onboarding import decisions, leaks
 
 
 def generate_data(spec: Spec) -> Snapshot:
-    """Fetch what is missing upstream, build and test the SQL, take a snapshot."""
+    """Fetch what is missing upstream, build and test the SQL, take a snapshot.
+
+    A pipeline beside others fetches, checks and builds only what it needs: what is wrong with their sources and tables
+    is not its concern.
+    """
+    _, _, table = spec.data.relation.partition(".")
+    select = [f"+{table}"] if len(list_pipelines()) > 1 else []
+    needed = warehouse.list_sources(select) if select else None
     for source in sources.load_sources():
+        if needed is not None and source.name not in needed:
+            continue
         if source.location and not source.location.exists():
             with console.show_progress(f"fetch {source.name}"):
                 loaders.fetch_source(source)
         loaders.check_source_file(source)
-    # A pipeline beside others builds what it needs: what is wrong with their tables is not its concern.
-    _, _, table = spec.data.relation.partition(".")
     with console.show_progress("build and test the SQL") as progress:
-        warehouse.build(progress, [f"+{table}"] if len(list_pipelines()) > 1 else [])
+        warehouse.build(progress, select)
     with console.show_progress("take the snapshot"):
-        taken = snapshot.take(spec)
+        taken = snapshot.take(spec, [reject_leaks])
     console.print_line(f"snapshot {taken.folder}: {taken.metadata['rows']:,} rows")
     return taken
+
+
+def reject_leaks(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:
+    """Reject features that give the label away, as `new_pipeline` does for a new table.
+
+    Args:
+        connection: The warehouse.
+        spec: Names label and features, and the leaks that the team has allowed.
+
+    Raises:
+        ProjectError: A feature, or some together, give the label away and are not in `data.allowed_leaks`.
+    """
+    label, features = spec.data.label, spec.features.names
+    columns = ", ".join(map(quote_identifier, (label, *features)))
+    sample = f"select {columns} from {spec.data.relation} using sample reservoir({decisions.LEAK_SAMPLE_ROWS} rows)"
+    rows = connection.sql(f"{sample} repeatable (1)").to_arrow_table()
+    targets = decisions.encode_targets(rows[label], spec.task)
+    strengths = {name: leaks.measure_leak_strength(rows[name], targets) for name in features}
+    whole = [name for name in spec.features.numeric if not rows[name].null_count]
+    numbers = {name: pc.cast(rows[name], pa.float64(), safe=False).to_numpy() for name in whole}
+    for leak in leaks.find_leaks(strengths, numbers, targets, spec.task):
+        if not set(spec.data.allowed_leaks).issuperset(leak.columns):
+            raise ProjectError(
+                f"suspected leak of the label {label!r}: {', '.join(leak.columns)} {leak.reason}",
+                where=str(spec.path),
+                fix="leave it out of the features, or list it in data.allowed_leaks if it is known before the event",
+            )

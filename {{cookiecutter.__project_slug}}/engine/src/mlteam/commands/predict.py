@@ -33,7 +33,9 @@ def predict_example(spec: Spec, which: str, given: str, *, explain: bool) -> Non
         f"{spec.name} version {version.number}, snapshot {shorten_digest(version.snapshot)}", ["predicts", ""], rows
     )
     if explain:
-        stem = () if where == prediction.EXAMPLE_OPTION else (Path(given).stem,)
+        stem = (
+            () if where == prediction.EXAMPLE_OPTION else (Path(given).stem if Path(given).parent == Path() else given,)
+        )
         target = page.choose_page_path(spec.name, f"v{version.number}", "example", *stem)
         _explain_example(spec, version, matrix, content, rows, target)
 
@@ -49,7 +51,7 @@ def predict_dataset(spec: Spec, which: str, name: str, where: str | None = None,
     else:
         rows = datasets.read_file_rows(version.schema, file)
         rows = datasets.filter_rows(rows, where, file) if where else rows
-    stem = Path(name).stem if file else name
+    stem = _name_file(file) if file else name
     name = f"{name} where {where}" if where else name
     target = page.choose_page_path(spec.name, f"v{version.number}", "predictions", stem, *([where] if where else []))
     target = target.with_suffix(".parquet")
@@ -126,3 +128,8 @@ def _format_value(value: object) -> str:
     if value is None:
         return "not known"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _name_file(path: Path) -> str:
+    """The name of a file for its results; files of the same name in different folders differ."""
+    return path.stem if path.parent == Path() else path.as_posix()

@@ -5,8 +5,10 @@ from typing import Self
 import pydantic
 from pydantic import Field
 
+from mlteam.config.settings import Settings
 
-class Privacy(pydantic.BaseModel):
+
+class Privacy(Settings):
     """What `[privacy]` of a pipeline file declares.
 
     Attributes:
@@ -18,8 +20,6 @@ class Privacy(pydantic.BaseModel):
         not_personal: Columns that look personal, were looked at, and are not.
         none_because: Why the rows touch no person, where no column is named.
     """
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     identifiers: tuple[str, ...] = ()
     quasi_identifiers: tuple[str, ...] = ()

@@ -8,8 +8,9 @@ croissant.json  the same for other people's tools, as MLCommons Croissant
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from mlteam.data.digest import TableDigest, shorten_digest
 from mlteam.data.sources import Source
 
 BATCH_ROWS = 65_536
+Check = Callable[[duckdb.DuckDBPyConnection, Spec], None]
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,12 @@ class Snapshot:
         return self.folder / "data.parquet"
 
 
-def take(spec: Spec) -> Snapshot:
+def take(spec: Spec, checks: Sequence[Check] = ()) -> Snapshot:
     """Freeze the pipeline's relation; the same rows give the snapshot that is already there.
+
+    Args:
+        spec: Names the relation, and what its rows must be.
+        checks: Further checks of the relation; each raises ProjectError where it finds something.
 
     Raises:
         ProjectError: The relation misses a column that the spec names, or its rows cannot train a model.
@@ -58,6 +64,8 @@ def take(spec: Spec) -> Snapshot:
     home = SNAPSHOTS / spec.name
     with warehouse.connect() as connection, reserve_temporary_path(home / "snapshot") as part:
         validation.check_relation(connection, spec)
+        for check in checks:
+            check(connection, spec)
         hidden = anonymity.check_privacy(connection, spec.data.relation, spec.privacy, str(spec.path))
         part.mkdir()
         digest = _write_rows(_read_ordered_rows(connection, spec), part / "data.parquet")
@@ -69,6 +77,17 @@ def take(spec: Spec) -> Snapshot:
     with write_atomically(home / "newest") as pointer:
         pointer.write_text(shorten_digest(digest) + "\n", encoding="utf-8")
     return load(spec.name, digest)
+
+
+def _stat_rows(parquet: Path) -> tuple[Path, int, int]:
+    status = parquet.stat()
+    return parquet.absolute(), status.st_size, status.st_mtime_ns
+
+
+@cache
+def _hash_rows(parquet: Path, _size: int, _changed_at: int) -> str:
+    """Hash the rows once in a process, however many commands open the snapshot; a changed file is hashed again."""
+    return compute_sha256(parquet)
 
 
 def load_newest(pipeline: str) -> Snapshot:
@@ -104,7 +123,7 @@ def load(pipeline: str, digest: str) -> Snapshot:
         )
     metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
     snapshot = Snapshot(folder, metadata)
-    if not snapshot.parquet.exists() or compute_sha256(snapshot.parquet) != metadata["parquet_sha256"]:
+    if not snapshot.parquet.exists() or _hash_rows(*_stat_rows(snapshot.parquet)) != metadata["parquet_sha256"]:
         raise ProjectError(
             f"snapshot {shorten_digest(digest)} was altered after it was taken",
             where=str(snapshot.parquet),

@@ -62,7 +62,7 @@ def _check_no_post_event_columns(types: dict[str, str], spec: Spec) -> None:
 
 
 def _check_keys_unique(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:
-    key, name = f'"{spec.data.key}"', spec.data.key
+    key, name = quote_identifier(spec.data.key), spec.data.key
     query = f"select count(*), count({key}), count(distinct {key}) from {spec.data.relation}"
     rows, present, distinct = sql.fetch_one(connection, query)
     if rows == 0:
@@ -81,7 +81,7 @@ def _check_numbers_finite(connection: duckdb.DuckDBPyConnection, spec: Spec, typ
     floats = [column for column in spec.features.numeric if types[column] in ("FLOAT", "DOUBLE")]
     if not floats:
         return
-    counts = ", ".join(f'count(*) filter (where not isfinite("{column}"))' for column in floats)
+    counts = ", ".join(f"count(*) filter (where not isfinite({quote_identifier(column)}))" for column in floats)
     found = sql.fetch_one(connection, f"select {counts} from {spec.data.relation}")
     for column, count in zip(floats, found, strict=True):
         if count:

@@ -30,7 +30,17 @@ def build(progress: Callable[[str], None], select: Sequence[str] = ()) -> None:
     _run_dbt(["build", *chosen], progress)
 
 
-def _run_dbt(command: list[str], progress: Callable[[str], None]) -> None:
+def list_sources(select: Sequence[str]) -> set[str]:
+    """The sources, as system.table, that dbt reads for some models.
+
+    Args:
+        select: Which models, in dbt's own words, such as "+flight_features".
+    """
+    listed = _run_dbt(["ls", "--select", *select, "--resource-type", "source"], lambda _: None)
+    return {".".join(name.removeprefix("source:").split(".")[-2:]) for name in listed or ()}
+
+
+def _run_dbt(command: list[str], progress: Callable[[str], None]) -> Any:
     # Imported here because it takes two seconds, which other commands should not cost.
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -59,6 +69,7 @@ def _run_dbt(command: list[str], progress: Callable[[str], None]) -> None:
         raise ProjectError(
             _extract_error_line(str(result.exception)), where=f"{SQL}/", fix=f"details: {DBT / 'logs' / 'dbt.log'}"
         )
+    return result.result
 
 
 def _explain_dbt_failure(failed: list[Any]) -> ProjectError:

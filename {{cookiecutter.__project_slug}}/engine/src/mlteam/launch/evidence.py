@@ -124,7 +124,7 @@ def _check_privacy(spec: Spec, taken: Snapshot) -> str:
     schema, _ = spec.data.relation.split(".")
     try:
         with duckdb.connect() as connection:
-            connection.execute(f"create schema {schema}")
+            connection.execute(f"create schema if not exists {schema}")
             file = str(taken.parquet).replace("'", "''")
             connection.execute(f"create view {spec.data.relation} as select * from read_parquet('{file}')")
             anonymity.check_privacy(connection, spec.data.relation, spec.privacy, str(spec.path))

@@ -273,7 +273,7 @@ def _reject_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
         f"select {wanted} from (select * from {typed} where {plan.label.name} is not null) "
         f"using sample reservoir({LEAK_SAMPLE_ROWS} rows) repeatable (1)"
     ).to_arrow_table()
-    targets = _encode_targets(rows[plan.label.name], plan.task)
+    targets = encode_targets(rows[plan.label.name], plan.task)
     plan.strengths = {c.name: leaks.measure_leak_strength(rows[c.name], targets) for c in plan.features}
     whole = [column for column in plan.numeric if not rows[column.name].null_count]
     numbers = {c.name: pc.cast(rows[c.name], pa.float64(), safe=False).to_numpy() for c in whole}
@@ -289,7 +289,8 @@ def _reject_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
         raise ProjectError(f"suspected leak of the label {plan.label.raw!r}: {said}", fix=fix)
 
 
-def _encode_targets(label: pa.ChunkedArray, task: Task) -> leaks.FloatArray:
+def encode_targets(label: pa.ChunkedArray, task: Task) -> leaks.FloatArray:
+    """The label as numbers: shape (rows, 1) in a regression, else one column per class that is 1 in its rows."""
     if task == "regression":
         numbers: leaks.FloatArray = pc.cast(label, pa.float64(), safe=False).to_numpy()
         return numbers[:, None]

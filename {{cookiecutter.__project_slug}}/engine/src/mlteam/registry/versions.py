@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -125,7 +126,10 @@ def get_model_tags(spec: Spec) -> dict[str, str]:
 
     try:
         return dict(create_mlflow_client().get_registered_model(spec.name).tags)
-    except MlflowException:
+    except MlflowException as error:
+        # Only a model that does not exist has no tags: a server that fails once must not look like an empty launch log.
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
         return {}
 
 
@@ -201,14 +205,29 @@ def _ensure_experiment(tracking: "MlflowClient", spec: Spec) -> str:
 def _start_run(tracking: "MlflowClient", experiment: str, role: str, tags: dict[str, str]) -> Iterator[str]:
     """A run that ends as FINISHED or FAILED; one that was killed while it ran is ended here first."""
     for left in tracking.search_runs([experiment], "attributes.status = 'RUNNING'"):
-        tracking.set_terminated(left.info.run_id, "KILLED")
-    run = tracking.create_run(experiment, tags=tags | {"role": role}, run_name=role).info.run_id
+        if _is_dead(left.data.tags):
+            tracking.set_terminated(left.info.run_id, "KILLED")
+    process = {"host": platform.node(), "pid": str(os.getpid())}
+    run = tracking.create_run(experiment, tags=tags | process | {"role": role}, run_name=role).info.run_id
     try:
         yield run
     except BaseException:
         tracking.set_terminated(run, "FAILED")
         raise
     tracking.set_terminated(run)
+
+
+def _is_dead(tags: dict[str, str]) -> bool:
+    """Whether a run's process was one of this machine and has ended; a colleague's run is left alone."""
+    if tags.get("host") != platform.node() or not tags.get("pid", "").isdecimal():
+        return False
+    try:
+        os.kill(int(tags["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return int(tags["pid"]) == os.getpid()
 
 
 def _log_model(tracking: "MlflowClient", run: str, factory: ModelSpec, model: Model, beside: dict[str, str]) -> str:

@@ -1,5 +1,6 @@
 """HTML pages: whole or not there, in one file, with no script and nothing loaded from elsewhere."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ import jinja2
 
 from mlteam.core.files import write_atomically
 from mlteam.core.paths import REPORTS
+
+MAX_PART_LENGTH = 80
+HASH_DIGITS = 8
 
 
 def write_page(target: Path, template: str, **shown: Any) -> Path:
@@ -27,5 +31,16 @@ def write_page(target: Path, template: str, **shown: Any) -> Path:
 
 
 def choose_page_path(*parts: object) -> Path:
-    """The page called PART-PART.html among the reports; what does not belong into a file's name becomes `_`."""
-    return REPORTS / ("-".join(re.sub(r"[^\w-]+", "_", str(part))[:80] for part in parts) + ".html")
+    """The page called PART-PART.html among the reports.
+
+    What does not belong in a file name becomes `_`; a short hash then keeps parts apart that would look the same.
+    """
+    return REPORTS / ("-".join(clean_file_name(str(part)) for part in parts) + ".html")
+
+
+def clean_file_name(text: str) -> str:
+    """Turn a text into a part of a file name; texts that differ in more than dots give different names."""
+    cleaned = re.sub(r"[^\w-]+", "_", text)[:MAX_PART_LENGTH]
+    if cleaned == text.replace(".", "_"):
+        return cleaned
+    return f"{cleaned}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:HASH_DIGITS]}"

@@ -1,0 +1,76 @@
+"""A registry that fails is not an empty one, and a colleague's run goes on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException, RestException
+
+from mlteam.commands import train
+from mlteam.config.spec import Spec
+from mlteam.core.errors import ProjectError
+from mlteam.data import snapshot
+from mlteam.registry import tracking, versions
+
+DEAD = subprocess.Popen([sys.executable, "-c", ""])
+DEAD.wait()
+
+
+def test_a_model_that_does_not_exist_has_no_tags(spec: Spec) -> None:
+    assert versions.get_model_tags(spec) == {}
+
+
+def test_a_server_that_fails_is_not_a_model_without_tags(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def get_registered_model(self, _: str) -> None:
+            raise RestException({"error_code": "INTERNAL_ERROR", "message": "the database is away"})
+
+    monkeypatch.setattr(versions, "create_mlflow_client", Failing)
+    with pytest.raises(MlflowException, match="the database is away"):
+        versions.get_model_tags(spec)
+
+
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [
+        ({"host": "another-machine", "pid": "1"}, "RUNNING"),
+        ({"pid": str(os.getppid())}, "RUNNING"),
+        ({}, "RUNNING"),
+        ({"pid": str(DEAD.pid)}, "KILLED"),
+    ],
+)
+def test_only_a_dead_run_of_this_machine_is_ended(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch, tags: dict[str, str], status: str
+) -> None:
+    monkeypatch.setattr("platform.node", lambda: "this-machine")
+    taken = snapshot.take(spec)
+    train.train_version(spec, taken)
+    client = tracking.create_mlflow_client()
+    experiment = client.get_experiment_by_name(spec.name)
+    assert experiment is not None
+    named = {"host": "this-machine", **tags} if tags else {}
+    left = client.create_run(experiment.experiment_id, tags=named).info.run_id
+    train.train_version(spec, taken)
+    assert client.get_run(left).info.status == status
+
+
+def test_the_rows_of_a_snapshot_are_hashed_once_and_again_when_they_change(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = snapshot.take(spec)
+    hashed: list[Path] = []
+
+    def compute_another(path: Path) -> str:
+        hashed.append(path)
+        return "another"
+
+    monkeypatch.setattr(snapshot, "compute_sha256", compute_another)
+    for _ in range(3):
+        snapshot.load("flights", taken.digest)
+    assert hashed == []
+    taken.parquet.write_bytes(taken.parquet.read_bytes() + b" ")
+    with pytest.raises(ProjectError, match="was altered"):
+        snapshot.load("flights", taken.digest)
+    assert len(hashed) == 1
