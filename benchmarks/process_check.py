@@ -1,17 +1,19 @@
-"""What the process check costs, and what it sees beside what a Markdown linter and a link checker see.
+"""The process check: its cost, and what it reports beside a Markdown linter with a link checker.
 
-    python benchmarks/process_check.py [--runs 11] [--without-npm]
+    python benchmarks/process_check.py [--runs 11] [--without-npm] [--smoke]
 
 1. Wall time of the whole check in a fresh process: on a fresh project, and with 1,000 sections more.
-2. Of the mutants and the legitimate edits of tests/, how many does the check report, and how many do markdownlint's
-   rules for required and repeated headings and for fragments, with an offline checker of relative links beside them?
-   The linter is told every heading of every page, as a team would have to.
+2. How many of the mutants and the legitimate edits of tests/ does the check report, and how many do markdownlint's
+   rules for required and repeated headings and for fragments report, with an offline checker of relative links? The
+   linter is given every heading of every page, as a team would have to do.
 
-Needs the packages of the group `test` in pyproject.toml; the second part also Node.js with npm.
+Needs the packages of the group `test` in pyproject.toml; the second part also Node.js with npm. `--smoke` checks every
+twentieth mutant and three edits, without npm. `--project` is accepted and unused: the check needs a fresh project.
 """
 
-import argparse
+import itertools
 import json
+import os
 import re
 import shutil
 import statistics
@@ -24,13 +26,14 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-sys.dont_write_bytecode = True
 
 import baking  # noqa: E402
+import projects  # noqa: E402
 from mutants import Mutant, checker  # noqa: E402
 from mutants_all import mutants  # noqa: E402
 
 PAGES, SECTIONS = 20, 50
+SMOKE_STEP, SMOKE_EDITS = 20, 3
 PACKAGES = ("markdownlint@0.40.0", "markdownlint-rule-relative-links@3.0.0", "markdown-it@14")
 LINTER = """
 import { readFileSync } from "node:fs";
@@ -50,38 +53,33 @@ process.stdout.write(JSON.stringify(cases.map(({ path, text }) => found(path, te
 """
 
 
-def main() -> None:
+def main(runs: int, *, npm: bool, smoke: bool) -> None:
     """Measure and print both parts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=11)
-    parser.add_argument("--without-npm", action="store_true")
-    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="process-check-") as scratch:
-        project = baking.bake(clone(Path(scratch)), Path(scratch) / "baked")
-        print(f"fresh project:           {timed(project, options.runs)}")
+        project = projects.bake(Path(scratch))
+        print(f"fresh project:           {measure_check(project, runs)}")
         large = Path(shutil.copytree(project, Path(scratch) / "large"))
         grow(large)
-        print(f"{PAGES * SECTIONS:,} sections more:     {timed(large, options.runs)}")
-        if not options.without_npm:
-            compare(project, Path(scratch) / "npm")
+        print(f"{PAGES * SECTIONS:,} sections more:     {measure_check(large, runs)}")
+        compare(project, Path(scratch) / "npm", npm=npm, smoke=smoke)
 
 
-def clone(scratch: Path) -> Path:
-    """The template without what tools leave behind."""
-    ignored = shutil.ignore_patterns(".git", ".nox", ".venv", "__pycache__", ".*_cache", ".hypothesis")
-    return Path(shutil.copytree(ROOT, scratch / "template", ignore=ignored))
+def run_check(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the check in a process of its own, with the project's engine."""
+    env = os.environ | {"PYTHONPATH": str(project / "engine" / "src")}
+    command = [sys.executable, "-m", "mlteam.process", *options]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, env=env)
 
 
-def timed(project: Path, runs: int) -> str:
-    """Median and slowest wall time of the check, one process a run."""
+def measure_check(project: Path, runs: int) -> str:
+    """Measure median and slowest wall time of the check, one process a run; exit if it reports anything."""
     seconds = []
     for _ in range(runs):
         started = time.perf_counter()
-        command = [sys.executable, "-B", str(project / "process" / "check.py")]
-        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        done = run_check(project)
         seconds.append(time.perf_counter() - started)
         if done.returncode:
-            sys.exit(f"the check found something in a project without a fault:\n{done.stdout}{done.stderr}")
+            sys.exit(f"the check fails in a correct project:\n{done.stdout}{done.stderr}")
     return f"median {statistics.median(seconds):.2f} s, slowest {max(seconds):.2f} s of {runs} runs"
 
 
@@ -97,7 +95,7 @@ def grow(project: Path) -> None:
         )
         (project / path).write_text(grown(titles), encoding="utf-8")
     (project / "process" / "documents.toml").write_text("".join(wanted), encoding="utf-8")
-    subprocess.run([sys.executable, "-B", "process/check.py", "--fix"], cwd=project, capture_output=True, check=True)
+    run_check(project, "--fix").check_returncode()
 
 
 def grown(titles: list[str]) -> str:
@@ -110,25 +108,30 @@ def grown(titles: list[str]) -> str:
     return f"---\n{front}\n---\n# Large\n\n" + "\n".join(sections)
 
 
-def compare(project: Path, folder: Path) -> None:
-    """Count what the check reports and what the linter does, of mutants and of legitimate edits."""
-    seeded = list(mutants(project))
-    edited = list(legitimate(project))
+def compare(project: Path, folder: Path, *, npm: bool, smoke: bool) -> None:
+    """Count what the check and the linter report, of mutants and of legitimate edits."""
+    seeded, edited = list(mutants(project)), list(legitimate(project, SMOKE_EDITS if smoke else None))
+    if smoke:
+        seeded = seeded[::SMOKE_STEP]
     caught = sum(checked(project, mutant) for mutant in seeded)
     false_alarms = sum(any(run_on(project, changed)) for changed in edited)
-    theirs, their_alarms = linted(project, folder, seeded, edited)
-    print(f"mutants caught:          {caught} of {len(seeded)} by the check, at their line; {theirs} by the linter")
-    print(f"alarms without a fault:  {false_alarms} of {len(edited)} edits by the check; {their_alarms} by the linter")
+    print(f"mutants caught:          {caught} of {len(seeded)} by the check, at their line")
+    print(f"alarms without a fault:  {false_alarms} of {len(edited)} edits by the check")
+    if npm:
+        theirs, their_alarms = linted(project, folder, seeded, edited)
+        print(f"by the linter:           {theirs} mutants, {their_alarms} edits")
+    if caught < len(seeded) or false_alarms:
+        sys.exit("the check misses a mutant or reports a legitimate edit")
 
 
 def checked(project: Path, mutant: Mutant) -> bool:
-    """Whether the check reports a mutant as it must."""
+    """Whether the check reports a mutant with its code, file and line."""
     found = run_on(project, {mutant.path: mutant.text})
     return (mutant.code, mutant.where, mutant.line) in found
 
 
 def run_on(project: Path, changed: dict[str, str | None]) -> list[tuple[str, str, int]]:
-    """What the check finds with some files changed; they are put back afterwards."""
+    """Run the check with some files changed; restore them afterwards."""
     before = {path: (project / path).read_bytes() if (project / path).exists() else None for path in changed}
     try:
         for path, text in changed.items():
@@ -148,13 +151,13 @@ def put(path: Path, content: bytes | None) -> None:
         path.write_bytes(content)
 
 
-def legitimate(project: Path) -> list[dict[str, str | None]]:
+def legitimate(project: Path, limit: int | None) -> list[dict[str, str | None]]:
     """The legitimate edits of the tests, each as the files that it changes."""
     from test_process_edits import LEGITIMATE
 
     found = []
     before = text_tree(project)
-    for edit in LEGITIMATE.values():
+    for edit in itertools.islice(LEGITIMATE.values(), limit):
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(shutil.copytree(project, Path(scratch) / project.name))
             edit(copy)
@@ -198,4 +201,8 @@ def node(project: Path, folder: Path, pages: dict[str, str], flat: list[tuple[st
 
 
 if __name__ == "__main__":
-    main()
+    parser = projects.build_parser(__doc__)
+    parser.add_argument("--runs", type=int, default=11, help="repetitions of the check")
+    parser.add_argument("--without-npm", action="store_true", help="leave out the Markdown linter")
+    given = parser.parse_args()
+    main(1 if given.smoke else given.runs, npm=not (given.smoke or given.without_npm), smoke=given.smoke)

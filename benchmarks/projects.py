@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,7 @@ def open_project(path: Path | None, *, smoke: bool, build: bool = True) -> Itera
     Args:
         path: Reused if it exists, else generated there.
         smoke: Whether a new project has a short evaluation.
-        build: Whether the pipeline of a new project is run.
+        build: Whether the pipeline is run if it has not run yet.
     """
     if path is None:
         with tempfile.TemporaryDirectory() as home:
@@ -79,6 +78,8 @@ def open_project(path: Path | None, *, smoke: bool, build: bool = True) -> Itera
             raise
     if (path / SMOKE_MARK).exists() and not smoke:
         raise SystemExit(f"{path}: generated with --smoke, so its numbers do not count; use another --project")
+    if build and not any(path.glob("data/reports/*.html")):
+        run([sys.executable, "-m", "nox", "-s", "pipeline"], path)
     yield path.resolve()
 
 

@@ -1,22 +1,21 @@
-"""How the generated project grows: a table of 50,000 rows that is brought to it, and its flights 1, 10 and 30 times.
+"""The cost of more rows: a new pipeline from a table of 50,000 rows, and the flights 1, 10 and 30 times.
 
-    python benchmarks/scale.py [TIMES …]
+    python benchmarks/scale.py [TIMES …] [--project PATH] [--smoke]
 
 needs the packages of the group `benchmark` and prints seconds and peak memory of each step, on one machine in one run.
 The flights are repeated in earlier years, with their weather and aircraft, so that only the training rows become more.
 """
 
-import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import duckdb
+import projects
 import pyarrow.parquet
-from pipeline import Cost, edit, generate, run
+from projects import Cost, edit, run
 
-BROUGHT_ROWS = 50_000
+NEW_TABLE_ROWS, SMOKE_ROWS = 50_000, 2_000
 # The columns of each raw table as they are in the repetition `n`, all others unchanged.
 REPEATED = {
     "flights": "year - n as year, tailnum || '-' || n as tailnum, time_hour - to_years(n) as time_hour",
@@ -26,12 +25,13 @@ REPEATED = {
 STEPS = ("data", "train", "evaluate")
 MATRIX = """
 import numpy as np
-from {package} import features, snapshot, spec, stored
+from mlteam.config import pipelines
+from mlteam.data import datasets, features, snapshot
 
-chosen = spec.choose(None)
-rows = stored.ByColumn(snapshot.newest(chosen.name), chosen, "train")
+chosen = pipelines.load_spec(None)
+rows = datasets.LazySnapshotTable(snapshot.load_newest(chosen.name), chosen, "train")
 schema = features.learn_schema(chosen, rows)
-learn = features.examples(chosen, schema, "train", rows)
+learn = features.build_examples(chosen, schema, "train", rows)
 kinds = ["c" if feature.kind == "categorical" else "q" for feature in schema.features]
 np.savez("matrix.npz", matrix=learn.matrix, label=learn.label, kinds=kinds)
 """
@@ -47,9 +47,8 @@ xgboost.train({"objective": "binary:logistic", "max_depth": 6}, rows, 5)
 """
 
 
-def repeated(project: Path, times: int) -> Path:
-    """A copy of the project whose raw tables hold the flights `times` times, with limits and training rows to match."""
-    copy = project.parent / f"times-{times}"
+def repeat_flights(project: Path, copy: Path, times: int) -> None:
+    """Copy the project with the flights `times` times in its raw tables, and with limits and splits to match."""
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".git", ".venv", "data"))
     raw = Path("data", "raw")
     shutil.copytree(project / raw, copy / raw)
@@ -63,61 +62,60 @@ def repeated(project: Path, times: int) -> Path:
             )
     for name in ("sources.yml", "features/flight_features.yml"):
         edit(copy / "sql" / "models" / name, r"max: (\d{4,})", lambda found: f"max: {int(found[1]) * times}")
-    edit(
-        copy / "pipelines" / "flight_delays.toml",
-        r"train = { from = \d+",
-        lambda _: f"train = {{ from = {2014 - times}",
-    )
-    return copy
+    edit(copy / projects.PIPELINE, r"train = { from = \d+", lambda _: f"train = {{ from = {2014 - times}")
 
 
-def size(project: Path) -> float:
-    """The rows of the newest snapshot as Arrow holds them in memory, in MB: what a program that loads them needs."""
+def measure_rows(project: Path) -> float:
+    """Measure the rows of the newest snapshot in memory, as Arrow holds them, in MB."""
     (snapshot,) = (project / "data" / "snapshots" / "flight_delays").glob("*/data.parquet")
     return sum(batch.nbytes for batch in pyarrow.parquet.ParquetFile(snapshot).iter_batches()) / 2**20
 
 
-def alone(project: Path, python: str, package: str) -> Cost:
-    """What XGBoost itself costs on the matrix of the training rows, with nothing else in the process."""
-    run([python, "-c", MATRIX.format(package=package)], project)
+def train_alone(project: Path, python: str) -> Cost:
+    """Measure XGBoost itself on the matrix of the training rows, with nothing else in the process."""
+    run([python, "-c", MATRIX], project)
     return run([python, "-c", ALONE], project)
 
 
-def brought(project: Path, command: str) -> tuple[Cost, Cost]:
-    """What `new_pipeline` and then `pipeline` cost for a CSV file of 50,000 rows."""
-    table = project.parent / "brought.csv"
+def start_pipeline(project: Path, copy: Path, tool: str, rows: int) -> tuple[Cost, Cost]:
+    """Measure `new_pipeline` and then `pipeline` for a CSV file, in a copy of the project."""
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".git", ".venv", "data"))
+    table = copy / "brought.csv"
     with duckdb.connect() as connection:
         connection.execute(f"attach '{project / 'data' / 'warehouse.duckdb'}' as warehouse (read_only)")
         query = f"""
             select * exclude (flight_id) from warehouse.features.flight_features
-            order by hash(flight_id) limit {BROUGHT_ROWS}
+            order by hash(flight_id) limit {rows}
         """
         connection.sql(query).write_csv(str(table))
-    new = [command, "new_pipeline", "brought", "--table", str(table), "--label", "is_late"]
-    return run(new, project), run([command, "pipeline", "--pipeline", "brought"], project)
+    new = [tool, "new_pipeline", "brought", "--table", str(table), "--label", "is_late"]
+    return run(new, copy), run([tool, "pipeline", "--pipeline", "brought"], copy)
 
 
-def main(times: list[int]) -> None:
-    """Generate, repeat the flights, bring a table, print."""
-    with tempfile.TemporaryDirectory() as home:
-        project, _ = generate(Path(home))
-        scripts = project / ".venv" / ("Scripts" if os.name == "nt" else "bin")
-        command, python = str(scripts / project.name), str(scripts / "python")
+def main(times: list[int], rows: int, project: Path) -> None:
+    """Repeat the flights, start a pipeline from a table, print the costs."""
+    tool, python = projects.locate_tool(project), projects.locate_python(project)
+    with tempfile.TemporaryDirectory(dir=project.parent) as home:
         print("times  step      wall s   CPU s  peak MB")
         for n in times:
-            copy = repeated(project, n)
+            copy = Path(home, f"times-{n}")
+            repeat_flights(project, copy, n)
             for step in STEPS:
-                cost = run([command, step], copy)
+                cost = run([tool, step], copy)
                 print(f"{n:>4}x  {step:<9}{cost.wall:>7.1f} {cost.cpu:>7.1f} {cost.memory:>8.0f}", flush=True)
-            bare = alone(copy, python, project.name.replace("-", "_"))
-            print(f"{n:>4}x  XGBoost alone, on the matrix of the training rows: {bare.memory:.0f} MB", flush=True)
-            print(f"{n:>4}x  the rows of the snapshot, in memory: {size(copy):.0f} MB", flush=True)
+            print(
+                f"{n:>4}x  XGBoost alone, on the matrix of the training rows: {train_alone(copy, python).memory:.0f} MB"
+            )
+            print(f"{n:>4}x  the rows of the snapshot, in memory: {measure_rows(copy):.0f} MB", flush=True)
             shutil.rmtree(copy)
-        made, judged = brought(project, command)
-        print(
-            f"{BROUGHT_ROWS:,} rows: {made.wall:.1f} s to a new pipeline, and {judged.wall:.1f} s to its judged model"
-        )
+        made, evaluated = start_pipeline(project, Path(home, "new"), tool, rows)
+    print(f"{rows:,} rows: {made.wall:.1f} s to a new pipeline, and {evaluated.wall:.1f} s to its evaluated model")
 
 
 if __name__ == "__main__":
-    main([int(value) for value in sys.argv[1:]] or [1, 10, 30])
+    parser = projects.build_parser(__doc__)
+    parser.add_argument("times", nargs="*", type=int, help="how often the flights are repeated; default 1 10 30")
+    given = parser.parse_args()
+    default, count = ([1], SMOKE_ROWS) if given.smoke else ([1, 10, 30], NEW_TABLE_ROWS)
+    with projects.open_project(given.project, smoke=given.smoke) as opened:
+        main(given.times or default, count, opened)

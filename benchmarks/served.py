@@ -1,24 +1,30 @@
-"""What the serving benchmarks share: a launched project, servers that are started and ended, and load from wrk."""
+"""Shared by the serving benchmarks: a launched project, servers that are started and stopped, and load."""
 
 import contextlib
+import http.client
+import itertools
 import json
 import os
+import shutil
 import socket
+import statistics
 import subprocess
-import sys
 import tempfile
+import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import projects
 import psutil
-from pipeline import run
+from projects import run
 
-# wrk asks each of the bodies in turn and says at its end, in JSON, what came of it.
+# wrk sends the bodies in turn and prints the result as JSON.
 SCRIPT = """
 local bodies = { %s }
 local turn = 0
@@ -40,7 +46,7 @@ START_SECONDS = 120
 
 @dataclass(frozen=True)
 class Load:
-    """What came of a load: answers a second, the 99th percentile in ms, answers that were no 2xx, none at all."""
+    """The result of a load: answers per second, 99th percentile in ms, answers other than 2xx, requests without one."""
 
     rate: float
     p99: float
@@ -50,41 +56,39 @@ class Load:
 
 def train(project: Path) -> None:
     """Register one more version."""
-    run([str(scripts(project) / project.name), "train"], project)
+    run([projects.locate_tool(project), "train"], project)
 
 
 def launch(project: Path, version: str) -> None:
-    """Make a version the champion."""
-    tool = str(scripts(project) / project.name)
-    run([tool, "launch", "--version", version, "--by", "ada", "--reason", "to measure it"], project)
+    """Promote a version to champion."""
+    command = ["launch", "--version", version, "--by", "ada", "--reason", "to measure it"]
+    run([projects.locate_tool(project), *command], project)
 
 
-def commit(project: Path) -> None:
-    """Commit all that a pipeline wrote, as a launch demands it."""
-    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    subprocess.run(["git", "add", "--all"], cwd=project, check=True)
-    subprocess.run(["git", *who, "commit", "--quiet", "--no-verify", "--message", "Measured"], cwd=project, check=True)
-
-
-def scripts(project: Path) -> Path:
-    """Where the commands of the project's environment stand."""
-    return project / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+def ensure_champion(project: Path) -> None:
+    """Promote a version, trained from a clean commit as a launch requires, unless there is a champion."""
+    if any((project / "data" / "serving").glob("*/live.json")):
+        return
+    if subprocess.run(["git", "status", "--porcelain"], cwd=project, stdout=subprocess.PIPE, check=True).stdout:
+        projects.commit(project)
+    train(project)
+    launch(project, "candidate")
 
 
 def champion(project: Path) -> Path:
-    """The folder of the bundle that answers."""
+    """Return the folder of the bundle that is served."""
     (pointer,) = (project / "data" / "serving").glob("*/live.json")
     return pointer.parent / json.loads(pointer.read_bytes())["champion"]
 
 
 def examples(bundle: Path) -> list[dict[str, Any]]:
-    """The features of the bundle's golden examples that lack none: MLflow cannot read a null in JSON as a number."""
+    """Return the features of the golden examples without missing values: MLflow cannot read a null as a number."""
     rows = [row["features"] for row in json.loads((bundle / "golden.json").read_bytes())]
     return [row for row in rows if None not in row.values()]
 
 
 def free() -> int:
-    """A port that nobody listens on."""
+    """Find a free port."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
@@ -92,15 +96,15 @@ def free() -> int:
 
 @contextlib.contextmanager
 def started(command: list[str], folder: Path, ready: str, **env: str) -> Iterator[psutil.Process]:
-    """A server that answers `ready`, ended with all its processes; what it says is shown if it never answers."""
-    with tempfile.TemporaryFile() as said:
-        process = psutil.Popen(command, cwd=folder, stdout=said, stderr=said, env=os.environ | env)
+    """Start a server, wait until it answers `ready`, stop it afterwards; exit with its output if it never answers."""
+    with tempfile.TemporaryFile() as output:
+        process = psutil.Popen(command, cwd=folder, stdout=output, stderr=output, env=os.environ | env)
         try:
             until = time.monotonic() + START_SECONDS
             while not answers(ready):
                 if time.monotonic() > until or process.poll() is not None:
-                    said.seek(0)
-                    raise SystemExit(f"{command[0]} does not answer:\n{said.read().decode()}")
+                    output.seek(0)
+                    raise SystemExit(f"{command[0]} does not answer:\n{output.read().decode()}")
                 time.sleep(0.2)
             yield process
         finally:
@@ -112,14 +116,14 @@ def started(command: list[str], folder: Path, ready: str, **env: str) -> Iterato
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:
-    """A process with all that it started and that still run."""
+    """List a process and its descendants."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return [process, *process.children(recursive=True)]
     return [process]
 
 
 def answers(url: str) -> bool:
-    """Whether something answers there with a status below 400."""
+    """Whether a GET returns a status below 400."""
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True
@@ -128,7 +132,7 @@ def answers(url: str) -> bool:
 
 
 def ask(url: str, body: bytes) -> tuple[int, Any]:
-    """The status and the content of an answer, whatever it is."""
+    """Send a body; return the status and the content of the answer, whatever they are."""
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -138,7 +142,7 @@ def ask(url: str, body: bytes) -> tuple[int, Any]:
 
 
 def memory(process: psutil.Process) -> float:
-    """What a process and its children hold, in MB; what they share is divided among them where the system says so."""
+    """Measure the memory of a process and its children in MB; shared pages count in parts where the system tells."""
     total = 0
     for one in family(process):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -147,20 +151,62 @@ def memory(process: psutil.Process) -> float:
     return total / 2**20
 
 
-def load(url: str, bodies: list[str], seconds: int, method: str = "POST") -> Load:
-    """Ask from eight connections for so long."""
+def load(url: str, bodies: list[str], seconds: int, method: str = "POST", *, smoke: bool = False) -> Load:
+    """Send requests over eight connections; a smoke run without wrk uses threads of Python instead."""
+    if shutil.which("wrk") is None:
+        if smoke:
+            return load_from_python(url, bodies, seconds, method)
+        raise SystemExit("wrk is missing: `apt install wrk`, or `brew install wrk`")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "ask.lua")
         script.write_text(SCRIPT % (", ".join(f"[==[{body}]==]" for body in bodies), method), encoding="utf-8")
         command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
-        try:
-            done = subprocess.run(
-                [*command, "--timeout", "20s", "--script", str(script), url],
-                stdout=subprocess.PIPE,
-                encoding="utf-8",
-                check=True,
-            )
-        except FileNotFoundError:
-            print("wrk is missing: `apt install wrk`, or `brew install wrk`", file=sys.stderr)
-            raise SystemExit(2) from None
+        done = subprocess.run(
+            [*command, "--timeout", "20s", "--script", str(script), url],
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            check=True,
+        )
     return Load(**json.loads(done.stdout.splitlines()[-1]))
+
+
+@dataclass
+class Tally:
+    """The requests of all threads so far: seconds of each answer, answers other than 2xx, requests without one."""
+
+    seconds: list[float] = field(default_factory=list)
+    refused: int = 0
+    broken: int = 0
+
+
+def load_from_python(url: str, bodies: list[str], seconds: int, method: str) -> Load:
+    """Send the same requests as wrk, far fewer of them."""
+    tally, end = Tally(), time.monotonic() + seconds
+    senders = [threading.Thread(target=send_until, args=(end, url, bodies, method, tally)) for _ in range(CONNECTIONS)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    if not tally.seconds:
+        raise SystemExit(f"{url}: no answer in {seconds} s")
+    p99 = statistics.quantiles(tally.seconds * 2, n=100)[-1] * 1e3
+    return Load(len(tally.seconds) / seconds, p99, tally.refused, tally.broken)
+
+
+def send_until(end: float, url: str, bodies: list[str], method: str, tally: Tally) -> None:
+    """Send the bodies in turn over one connection until a point of the monotonic clock."""
+    parts, turns = urllib.parse.urlsplit(url), itertools.cycle(bodies)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        try:
+            connection.request(method, parts.path, next(turns), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            tally.broken += 1
+            connection.close()
+            continue
+        tally.refused += not 200 <= answer.status < 300  # noqa: PLR2004
+        tally.seconds.append(time.monotonic() - begun)
+    connection.close()

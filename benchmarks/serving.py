@@ -1,10 +1,11 @@
-"""How the service answers under load: beside MLflow's server, BentoML and LitServe, and beside its own empty route.
+"""The service under load: against MLflow's server, BentoML and LitServe, and against its own empty route.
 
-    python benchmarks/serving.py [SECONDS] [PROJECT]
+    python benchmarks/serving.py [--seconds 10] [--project PATH] [--smoke]
 
-needs the packages of the group `benchmark` and wrk. Generates a project and launches its model, or takes a PROJECT that
-has a champion. One worker each, eight connections, one example a request, on loopback, one server after the other; wrk
-runs on the same machine. The peers get an environment of their own with the newest versions.
+needs the packages of the group `benchmark` and wrk. Uses the project's champion; promotes one if there is none. One
+worker each, eight connections, one example a request, on 127.0.0.1, one server after the other; wrk runs on the same
+machine. The peers get an environment of their own with the newest versions. `--smoke` leaves the peers out, and uses
+threads of Python where wrk is missing.
 """
 
 import json
@@ -17,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import projects
 import served
-from pipeline import generate
 
 PEERS = Path(__file__).with_name("peers")
 # With lower bounds: without them, BentoML is resolved to a version that does not build.
 PACKAGES = ["bentoml>=1.4.30", "litserve>=0.2.16", "mlflow>=3.17"]
-WARM_SECONDS = 3
+WARM_SECONDS, SMOKE_SECONDS = 3, 1
 SERVICE = "the service"
 TOLERANCE = 1e-5
 
@@ -51,33 +52,35 @@ class Server:
     folder: Path = PEERS
 
 
-def main(seconds: int, project: Path) -> None:
-    """Ask one server after the other, print a table and the ratios."""
+def main(seconds: int, project: Path, *, smoke: bool) -> None:
+    """Load one server after the other, print a table and the ratios."""
     bundle = served.champion(project)
-    rates = {}
+    rates, failed = {}, 0
     print(f"{'server':<24}{'answers/s':>10}{'p99 ms':>9}{'MB':>7}  failed")
     with tempfile.TemporaryDirectory() as home:
-        for server in [ours(project), *peers(Path(home), project, bundle)]:
-            for name, (did, held) in measure(server, bundle, seconds).items():
-                rates[name] = did.rate
-                print(
-                    f"{name:<24}{did.rate:>10,.0f}{did.p99:>9.1f}{held:>7.0f}  {did.refused + did.broken}", flush=True
-                )
+        for server in [ours(project), *([] if smoke else peers(Path(home), project, bundle))]:
+            for name, (result, memory) in measure(server, bundle, seconds, smoke=smoke).items():
+                rates[name] = result.rate
+                errors = result.refused + result.broken
+                failed += errors if server.name == SERVICE else 0
+                print(f"{name:<24}{result.rate:>10,.0f}{result.p99:>9.1f}{memory:>7.0f}  {errors}", flush=True)
     for name, rate in rates.items():
         if name != SERVICE:
             print(f"{SERVICE} over {name}: {rates[SERVICE] / rate:.2f}")
+    if failed:
+        raise SystemExit(f"{failed} requests to {SERVICE} failed")
 
 
 def ours(project: Path) -> Server:
-    """The project's service, as `serve` starts it."""
-    command = [str(served.scripts(project) / project.name), "serve", "--port", "PORT"]
+    """Describe the project's service, as `serve` starts it."""
+    command = [projects.locate_tool(project), "serve", "--port", "PORT"]
     return Server(SERVICE, command, "/health/ready", "/predict", dict, {}, project)
 
 
 def peers(home: Path, project: Path, bundle: Path) -> list[Server]:
-    """The peers in a new environment, with XGBoost as the project has it."""
+    """Install the peers in a new environment, with the project's version of XGBoost."""
     code = "import xgboost; print(xgboost.__version__)"
-    shown = subprocess.run([str(served.scripts(project) / "python"), "-c", code], stdout=subprocess.PIPE, check=True)
+    shown = subprocess.run([projects.locate_python(project), "-c", code], stdout=subprocess.PIPE, check=True)
     python = home / "peers" / "bin" / "python"
     uv = [sys.executable, "-m", "uv"]
     subprocess.run([*uv, "venv", "--quiet", str(home / "peers")], check=True)
@@ -125,7 +128,7 @@ def peers(home: Path, project: Path, bundle: Path) -> list[Server]:
 
 
 def encoder(bundle: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """What the booster alone is asked: MLflow serves it without the names of its categories."""
+    """Make a request for the booster alone: MLflow serves it without the names of its categories."""
     features = json.loads((bundle / "model" / "schema.json").read_bytes())["features"]
     places = {
         feature["name"]: {text: place for place, text in enumerate(feature["categories"])} for feature in features
@@ -133,8 +136,8 @@ def encoder(bundle: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda row: {name: float(known[row[name]]) if known else row[name] for name, known in places.items()}
 
 
-def measure(server: Server, bundle: Path, seconds: int) -> dict[str, tuple[served.Load, float]]:
-    """Start a server, warm it up, load it, of the service its empty route too; the memory is what is held after it."""
+def measure(server: Server, bundle: Path, seconds: int, *, smoke: bool) -> dict[str, tuple[served.Load, float]]:
+    """Start a server, warm it up and load it, of the service the empty route too; memory is measured afterwards."""
     port = str(served.free())
     url = f"http://127.0.0.1:{port}"
     command = [port if word == "PORT" else word for word in server.command]
@@ -146,30 +149,26 @@ def measure(server: Server, bundle: Path, seconds: int) -> dict[str, tuple[serve
     with served.started(command, server.folder, url + server.ready, **server.env) as process:
         predicts(url + server.path, server, bundle)
         for name, (address, given, method) in asked.items():
-            served.load(address, given, WARM_SECONDS, method)
-            found[name] = served.load(address, given, seconds, method), served.memory(process)
+            served.load(address, given, SMOKE_SECONDS if smoke else WARM_SECONDS, method, smoke=smoke)
+            found[name] = served.load(address, given, seconds, method, smoke=smoke), served.memory(process)
     return found
 
 
 def predicts(url: str, server: Server, bundle: Path) -> None:
-    """Stop unless a server predicts the golden examples as the model does: else it does other work."""
+    """Exit unless a server predicts the golden examples as the model does."""
     rows = json.loads((bundle / "golden.json").read_bytes())
     for row in (row for row in rows if row["features"] in served.examples(bundle)):
-        status, said = served.ask(url, json.dumps(server.around(row["features"])).encode())
-        given = said.get("prediction", said.get("predictions")) if isinstance(said, dict) else said
+        status, answer = served.ask(url, json.dumps(server.around(row["features"])).encode())
+        given = answer.get("prediction", answer.get("predictions")) if isinstance(answer, dict) else answer
         given = given[0] if isinstance(given, list) else given
         if not isinstance(given, float) or abs(given - row["prediction"][0]) > TOLERANCE:
-            raise SystemExit(f"{server.name} answers {status}, {said!r} where the model says {row['prediction']}")
+            raise SystemExit(f"{server.name} answers {status}, {answer!r}; the model predicts {row['prediction']}")
 
 
 if __name__ == "__main__":
-    long = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    if len(sys.argv) > 2:  # noqa: PLR2004
-        main(long, Path(sys.argv[2]).resolve())
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            made, _ = generate(Path(folder))
-            served.commit(made)
-            served.train(made)
-            served.launch(made, "candidate")
-            main(long, made)
+    parser = projects.build_parser(__doc__)
+    parser.add_argument("--seconds", type=int, default=10, help="length of each load")
+    given = parser.parse_args()
+    with projects.open_project(given.project, smoke=given.smoke) as opened:
+        served.ensure_champion(opened)
+        main(SMOKE_SECONDS if given.smoke else given.seconds, opened, smoke=given.smoke)

@@ -1,16 +1,14 @@
-"""The service under load for minutes, with launches, requests that deserve refusal, and a prediction log that is full.
+"""The service under load for minutes, with launches, bad requests, and a prediction log that is full.
 
-    python benchmarks/soak.py [MINUTES] [PROJECT]
+    python benchmarks/soak.py [--minutes 5] [--project PATH] [--smoke]
 
-needs the packages of the group `benchmark` and wrk. Generates a project with two versions and a log of one megabyte,
-or takes a PROJECT that is so. Exits with 1 unless every request got the answer that it deserved, versions changed under
-the load, the log kept to its bound, and the memory did not grow.
+needs the packages of the group `benchmark` and wrk. Adds to the project a second version, and a limit of one megabyte
+for the log. Exits with 1 unless every request gets the expected answer, versions change under the load, the log keeps
+to its limit, and the memory does not grow. `--smoke` uses threads of Python where wrk is missing.
 """
 
 import json
 import statistics
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -18,27 +16,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import projects
 import psutil
 import served
-from pipeline import edit, generate
 
 LOG_MEGABYTES = 1
-# What is held once all is warm, and what may be added until the end.
+# The share of the run after which memory may grow no further than this.
 WARM_SHARE = 0.3
 GROWTH_MB = 10
 PAUSE_SECONDS = 0.05
+SMOKE_MINUTES = 0.5
 
 
 @dataclass
-class Seen:
-    """What was seen beside the load.
+class Observed:
+    """What is observed beside the load.
 
     Attributes:
-        memory: What the service held, in MB, each second.
-        wrong: Answers to bad requests that were not the ones they deserve, by request and status.
-        bad: How many bad requests were sent.
-        versions: Who answered.
-        launches: How many launches and rollbacks there were.
+        memory: Memory of the service in MB, each second.
+        wrong: Count of unexpected answers to bad requests, by request and status.
+        bad: Count of bad requests.
+        versions: Versions that answered.
+        launches: Count of launches and rollbacks.
     """
 
     memory: list[float] = field(default_factory=list)
@@ -48,8 +47,8 @@ class Seen:
     launches: int = 0
 
 
-def requests(good: dict[str, object]) -> list[tuple[str, bytes, int]]:
-    """Bad requests by name, and the status that each deserves."""
+def build_bad_requests(good: dict[str, object]) -> list[tuple[str, bytes, int]]:
+    """Build bad requests: name, body, expected status."""
     name, value = next((name, value) for name, value in good.items() if isinstance(value, int | float))
     return [
         ("no JSON", b"{", 400),
@@ -67,87 +66,88 @@ def requests(good: dict[str, object]) -> list[tuple[str, bytes, int]]:
     ]
 
 
-def misbehave(url: str, good: dict[str, object], seen: Seen, end: threading.Event) -> None:
+def send_bad_requests(url: str, good: dict[str, object], observed: Observed, end: threading.Event) -> None:
     """Send bad requests in turn."""
     while not end.is_set():
-        for name, body, deserved in requests(good):
-            status = answered(url, body)
-            seen.bad += 1
-            if status != deserved:
-                seen.wrong[f"{name}: {status}, deserved {deserved}"] += 1
-        _, said = served.ask(url, json.dumps(good).encode())
-        seen.versions.add(said["version"])
+        for name, body, expected in build_bad_requests(good):
+            status = get_status(url, body)
+            observed.bad += 1
+            if status != expected:
+                observed.wrong[f"{name}: {status}, expected {expected}"] += 1
+        _, answer = served.ask(url, json.dumps(good).encode())
+        observed.versions.add(answer["version"])
         time.sleep(PAUSE_SECONDS)
 
 
-def answered(url: str, body: bytes) -> int | str:
-    """The status of an answer, or why there was none."""
+def get_status(url: str, body: bytes) -> int | str:
+    """Return the status of the answer, or the reason why there is none."""
     try:
         return served.ask(url, body)[0]
     except OSError as error:
         return str(error)
 
 
-def relaunch(project: Path, seen: Seen, end: threading.Event) -> None:
-    """Let the other version answer, again and again."""
-    tool = str(served.scripts(project) / project.name)
+def relaunch(project: Path, observed: Observed, end: threading.Event) -> None:
+    """Promote the other version and roll back, again and again."""
+    tool = projects.locate_tool(project)
     who = ["--by", "ada", "--reason", "to soak it"]
     while not end.is_set():
         served.launch(project, "candidate")
-        served.run([tool, "rollback", *who], project)
-        seen.launches += 2
+        projects.run([tool, "rollback", *who], project)
+        observed.launches += 2
 
 
-def watch(process: psutil.Process, seen: Seen, end: threading.Event) -> None:
-    """Note each second what the service holds."""
+def watch(process: psutil.Process, observed: Observed, end: threading.Event) -> None:
+    """Record the memory of the service each second."""
     while not end.wait(1):
-        seen.memory.append(served.memory(process))
+        observed.memory.append(served.memory(process))
 
 
-def main(minutes: float, project: Path) -> int:
-    """Soak, print what was found, and say whether all was well."""
-    seen, end, port = Seen(), threading.Event(), served.free()
+def main(minutes: float, project: Path, *, smoke: bool) -> int:
+    """Soak, print the findings, and return the exit code."""
+    observed, end, port = Observed(), threading.Event(), served.free()
     url = f"http://127.0.0.1:{port}"
-    command = [str(served.scripts(project) / project.name), "serve", "--port", str(port)]
+    command = [projects.locate_tool(project), "serve", "--port", str(port)]
     rows = served.examples(served.champion(project))
     with served.started(command, project, f"{url}/health/ready") as process:
         with ThreadPoolExecutor() as pool:
             beside = [
-                pool.submit(misbehave, f"{url}/predict", rows[0], seen, end),
-                pool.submit(relaunch, project, seen, end),
-                pool.submit(watch, process, seen, end),
+                pool.submit(send_bad_requests, f"{url}/predict", rows[0], observed, end),
+                pool.submit(relaunch, project, observed, end),
+                pool.submit(watch, process, observed, end),
             ]
-            found = served.load(f"{url}/predict", list(map(json.dumps, rows)), round(minutes * 60))
+            found = served.load(f"{url}/predict", list(map(json.dumps, rows)), round(minutes * 60), smoke=smoke)
             end.set()
         for one in beside:
-            one.result()  # raises what ended it before its time
+            one.result()  # raises the error of a thread that failed
     logged = sum(path.stat().st_size for path in (project / "data" / "predictions").rglob("*") if path.is_file()) / 1e6
-    warm = round(len(seen.memory) * WARM_SHARE)
-    tenth = max(1, len(seen.memory) // 10)
-    early, late = statistics.median(seen.memory[warm : warm + tenth]), statistics.median(seen.memory[-tenth:])
+    warm = round(len(observed.memory) * WARM_SHARE)
+    tenth = max(1, len(observed.memory) // 10)
+    early, late = statistics.median(observed.memory[warm : warm + tenth]), statistics.median(observed.memory[-tenth:])
     print(f"{found.rate:,.0f} answers/s, p99 {found.p99:.1f} ms, for {minutes:g} minutes")
     print(f"failed under load: {found.refused} refused, {found.broken} broken")
-    print(f"{seen.bad:,} bad requests, answered otherwise than deserved: {dict(seen.wrong) or 'none'}")
-    print(f"{seen.launches} launches and rollbacks; versions that answered: {sorted(seen.versions)}")
+    print(f"{observed.bad:,} bad requests, unexpected answers: {dict(observed.wrong) or 'none'}")
+    print(f"{observed.launches} launches and rollbacks; versions that answered: {sorted(observed.versions)}")
     print(f"memory: {early:.0f} MB once warm, {late:.0f} MB at the end; prediction log: {logged:.1f} MB")
-    well = not (found.refused or found.broken or seen.wrong) and len(seen.versions) > 1
-    return 0 if well and late - early < GROWTH_MB and 0 < logged <= LOG_MEGABYTES else 1
+    passed = not (found.refused or found.broken or observed.wrong) and len(observed.versions) > 1
+    return 0 if passed and late - early < GROWTH_MB and 0 < logged <= LOG_MEGABYTES else 1
 
 
-def prepare(home: Path) -> Path:
-    """A project with two versions, one of which is the champion, and a log that is soon full."""
-    project, _ = generate(home)
-    edit(project / "pipelines" / "flight_delays.toml", r"\Z", f"\n[serving]\nlog_megabytes = {LOG_MEGABYTES}\n")
-    served.commit(project)
+def prepare(project: Path) -> None:
+    """Limit the log, promote a version from that commit, and register one more."""
+    settings = project / projects.PIPELINE
+    if "log_megabytes" not in settings.read_text(encoding="utf-8"):
+        projects.edit(settings, r"\Z", lambda _: f"\n[serving]\nlog_megabytes = {LOG_MEGABYTES}\n")
+        projects.commit(project)
+        served.train(project)
+        served.launch(project, "candidate")
     served.train(project)
-    served.launch(project, "candidate")
-    served.train(project)
-    return project
 
 
 if __name__ == "__main__":
-    long = float(sys.argv[1]) if len(sys.argv) > 1 else 5
-    if len(sys.argv) > 2:  # noqa: PLR2004
-        raise SystemExit(main(long, Path(sys.argv[2]).resolve()))
-    with tempfile.TemporaryDirectory() as folder:
-        raise SystemExit(main(long, prepare(Path(folder))))
+    parser = projects.build_parser(__doc__)
+    parser.add_argument("--minutes", type=float, default=5, help="length of the load")
+    given = parser.parse_args()
+    with projects.open_project(given.project, smoke=given.smoke) as opened:
+        prepare(opened)
+        raise SystemExit(main(SMOKE_MINUTES if given.smoke else given.minutes, opened, smoke=given.smoke))
