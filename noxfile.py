@@ -74,6 +74,18 @@ def engine(session: nox.Session) -> None:
     session.run("pytest", "-p", "no:cacheprovider", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Run each benchmark once and short, all in one project; the numbers of these runs do not count."""
+    session.install(*nox.project.dependency_groups(PROJECT, "benchmark"))
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("--smoke", "--project", f"{folder}/flight-delays")
+        for name in ("pipeline", "know", "scale", "serving", "soak"):
+            session.run("python", f"benchmarks/{name}.py", *options)
+    session.run("python", "benchmarks/process_check.py", "--smoke")
+    session.run("python", "benchmarks/ownership.py")
+
+
 @nox.session(default=False, venv_backend="none")
 def release(session: nox.Session) -> None:
     """Record version and digest of the engine in engine/RELEASE, after a change there."""
