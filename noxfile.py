@@ -59,13 +59,15 @@ def engine(session: nox.Session) -> None:
     session.install(*settings["project"]["dependencies"], *nox.project.dependency_groups(settings, "test"))
     # Caches in the folder of the engine would become part of each project that is generated from this clone.
     caches = session.create_tmp()
-    session.env |= {
-        "HYPOTHESIS_STORAGE_DIRECTORY": caches,
-        "MYPY_CACHE_DIR": caches,
-        "PYTHONPATH": str(ENGINE / "src"),
-        "PYTHONPYCACHEPREFIX": caches,
-        "RUFF_NO_CACHE": "true",
-    }
+    session.env.update(
+        {
+            "HYPOTHESIS_STORAGE_DIRECTORY": caches,
+            "MYPY_CACHE_DIR": caches,
+            "PYTHONPATH": str(ENGINE / "src"),
+            "PYTHONPYCACHEPREFIX": caches,
+            "RUFF_NO_CACHE": "true",
+        }
+    )
     session.chdir(ENGINE)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
