@@ -203,7 +203,7 @@ def test_a_training_and_an_evaluation_that_were_killed_half_way_leave_no_trace(
         kill_during(project, "train", line, seconds)
     assert "run `nox -s train`" in complaint(project.run("evaluate"))
     assert project.run("train").returncode == 0
-    for line, seconds in (("judge on test", 0.3), ("judge on validation", 0.1)):
+    for line, seconds in (("evaluate on test", 0.3), ("evaluate on validation", 0.1)):
         kill_during(project, "evaluate", line, seconds)
         assert list(project.path("data/reports").glob("*.html")) == []
     done = project.run("evaluate")

@@ -38,7 +38,7 @@ def test_the_warehouse_must_have_been_built(spec: Spec) -> None:
     from mlteam.core.paths import WAREHOUSE
 
     WAREHOUSE.unlink()
-    with pytest.raises(ProjectError, match="the warehouse was not built yet"), warehouse.connect():
+    with pytest.raises(ProjectError, match="the warehouse has not been built yet"), warehouse.connect():
         pass
 
 

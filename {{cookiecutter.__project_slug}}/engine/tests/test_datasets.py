@@ -98,7 +98,7 @@ def test_rows_of_a_file_that_a_version_has_learned_from_are_counted_by_their_key
     assert set(comparison.compare_versions(spec, version, twin, "rows.csv").training_rows.values()) == {7}
     write(brought.drop_columns("id"))
     compare.show_comparison(spec, "1", "2", "rows.csv", None)
-    assert "without id nobody can say if version 1 has learned from these rows" in capsys.readouterr().out
+    assert "without id it is unknown whether version 1 was trained on these rows" in capsys.readouterr().out
 
 
 def test_a_file_without_the_column_of_a_slice_is_judged_without_it(
@@ -124,7 +124,7 @@ REFUSED = [
     ("wind", None, "has no column wind\ndid you mean 'win'"),
     ("late", "maybe", "late, the label, is 'maybe' in the first of 600 rows\ntraining knows: false, true"),
     ("late", "", "late, the label, is missing in the first of 600 rows"),
-    ("hour", "noon", "hour holds text that is no number\nleave unknown values empty"),
+    ("hour", "noon", "hour contains text that is not a number\nleave unknown values empty"),
     ("hour", "inf", "hour is infinite in 600 rows"),
     ("hour", "1e300", "hour is infinite in 600 rows"),
 ]

@@ -30,9 +30,9 @@ def test_an_example_has_the_number_that_its_row_has_in_a_batch(spec: Spec, versi
 
 
 def test_an_example_is_refused_with_the_field_and_what_would_do(version: RegisteredVersion) -> None:
-    assert refusal(version, carier="XX") == "--example: 'carier' is no feature of the model\ndid you mean 'carrier'?"
+    assert refusal(version, carier="XX") == "--example: 'carier' is not a feature of the model\ndid you mean 'carrier'?"
     assert "carrier is 'XY', which training did not see\nknown: XX, YY" in refusal(version, carrier="XY")
-    assert "hour is '23', which is no finite number\ngive a number from 0 to 23" in refusal(version, hour="23")
+    assert "hour is '23', which is not a finite number\ngive a number from 0 to 23" in refusal(version, hour="23")
     assert "hour is True" in refusal(version, hour=True)
     assert "hour is nan" in refusal(version, hour=float("nan"))
 
@@ -123,5 +123,5 @@ def test_a_file_that_lacks_a_feature_is_refused(version: RegisteredVersion, proj
     with pytest.raises(ProjectError, match="has no column hour\ndid you mean 'hours'"):
         datasets.read_file_rows(version.schema, Path("rows.csv"))
     (project / "rows.csv").write_text("carrier,hour,wind\nXX,late,2\n")
-    with pytest.raises(ProjectError, match="hour holds text that is no number"):
+    with pytest.raises(ProjectError, match="hour contains text that is not a number"):
         datasets.read_file_rows(version.schema, Path("rows.csv"))

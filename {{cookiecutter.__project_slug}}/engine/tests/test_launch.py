@@ -214,7 +214,7 @@ def test_a_version_of_a_dirty_tree_is_refused(team: Spec, project: Path) -> None
 
 
 def test_a_stranger_and_an_empty_reason_are_refused(team: Spec) -> None:
-    with pytest.raises(ProjectError, match="nobody of the team"):
+    with pytest.raises(ProjectError, match="no such person"):
         launch.launch_version(team, "1", "adda", WHY)
     with pytest.raises(ProjectError, match="must say why"):
         launch.launch_version(team, "1", "ada", " ")

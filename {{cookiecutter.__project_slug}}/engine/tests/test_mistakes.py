@@ -121,7 +121,7 @@ def test_every_task_has_its_mistakes(spec: Spec, task: str, label: str, metric: 
 def test_no_row_is_no_mistake(spec: Spec) -> None:
     version, rows = trained(spec)
     none = EvaluationRows("none", rows.matrix[:0], rows.label[:0], rows.table[:0])
-    with pytest.raises(ProjectError, match="none has no row to judge"):
+    with pytest.raises(ProjectError, match="none has no rows to evaluate"):
         mistakes_command.report_mistakes(spec, version, none)
 
 

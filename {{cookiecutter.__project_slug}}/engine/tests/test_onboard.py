@@ -69,7 +69,7 @@ def test_the_task_that_was_asked_for_is_taken() -> None:
         (several(y=["rare"] * 3 + ["often"] * 97), {}, "class 'rare' of 'y' has 3 row(s)"),
         (several(y=[f"c{i}" for i in range(100)]), {}, "label 'y' has 100 classes, more than 50"),
         (several(y=NUMBERS % 3), {"task": "binary"}, "label 'y' has 3 values, binary needs 2"),
-        (several(y=["a", "b"] * 50), {"task": "regression"}, "label 'y' is no number"),
+        (several(y=["a", "b"] * 50), {"task": "regression"}, "label 'y' is not a number"),
         (several(y=[[1], [2]] * 50), {}, "--label: 'y' is neither number"),
         (several(y=[0, 1] * 50, g=[[1], [2]] * 50), {"group": "g"}, "--group: 'g' is neither number"),
         (several(yes=[0, 1] * 50), {}, "--label: the table has no column 'y'"),
@@ -188,7 +188,7 @@ def test_a_name_that_is_taken_is_refused_and_nothing_is_lost(shop: Path) -> None
 
 @pytest.mark.parametrize("name", ["", "Orders", "../orders", "1st", "a b", "x" * 41])
 def test_a_name_that_is_no_name_is_refused(shop: Path, name: str) -> None:
-    with pytest.raises(ProjectError, match="is no name for a pipeline"):
+    with pytest.raises(ProjectError, match="is not a name for a pipeline"):
         create_pipeline(OnboardingRequest(name, "returned"), "orders.csv")
 
 
@@ -213,7 +213,10 @@ def test_a_failure_leaves_no_file_and_the_old_sources(
 
 
 def test_a_table_that_is_not_there_is_refused(shop: Path) -> None:
-    for table_, said in (("nothing.csv", "there is no such file"), ("raw.nothing", "the warehouse was not built yet")):
+    for table_, said in (
+        ("nothing.csv", "there is no such file"),
+        ("raw.nothing", "the warehouse has not been built yet"),
+    ):
         with pytest.raises(ProjectError, match=said):
             create_pipeline(OnboardingRequest("orders", "returned"), table_)
     assert list((shop / "pipelines").iterdir()) == []

@@ -114,7 +114,7 @@ def test_a_file_that_is_no_registry_is_named(spec: Spec, version: RegisteredVers
     TRACKING.rename("kept.db")
     for content in (b"", b"edited by hand" * 1000):
         TRACKING.write_bytes(content)
-        with pytest.raises(ProjectError, match="is no registry of MLflow") as refused:
+        with pytest.raises(ProjectError, match="is not an MLflow registry") as refused:
             versions.open_version(spec)
         assert "restore it from a backup" in str(refused.value)
     Path("kept.db").replace(TRACKING)

@@ -51,7 +51,7 @@ def test_a_missing_value_singles_out_like_any_other() -> None:
 def test_a_group_that_is_too_small_is_refused_with_counts_and_without_values() -> None:
     with pytest.raises(ProjectError) as refused:
         check_privacy(patients([*PATIENTS, ("1930s", "N", "gout")]), "patients", DECLARED, "pipelines/p.toml")
-    assert str(refused.value).startswith("pipelines/p.toml: k is 1, 2 is required: 1 of 5 rows stand in smaller groups")
+    assert str(refused.value).startswith("pipelines/p.toml: k is 1, 2 is required: 1 of 5 rows are in smaller groups")
     assert "gout" not in str(refused.value)
     assert "1930s" not in str(refused.value)
 

@@ -42,7 +42,7 @@ def test_rows_that_were_learned_from_are_named_by_an_evaluation(
     spec: Spec, version: RegisteredVersion, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate.evaluate_version(spec, version, ("train",))
-    assert "note: train: version 1 has learned from 590 of these rows" in capsys.readouterr().out
+    assert "note: train: version 1 was trained on 590 of these rows" in capsys.readouterr().out
     evaluate.evaluate_version(spec, version, ("test",))
     assert "note:" not in capsys.readouterr().out
 

@@ -52,7 +52,7 @@ class VersionComparison:
             return f"version {better} is better than version {worse} by {primary}: {numbers}"
         if gain.high < 0:
             return f"version {better} is worse than version {worse} by {primary}: {numbers}"
-        return f"version {better} and version {worse} cannot be told apart by {primary}: {numbers}"
+        return f"version {better} and version {worse} do not differ by {primary} beyond sampling noise: {numbers}"
 
 
 def compare_versions(

@@ -69,7 +69,7 @@ class Mistakes:
 def find_mistakes(spec: Spec, version: RegisteredVersion, rows: EvaluationRows, predictions: Floats) -> Mistakes:
     """The worst errors among some rows, and the slices where the loss is concentrated."""
     if not len(rows.label):
-        raise ProjectError(f"{rows.name} has no row to judge", fix="choose other rows")
+        raise ProjectError(f"{rows.name} has no rows to evaluate", fix="choose other rows")
     loss = compute_losses(spec.task, rows.label, predictions)
     names = dict.fromkeys((*version.schema.names, *spec.evaluation.slices))
     columns = {name: rows.table[name] for name in names if name in rows.table.column_names}

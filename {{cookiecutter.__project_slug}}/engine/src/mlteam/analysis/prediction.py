@@ -55,7 +55,7 @@ def encode_example(schema: Schema, example: dict[str, Any], where: str) -> tuple
     """
     for name in example:
         if name not in schema.names:
-            raise ProjectError(f"{name!r} is no feature of the model", where=where, fix=suggest(name, schema.names))
+            raise ProjectError(f"{name!r} is not a feature of the model", where=where, fix=suggest(name, schema.names))
     for name in schema.names:
         if name not in example:
             raise ProjectError(
@@ -80,7 +80,9 @@ def _validate_value(feature: Feature, value: Any, where: str) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
         bounds = f"a number from {feature.minimum:g} to {feature.maximum:g}"
-        raise ProjectError(f"{feature.name} is {value!r}, which is no finite number", where=where, fix=f"give {bounds}")
+        raise ProjectError(
+            f"{feature.name} is {value!r}, which is not a finite number", where=where, fix=f"give {bounds}"
+        )
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None and not low <= value <= high:
         return f"{feature.name} is {value:g}; training saw {low:g} to {high:g}"

@@ -74,7 +74,7 @@ def train(
         train_version(chosen, snapshot.load_newest(chosen.name))
         return
     if from_version is None or dataset is None:
-        raise ProjectError("further training needs both", fix="say --dataset NAME --from-version N")
+        raise ProjectError("further training needs both", fix="pass --dataset NAME --from-version N")
     parent = versions.open_version(chosen, from_version)
     version = fine_tune(chosen, parent, dataset)
     show_comparison(chosen, str(parent.number), str(version.number), "test", None)
@@ -82,8 +82,8 @@ def train(
 
 @app.command()
 def tune(
-    trials: Annotated[int, typer.Option(help="Most sets of parameters that are tried.", min=1)] = 20,
-    minutes: Annotated[float | None, typer.Option(help="No trial begins after so many minutes.", min=0)] = None,
+    trials: Annotated[int, typer.Option(help="Maximum number of trials.", min=1)] = 20,
+    minutes: Annotated[float | None, typer.Option(help="Start no trial after this many minutes.", min=0)] = None,
     pipeline: PipelineOption = None,
 ) -> None:
     """Search for better parameters and write the best to the pipeline file if they beat the current ones."""
@@ -97,7 +97,7 @@ def tune(
 def evaluate(
     pipeline: PipelineOption = None,
     version: VersionOption = "candidate",
-    dataset: Annotated[list[str] | None, typer.Option(help=f"{ROWS_HELP}; may be said again.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help=f"{ROWS_HELP}; repeatable.")] = None,
 ) -> None:
     """Evaluate a registered version: metrics with intervals, slices, an HTML report."""
     from mlteam.commands.evaluate import evaluate_version
@@ -123,7 +123,7 @@ def predict(
     from mlteam.config import pipelines
 
     if (example is None) == (dataset is None):
-        raise ProjectError("what shall be predicted?", fix="say --example FILE or --dataset NAME")
+        raise ProjectError("nothing to predict", fix="pass --example FILE or --dataset NAME")
     chosen = pipelines.load_spec(pipeline)
     if example is not None:
         _reject_where(where)
@@ -158,7 +158,7 @@ def explain(
 
 def _reject_where(where: str | None) -> None:
     if where is not None:
-        raise ProjectError("--where chooses among rows, and an example is one", fix="say --dataset, or leave it out")
+        raise ProjectError("--where chooses among rows, and an example is one", fix="pass --dataset, or leave it out")
 
 
 @app.command()
@@ -194,14 +194,16 @@ def compare(
     from mlteam.config import pipelines
 
     if not first and as_of is None:
-        raise ProjectError("compare what?", fix="say two versions, such as 1 candidate, or --as-of 2026-01-31")
+        raise ProjectError(
+            "nothing to compare", fix="name two versions, such as 1 candidate, or pass --as-of 2026-01-31"
+        )
     show_comparison(pipelines.load_spec(pipeline), first, second, dataset, as_of.date() if as_of else None)
 
 
 @app.command()
 def history(
     pipeline: PipelineOption = None,
-    rescore: Annotated[str | None, typer.Option(help="Score every version anew on this split or dataset.")] = None,
+    rescore: Annotated[str | None, typer.Option(help="Score every version on this split or dataset.")] = None,
 ) -> None:
     """Show every evaluation over time, or score all versions on the same rows."""
     from mlteam.commands.history import show_history
@@ -229,9 +231,9 @@ def new_pipeline(
     label: Annotated[str, typer.Option(help="Column to predict.")],
     time: Annotated[str | None, typer.Option(help="Column that orders the rows in time; splits by it.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose rows must stay in one split.")] = None,
-    key: Annotated[str | None, typer.Option(help="Column that tells rows apart.")] = None,
+    key: Annotated[str | None, typer.Option(help="Unique key column.")] = None,
     task: Annotated[str, typer.Option(help="auto, binary, multiclass or regression.")] = "auto",
-    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; may be said again.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; repeatable.")] = None,
     allow_leak: Annotated[list[str] | None, typer.Option(help="Column that may give the label away.")] = None,
 ) -> None:
     """Create a pipeline from your own table: SQL, tests, pipeline file, first snapshot."""
@@ -239,7 +241,7 @@ def new_pipeline(
     from mlteam.onboarding.decisions import OnboardingRequest
 
     if task not in ("auto", "binary", "multiclass", "regression"):
-        raise ProjectError(f"--task: there is no task {task!r}", fix="say auto, binary, multiclass or regression")
+        raise ProjectError(f"--task: there is no task {task!r}", fix="try auto, binary, multiclass or regression")
     make(OnboardingRequest(name, label, time, group, key, task, tuple(drop or ()), tuple(allow_leak or ())), table)
 
 

@@ -26,7 +26,7 @@ def launch(
     from mlteam.config import pipelines
 
     if not 0 <= canary <= 0.5 or (canary and not shadow):  # noqa: PLR2004
-        raise ProjectError("--canary is a share from 0 to 0.5 and needs --shadow", fix="say --shadow --canary 0.05")
+        raise ProjectError("--canary is a share from 0 to 0.5 and needs --shadow", fix="try --shadow --canary 0.05")
     launching.launch_version(pipelines.load_spec(pipeline), version, by, reason, shadow=shadow, canary=canary)
 
 
@@ -74,7 +74,7 @@ def verify(
 def monitor(
     pipeline: PipelineOption = None,
     now: Annotated[
-        dt.datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Look as if it were then (UTC).")
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Run as of this time (UTC).")
     ] = None,
     log: LogOption = None,
 ) -> None:

@@ -9,7 +9,7 @@ PipelineOption = Annotated[
     str | None, typer.Option(help="Name of a file in pipelines/; not needed where there is only one.")
 ]
 OverridesOption = Annotated[
-    list[str] | None, typer.Option("--set", help="key=value above the file; may be said again.")
+    list[str] | None, typer.Option("--set", help="Override a key of the pipeline file (key=value); repeatable.")
 ]
 VersionOption = Annotated[str, typer.Option(help="Number or alias of a registered version.")]
 DatasetOption = Annotated[str, typer.Option(help=f"{ROWS_HELP}.")]

@@ -29,7 +29,7 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
     spec = build_evaluation_spec(spec, version)
     sections = []
     for name in on or spec.evaluation_datasets:
-        with console.show_progress(f"judge on {name}"):
+        with console.show_progress(f"evaluate on {name}"):
             data = load_version_rows(spec, version, name)
             ours, theirs = version.model.predict(data.matrix), version.baseline.predict(data.matrix)
             judgement = evaluator.evaluate(spec, data, ours, theirs)

@@ -48,7 +48,7 @@ def launch_version(
     refused = [gate.name for gate in decided if not gate.passed and (answers or not gate.quality)]
     if refused:
         what = f"version {version.number} is not launched: {', '.join(refused)}"
-        raise ProjectError(what, fix=f"the table above has the numbers; the limits stand in {spec.path}, [gates]")
+        raise ProjectError(what, fix=f"the table above has the numbers; the limits are in {spec.path}, [gates]")
     with console.show_progress("write the bundle"):
         folder = publish.publish_bundle(spec, version)
     record = LaunchRecord(
@@ -142,9 +142,9 @@ def _validate_author_and_reason(by: str, reason: str) -> None:
     """Refuse a name that the team does not have, and a reason that says nothing."""
     here = load_team().list_present_people()
     if by not in here:
-        raise ProjectError(f"--by {by!r} is nobody of the team", where=str(TEAM_FILE), fix=suggest(by, here))
+        raise ProjectError(f"--by {by!r}: no such person", where=str(TEAM_FILE), fix=suggest(by, here))
     if not reason.strip() or len(reason) > 500:  # noqa: PLR2004
-        raise ProjectError("--reason must say why, in at most 500 characters", fix='say --reason "…"')
+        raise ProjectError("--reason must say why, in at most 500 characters", fix='pass --reason "…"')
 
 
 def _check_restorable(spec: Spec, found: LaunchState, target: LaunchRecord) -> None:

@@ -98,7 +98,7 @@ def _print(spec: Spec, version: RegisteredVersion, name: str, found: Mistakes) -
         title = f"slices that lose more than the average, of {found.slices_tested:,} looked at"
         console.print_table(title, ["slice", "rows", f"mean {found.unit}", "share"], lines)
     else:
-        console.print_line(f"none of {found.slices_tested:,} slices loses more than the average by more than chance")
+        console.print_line(f"none of {found.slices_tested:,} slices loses more than the average beyond sampling noise")
     rows = [[w.key, w.label, w.prediction, (w.reasons or [""])[0]] for w in found.worst[:WORST_ROWS_SHOWN]]
     console.print_table("worst rows", [spec.data.key, "label", "predicted", "first reason"], rows)
     console.print_line(f"reasons: {found.attribution_note}")

@@ -54,7 +54,7 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
 def _build_source(name: str, table: str) -> Source:
     if not NAME_PATTERN.fullmatch(name):
         raise ProjectError(
-            f"{name!r} is no name for a pipeline", fix="use up to 40 small letters, digits and underscores"
+            f"{name!r} is not a name for a pipeline", fix="use up to 40 small letters, digits and underscores"
         )
     taken = {*pipelines.list_pipelines(), *(source.system for source in sources.load_sources())}
     there = next(

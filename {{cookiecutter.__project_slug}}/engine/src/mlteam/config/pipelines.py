@@ -52,9 +52,7 @@ def read_spec_file(path: Path, overrides: Sequence[str] = ()) -> Spec:
         return Spec.model_validate(_apply_overrides({"name": path.stem, **tomllib.loads(text)}, overrides))
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        raise ProjectError(
-            f"not TOML: {error}", where=f"{path}:{line[1] if line else 1}", fix="mend the line"
-        ) from None
+        raise ProjectError(f"not TOML: {error}", where=f"{path}:{line[1] if line else 1}", fix="fix the line") from None
     except pydantic.ValidationError as error:
         raise explain_validation_error(error, path) from None
 
@@ -64,7 +62,7 @@ def _apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> dict
     for override in overrides:
         dotted, separator, value = override.partition("=")
         if not separator:
-            raise ProjectError(f"--set {override!r} has no value", fix="say --set model.params.max_depth=4")
+            raise ProjectError(f"--set {override!r} has no value", fix="try --set model.params.max_depth=4")
         try:
             parsed = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
@@ -74,6 +72,6 @@ def _apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> dict
         for table in tables:
             inner = inner.setdefault(table, {})
             if not isinstance(inner, dict):
-                raise ProjectError(f"--set {dotted}: {table} is no table", fix="say --set model.params.max_depth=4")
+                raise ProjectError(f"--set {dotted}: {table} is not a table", fix="try --set model.params.max_depth=4")
         inner[key] = parsed
     return settings

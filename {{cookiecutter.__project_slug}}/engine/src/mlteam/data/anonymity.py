@@ -167,7 +167,7 @@ def _scan_values(connection: duckdb.DuckDBPyConnection, relation: str, columns: 
 def _require_anonymity(found: Anonymity, declared: Privacy, where: str) -> None:
     fix = "make the quasi-identifiers coarser in the features model, or leave the rows out"
     if found.k is not None and found.k < declared.k:
-        few = f"{found.rows_below_k:,} of {found.rows:,} rows stand in smaller groups"
+        few = f"{found.rows_below_k:,} of {found.rows:,} rows are in smaller groups"
         raise ProjectError(f"k is {found.k}, {declared.k} is required: {few}", where=where, fix=fix)
     if found.l is not None and found.l < declared.l:
         what = f"l is {found.l}, {declared.l} is required: {found.groups_below_l:,} groups have fewer values"

@@ -111,8 +111,8 @@ def count_training_overlap(spec: Spec, by: Spec, taken: Snapshot, dataset: str, 
 def describe_training_overlap(spec: Spec, version: int, learned: int | None) -> str:
     """What to say of the rows that a version has learned from; nothing where there are none."""
     if learned is None:
-        return f"without {spec.data.key} nobody can say if version {version} has learned from these rows"
-    return f"version {version} has learned from {learned:,} of these rows" if learned else ""
+        return f"without {spec.data.key} it is unknown whether version {version} was trained on these rows"
+    return f"version {version} was trained on {learned:,} of these rows" if learned else ""
 
 
 def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
@@ -127,7 +127,7 @@ def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
             left = connection.sql(f"select * from brought where {where}").to_arrow_table()
     except duckdb.Error as error:
         said = str(error).strip().splitlines()[0]
-        raise ProjectError(f"--where: {said}", where=str(path), fix="mend the SQL") from None
+        raise ProjectError(f"--where: {said}", where=str(path), fix="fix the SQL") from None
     if left.num_rows == 0:
         raise ProjectError("--where leaves no row", where=str(path), fix="change what it selects")
     return left
@@ -170,7 +170,7 @@ def _convert_to_numbers(column: pa.ChunkedArray, name: str, where: str) -> pa.Ch
         typed = pc.cast(column, pa.float64(), safe=False)
     except pa.ArrowInvalid:
         raise ProjectError(
-            f"{name} holds text that is no number", where=where, fix="leave unknown values empty"
+            f"{name} contains text that is not a number", where=where, fix="leave unknown values empty"
         ) from None
     except pa.ArrowNotImplementedError:
         raise ProjectError(f"{name} holds {column.type}, no numbers", where=where, fix="write numbers") from None
@@ -246,7 +246,7 @@ def _query_snapshot(query: str, snapshot: Snapshot, spec: Spec, dataset: str, wh
         said = str(error).strip().splitlines()[0]
         if where:
             raise ProjectError(f"--where: {said}", fix="the rows have the columns of the snapshot") from None
-        raise ProjectError(f"datasets.{dataset}.where: {said}", where=str(spec.path), fix="mend the SQL") from None
+        raise ProjectError(f"datasets.{dataset}.where: {said}", where=str(spec.path), fix="fix the SQL") from None
 
 
 def _make_empty_dataset_error(spec: Spec, dataset: str, where: str | None = None) -> ProjectError:

@@ -139,8 +139,8 @@ def build_examples(spec: Spec, schema: Schema, name: str, table: TableLike) -> E
 
 def _check_column_in_snapshot(spec: Spec, table: TableLike, name: str) -> None:
     if name not in table.column_names:
-        what = f"{name} is no column of the snapshot, which was taken before {spec.path.name} named it"
-        raise ProjectError(what, where=str(spec.path), fix="run `nox -s data`, or mend the name")
+        what = f"{name} is not a column of the snapshot, which was taken before {spec.path.name} named it"
+        raise ProjectError(what, where=str(spec.path), fix="run `nox -s data`, or fix the name")
 
 
 def _learn_classes(spec: Spec, train: TableLike) -> tuple[str, ...]:
@@ -193,7 +193,7 @@ def _make_kind_error(spec: Spec, name: str, kind: pa.DataType, declared: str) ->
 
 def _make_constant_feature_error(spec: Spec, name: str) -> ProjectError:
     what = f"feature {name} has the same value in all training rows, or none"
-    return ProjectError(what, where=str(spec.path), fix="take it out of the features, or mend its SQL")
+    return ProjectError(what, where=str(spec.path), fix="take it out of the features, or fix its SQL")
 
 
 def _encode_feature(table: TableLike, feature: Feature) -> NDArray[np.float32]:

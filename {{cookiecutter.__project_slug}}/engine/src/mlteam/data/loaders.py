@@ -151,4 +151,4 @@ def _reject_uneven_lines(path: Path, header: str) -> None:
         for values in lines:
             if values and len(values) != names:
                 what = f"has {len(values)} values, and the first line names {names} columns"
-                raise ProjectError(what, where=f"{path}:{lines.line_num}", fix="mend the line")
+                raise ProjectError(what, where=f"{path}:{lines.line_num}", fix="fix the line")

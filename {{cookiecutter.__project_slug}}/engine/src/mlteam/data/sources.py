@@ -56,7 +56,7 @@ def load_sources() -> list[Source]:
         return [_parse_source(system, table) for system in content.get("sources") or [] for table in system["tables"]]
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
-        raise ProjectError("not YAML", where=f"{SOURCES_FILE}:{line}", fix="mend the line") from None
+        raise ProjectError("not YAML", where=f"{SOURCES_FILE}:{line}", fix="fix the line") from None
     except KeyError as error:
         raise ProjectError(
             f"a source lacks {error}", where=str(SOURCES_FILE), fix="declare it as the other sources do"

@@ -69,11 +69,11 @@ def _check_keys_unique(connection: duckdb.DuckDBPyConnection, spec: Spec) -> Non
         raise _make_spec_error(spec, f"{spec.data.relation} has no rows", "run `nox -s data`, and look at its sources")
     if present < rows:
         raise _make_spec_error(
-            spec, f"key {name} is missing in {rows - present:,} of {rows:,} rows", "mend the features model"
+            spec, f"key {name} is missing in {rows - present:,} of {rows:,} rows", "fix the features model"
         )
     if distinct < rows:
         raise _make_spec_error(
-            spec, f"key {name} repeats in {rows - distinct:,} of {rows:,} rows", "mend the features model"
+            spec, f"key {name} repeats in {rows - distinct:,} of {rows:,} rows", "fix the features model"
         )
 
 

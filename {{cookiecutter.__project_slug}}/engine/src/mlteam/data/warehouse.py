@@ -91,7 +91,7 @@ def _explain_dbt_failure(failed: list[Any]) -> ProjectError:
     return ProjectError(
         f"{first.node.name}: {_extract_error_line(first.message or '')}{more}",
         where=where,
-        fix="mend the SQL or its source",
+        fix="fix the SQL or the source data",
     )
 
 
@@ -108,7 +108,7 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
         ProjectError: It was not built yet, another process holds it, or a query needs more memory than it may have.
     """
     if not WAREHOUSE.exists():
-        raise ProjectError("the warehouse was not built yet", where=str(WAREHOUSE), fix="run `nox -s data`")
+        raise ProjectError("the warehouse has not been built yet", where=str(WAREHOUSE), fix="run `nox -s data`")
     try:
         connection = duckdb.connect(WAREHOUSE, read_only=True)
     except duckdb.IOException as error:

@@ -94,9 +94,9 @@ def _wrap_metric(function: MetricFunction, path: Path) -> MetricFunction:
 
 def _convert_error(error: Exception, path: Path) -> ProjectError:
     if isinstance(error, SyntaxError):
-        return ProjectError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}", fix="mend the line")
+        return ProjectError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}", fix="fix the line")
     own_lines = [
         frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(str(path))
     ]
     said = f"{type(error).__name__}: {error}".splitlines()[0]
-    return ProjectError(said, where=f"{path}:{own_lines[-1] if own_lines else 1}", fix="mend the line")
+    return ProjectError(said, where=f"{path}:{own_lines[-1] if own_lines else 1}", fix="fix the line")

@@ -71,7 +71,7 @@ def evaluate_gates(limits: Gates, found: Evidence) -> list[GateResult]:
     """Every gate, in the order in which people ask."""
     return [
         _check_floor(limits, found),
-        GateResult("unseen rows", found.seen_rows == 0, f"has learned from {found.seen_rows:,} of the test rows"),
+        GateResult("unseen rows", found.seen_rows == 0, f"was trained on {found.seen_rows:,} of the test rows"),
         _check_gain_over_baseline(found),
         _check_gain_over_champion(limits, found),
         _check_slices(limits, found),

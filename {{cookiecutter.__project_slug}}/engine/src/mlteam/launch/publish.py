@@ -39,13 +39,13 @@ def build_request_schema(spec: Spec, taken: Snapshot, schema: Schema) -> Request
         schema: The version's.
 
     Raises:
-        ProjectError: `[serving.ranges]` names something that is no numeric feature.
+        ProjectError: `[serving.ranges]` names something that is not a numeric feature.
     """
     numeric = [feature.name for feature in schema.features if feature.kind == "numeric"]
     for name in spec.serving.ranges:
         if name not in numeric:
             where, fix = str(spec.path), suggest(name, numeric)
-            raise ProjectError(f"serving.ranges: {name!r} is no numeric feature", where=where, fix=fix)
+            raise ProjectError(f"serving.ranges: {name!r} is not a numeric feature", where=where, fix=fix)
     meanings = _read_descriptions(taken)
     with duckdb.connect() as connection:
         file = str(taken.parquet).replace("'", "''")

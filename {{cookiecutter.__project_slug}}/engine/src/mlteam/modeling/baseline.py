@@ -87,7 +87,7 @@ def _build_targets(train: Examples, schema: Schema) -> NDArray[np.float64]:
 
 def _find_feature_index(name: str, schema: Schema) -> int:
     if name not in schema.names:
-        raise ProjectError(f"the baseline groups by {name}, which is no feature", fix=suggest(name, schema.names))
+        raise ProjectError(f"the baseline groups by {name}, which is not a feature", fix=suggest(name, schema.names))
     return schema.names.index(name)
 
 

@@ -1,4 +1,4 @@
-"""Search better parameters for the model: learn on the training rows, judge on the validation rows, never on others."""
+"""Search for better parameters: train on the training rows, evaluate on the validation rows, use no others."""
 
 import time
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class TuningResult:
         """Whether the best trial is better than the present parameters, in a sentence."""
         if self.best.number == 0:
             return f"none of {len(self.trials) - 1} trials is better than the present parameters"
-        said = "better than the present parameters" if self.is_improvement else "not better by more than chance"
+        said = "better than the present parameters" if self.is_improvement else "not better beyond sampling noise"
         return (
             f"trial {self.best.number} is {said} by {self.metric.name} on validation: {self.gain.format(signed=True)}"
         )

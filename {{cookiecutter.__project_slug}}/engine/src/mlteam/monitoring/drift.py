@@ -51,7 +51,7 @@ def check_feature_drift(schema: Schema, train: Matrix, served: Matrix, limit: fl
     certain = find_significant([found.p_value for found in shifts])
     for feature, found, sure in zip(schema.features, shifts, certain, strict=True):
         size = found.size if sure else 0.0
-        said = f"index {found.size:.3f} beyond chance" if sure else "no more than chance"
+        said = f"index {found.size:.3f} beyond sampling noise" if sure else "within sampling noise"
         yield compare_with_limit("drift", feature.name, size, limit, said)
 
 
@@ -63,7 +63,9 @@ def check_prediction_drift(expected: Floats, served: Floats, limit: float, fewes
     ours, theirs = (values.argmax(axis=1) if classes else values for values in (expected, served))
     found = measure_shift(*count_by_bin(ours.astype(np.float64), theirs.astype(np.float64), categorical=classes))
     size = found.size if found.p_value < SIGNIFICANCE_LEVEL else 0.0
-    return compare_with_limit("prediction_drift", "prediction", size, limit, f"index {found.size:.3f} beyond chance")
+    return compare_with_limit(
+        "prediction_drift", "prediction", size, limit, f"index {found.size:.3f} beyond sampling noise"
+    )
 
 
 def check_missing_values(schema: Schema, train: Matrix, served: Matrix, limit: float, fewest: int) -> Iterator[Finding]:

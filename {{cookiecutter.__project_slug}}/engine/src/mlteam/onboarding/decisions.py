@@ -139,15 +139,15 @@ def _check_classes(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan
         )
     if plan.task == "regression":
         if label.kind not in ("integer", "number"):
-            raise ProjectError(f"label {label.raw!r} is no number", fix="leave --task out, or name another label")
+            raise ProjectError(f"label {label.raw!r} is not a number", fix="leave --task out, or name another label")
         return
     if plan.task == "binary" and label.distinct != 2:  # noqa: PLR2004
         raise ProjectError(
-            f"label {label.raw!r} has {label.distinct} values, binary needs 2", fix="say --task multiclass"
+            f"label {label.raw!r} has {label.distinct} values, binary needs 2", fix="pass --task multiclass"
         )
     if label.distinct > MAX_CLASSES:
         what = f"label {label.raw!r} has {label.distinct} classes, more than {MAX_CLASSES}"
-        raise ProjectError(what, fix="merge rare classes first, or say --task regression if it is a number")
+        raise ProjectError(what, fix="merge rare classes first, or pass --task regression if it is a number")
     counts = connection.execute(
         f"select cast({label.name} as varchar), count(*) from {typed} where {label.name} is not null "
         "group by 1 order by 2, 1"
@@ -246,7 +246,7 @@ def _explain_exclusion(column: SourceColumn, plan: Plan) -> str:
     if column.distinct < 2:  # noqa: PLR2004
         return "has the same value in all rows" if column.distinct else "is empty"
     if column.kind == "date":
-        return "is a date: say --time if it orders the rows"
+        return "is a date: pass --time if it orders the rows"
     if column.kind == "integer" and column.distinct == plan.rows and KEY_PATTERN.search(column.name):
         return "tells rows apart"
     if (

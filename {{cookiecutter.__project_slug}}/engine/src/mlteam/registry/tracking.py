@@ -60,7 +60,7 @@ def convert_mlflow_error(error: Exception) -> ProjectError | None:
 
 
 def _create_store() -> None:
-    """Make the SQLite file under another name first: a database whose tables are half made cannot be mended."""
+    """Make the SQLite file under another name first: a database whose tables are half made cannot be repaired."""
     if TRACKING.exists():
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -88,4 +88,4 @@ def _update_artifact_paths() -> None:
             store.execute("update model_versions set storage_location = replace(storage_location, :old, :new)", root)
     except (sqlite3.Error, ValueError) as error:
         fix = "restore it from a backup; without one, move it away and train again"
-        raise ProjectError(f"is no registry of MLflow ({error})", where=str(TRACKING), fix=fix) from None
+        raise ProjectError(f"is not an MLflow registry ({error})", where=str(TRACKING), fix=fix) from None

@@ -97,7 +97,7 @@ def load(folder: Path) -> Bundle:
     """
     try:
         if compute_sha256(folder / MANIFEST_FILE)[:DIGEST_DIGITS] != folder.name.rpartition("-")[2]:
-            raise ProjectError("is not the one that was written", where=str(folder / MANIFEST_FILE), fix=RELAUNCH_FIX)
+            raise ProjectError("has changed since it was written", where=str(folder / MANIFEST_FILE), fix=RELAUNCH_FIX)
         about = Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
         _verify_files(folder, about)
         schema = Schema.model_validate_json((folder / MODEL_FOLDER / SCHEMA_FILE).read_bytes())
@@ -142,7 +142,7 @@ def read_live_pointer(pipeline: str) -> LivePointer:
     except FileNotFoundError:
         raise ProjectError(f"no version of {pipeline} is launched", where=str(pointer), fix=RELAUNCH_FIX) from None
     except pydantic.ValidationError:
-        raise ProjectError("is no pointer to a bundle", where=str(pointer), fix=RELAUNCH_FIX) from None
+        raise ProjectError("is not a pointer to a bundle", where=str(pointer), fix=RELAUNCH_FIX) from None
 
 
 def _verify_files(folder: Path, about: Manifest) -> None:

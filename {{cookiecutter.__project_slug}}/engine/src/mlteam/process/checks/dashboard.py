@@ -30,7 +30,7 @@ def panels(project: Project) -> Iterator[Finding]:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        yield Finding(DASHBOARD, error.lineno, f"not JSON: {error.msg}", column=error.colno, fix="mend the line")
+        yield Finding(DASHBOARD, error.lineno, f"not JSON: {error.msg}", column=error.colno, fix="fix the line")
         return
     known = OF_PROMETHEUS | exported(project)
     queries = list(QUERY.finditer(text))

@@ -25,9 +25,9 @@ def deciding_files(project: Project) -> Iterator[Finding]:
             tomllib.loads(project.text(path))
         except tomllib.TOMLDecodeError as error:
             line = re.search(r"line (\d+)", str(error))
-            yield Finding(path, int(line[1]) if line else 1, f"not TOML: {error}", fix="mend the line")
+            yield Finding(path, int(line[1]) if line else 1, f"not TOML: {error}", fix="fix the line")
     for path, (line_number, reason) in project.dbt.errors.items():
-        yield Finding(path, line_number, f"not YAML: {reason}", fix="mend the line")
+        yield Finding(path, line_number, f"not YAML: {reason}", fix="fix the line")
 
 
 @check("PRC044", "every source is declared with owner, freshness and description, and read")

@@ -214,7 +214,7 @@ def python_blocks(project: Project) -> Iterator[Finding]:
                     ast.parse(fence.content)
                 except SyntaxError as error:
                     line = fence.line + (error.lineno or 1)
-                    yield Finding(path, line, f"not Python: {error.msg}", column=error.offset or 1, fix="mend the line")
+                    yield Finding(path, line, f"not Python: {error.msg}", column=error.offset or 1, fix="fix the line")
 
 
 @check("PRC034", "every environment variable that a page names is read by the code")

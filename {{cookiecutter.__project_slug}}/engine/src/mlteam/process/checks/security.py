@@ -60,7 +60,7 @@ def workflows(project: Project) -> Iterator[Finding]:
         try:
             workflow = table(yaml.load(text, Loader=LOADER))  # noqa: S506
         except yaml.YAMLError as error:
-            yield Finding(path, 1, f"not YAML: {getattr(error, 'problem', error)}", fix="mend the line")
+            yield Finding(path, 1, f"not YAML: {getattr(error, 'problem', error)}", fix="fix the line")
             continue
         if "permissions" not in workflow:
             yield Finding(path, 1, "the workflow does not limit its rights", expected="permissions: {}")

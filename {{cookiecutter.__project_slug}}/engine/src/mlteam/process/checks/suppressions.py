@@ -86,5 +86,5 @@ def _unaccountable(project: Project, entry: dict[str, object]) -> tuple[str, str
     if not isinstance(expires, dt.date) or isinstance(expires, dt.datetime):
         return "expires is not a day", "write a day such as 2027-01-31, without quotes"
     if expires < today():
-        return f"the exception for {entry['code']} ended on {expires}", "mend the finding, or decide again"
+        return f"the exception for {entry['code']} ended on {expires}", "fix the finding, or decide again"
     return None
