@@ -61,7 +61,7 @@ def test_a_setting_from_the_command_line_stands_above_the_file_and_is_kept(
     [
         ("model.seeds=1", "unknown key model.seeds\ndid you mean 'seed'"),
         ("model.seed", "has no value"),
-        ("description.text=x", "--set description.text: description is no table"),
+        ("description.text=x", "--set description.text: description is not a table"),
     ],
 )
 def test_a_misspelt_setting_is_refused(spec: Spec, override: str, said: str) -> None:
@@ -90,7 +90,9 @@ def test_a_version_that_is_trained_further_has_more_trees_and_knows_its_parent(
 def test_a_version_of_another_kind_is_not_trained_further(spec: Spec, shallow: RegisteredVersion) -> None:
     other = spec.model.model_copy(update={"factory": "mlteam.modeling:GroupMean", "params": {}})
     spec = with_late_winter(spec, "train").model_copy(update={"model": other})
-    with pytest.raises(ProjectError, match="version 2 is a model:XGBoost, and the file says baseline:GroupMean"):
+    with pytest.raises(
+        ProjectError, match=r"is a mlteam\.modeling:XGBoost, and the file says mlteam\.modeling:GroupMean"
+    ):
         train.fine_tune(spec, shallow, "winter")
 
 
