@@ -82,7 +82,6 @@ tracking.create_mlflow_client()
 SMOKE_ROWS = 2_000
 PAGES = (
     ("profile",),
-    ("evaluate",),
     ("explain",),
     ("mistakes",),
     ("history",),
@@ -107,7 +106,8 @@ def main(runs: int, project: Path, *, smoke: bool) -> None:
     print(f"compare two versions on the test rows: {compared.wall:.1f} s, {compared.cpu:.1f} s CPU")
     print(f"of these, the import of the libraries: {imported.wall:.1f} s, {imported.cpu:.1f} s CPU")
     settings = (project / projects.PIPELINE).read_bytes()
-    for page in (*PAGES, ("tune", "--trials", "1" if smoke else "2")):
+    further = (("tune", "--trials", "1"),) if smoke else (("evaluate",), ("tune", "--trials", "2"))
+    for page in (*PAGES, *further):
         run([tool, *page], project)
     # `tune` writes better parameters to the pipeline file; other benchmarks may use the project after this one.
     (project / projects.PIPELINE).write_bytes(settings)
@@ -119,8 +119,11 @@ def main(runs: int, project: Path, *, smoke: bool) -> None:
 
 
 def capture(command: list[str], folder: Path) -> str:
-    """Run a command and return what it prints."""
-    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+    """Run a command and return what it prints; its errors are shown, and end the benchmark."""
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ REPEATED = {
     "weather": "year - n as year, time_hour - to_years(n) as time_hour",
     "planes": "greatest(year - n, 1940) as year, tailnum || '-' || n as tailnum",
 }
-STEPS = ("data", "train", "evaluate")
+STEPS, SMOKE_STEPS = ("data", "train", "evaluate"), ("data", "train")
 MATRIX = """
 import numpy as np
 from mlteam.config import pipelines
@@ -92,7 +92,7 @@ def start_pipeline(project: Path, copy: Path, tool: str, rows: int) -> tuple[Cos
     return run(new, copy), run([tool, "pipeline", "--pipeline", "brought"], copy)
 
 
-def main(times: list[int], rows: int, project: Path) -> None:
+def main(times: list[int], steps: tuple[str, ...], rows: int, project: Path) -> None:
     """Repeat the flights, start a pipeline from a table, print the costs."""
     tool, python = projects.locate_tool(project), projects.locate_python(project)
     with tempfile.TemporaryDirectory(dir=project.parent) as home:
@@ -100,7 +100,7 @@ def main(times: list[int], rows: int, project: Path) -> None:
         for n in times:
             copy = Path(home, f"times-{n}")
             repeat_flights(project, copy, n)
-            for step in STEPS:
+            for step in steps:
                 cost = run([tool, step], copy)
                 print(f"{n:>4}x  {step:<9}{cost.wall:>7.1f} {cost.cpu:>7.1f} {cost.memory:>8.0f}", flush=True)
             print(
@@ -116,6 +116,6 @@ if __name__ == "__main__":
     parser = projects.build_parser(__doc__)
     parser.add_argument("times", nargs="*", type=int, help="how often the flights are repeated; default 1 10 30")
     given = parser.parse_args()
-    default, count = ([1], SMOKE_ROWS) if given.smoke else ([1, 10, 30], NEW_TABLE_ROWS)
+    default, steps, count = ([1], SMOKE_STEPS, SMOKE_ROWS) if given.smoke else ([1, 10, 30], STEPS, NEW_TABLE_ROWS)
     with projects.open_project(given.project, smoke=given.smoke) as opened:
-        main(given.times or default, count, opened)
+        main(given.times or default, steps, count, opened)

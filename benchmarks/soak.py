@@ -25,7 +25,7 @@ LOG_MEGABYTES = 1
 WARM_SHARE = 0.3
 GROWTH_MB = 10
 PAUSE_SECONDS = 0.05
-SMOKE_MINUTES = 0.5
+SMOKE_MINUTES, PATIENCE_SECONDS = 0.3, 60
 
 
 @dataclass
@@ -117,6 +117,10 @@ def main(minutes: float, project: Path, *, smoke: bool) -> int:
                 pool.submit(watch, process, observed, end),
             ]
             found = served.load(f"{url}/predict", list(map(json.dumps, rows)), round(minutes * 60), smoke=smoke)
+            # A launch on a busy machine may take longer than a short load.
+            until = time.monotonic() + PATIENCE_SECONDS
+            while smoke and len(observed.versions) < 2 and time.monotonic() < until:  # noqa: PLR2004
+                time.sleep(1)
             end.set()
         for one in beside:
             one.result()  # raises the error of a thread that failed
@@ -141,6 +145,7 @@ def prepare(project: Path) -> None:
         projects.commit(project)
         served.train(project)
         served.launch(project, "candidate")
+    served.ensure_champion(project)
     served.train(project)
 
 
