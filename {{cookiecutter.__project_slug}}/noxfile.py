@@ -80,10 +80,10 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def engine_tests(session: nox.Session) -> None:
     """Run the engine's own checks and tests, after a change in engine/."""
+    # The environment is the project's: that of the engine alone has none of the tools.
     with session.chdir("engine"):
-        run(session, "lint-imports")
-        run(session, "mypy")
-        run(session, "pytest", *session.posargs)
+        for command in (["lint-imports"], ["mypy"], ["pytest", *session.posargs]):
+            run(session, "--project", "..", *command)
 
 
 @nox.session
