@@ -34,7 +34,7 @@ def list_sources(select: Sequence[str]) -> set[str]:
     """The sources, as system.table, that dbt reads for some models.
 
     Args:
-        select: Which models, in dbt's own words, such as "+flight_features".
+        select: Which models, in dbt's own words, such as "+churn_features".
     """
     listed = _run_dbt(["ls", "--select", *select, "--resource-type", "source"], lambda _: None)
     return {".".join(name.removeprefix("source:").split(".")[-2:]) for name in listed or ()}
