@@ -152,6 +152,6 @@ def test_a_snapshot_that_is_older_than_the_spec_says_what_to_run(spec: Spec) -> 
     for old, new in (('"wind"]', '"gust"]'), ('label = "late"', 'label = "later"')):
         text = spec.path.read_text()
         edit(spec.path, old, new)
-        with pytest.raises(ProjectError, match=r"is no column of the snapshot.*\nrun `nox -s data`"):
+        with pytest.raises(ProjectError, match=r"is not a column of the snapshot.*\nrun `nox -s data`"):
             train.train_version(pipelines.load_spec(None), taken)
         spec.path.write_text(text)
