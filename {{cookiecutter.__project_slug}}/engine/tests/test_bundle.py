@@ -70,5 +70,5 @@ def test_the_pointer_is_read_as_it_was_written(folder: Path) -> None:
     bundle.write_live_pointer("flights", said)
     assert bundle.read_live_pointer("flights") == said
     (folder.parent / bundle.LIVE_FILE).write_text(json.dumps({"champion": "../../etc"}))
-    with pytest.raises(ProjectError, match="no pointer"):
+    with pytest.raises(ProjectError, match="not a pointer"):
         bundle.read_live_pointer("flights")

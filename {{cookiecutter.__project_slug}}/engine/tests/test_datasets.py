@@ -189,10 +189,10 @@ def test_a_dataset_that_says_too_much_or_too_little_is_refused(spec: Spec, table
 
 
 @pytest.mark.parametrize("name", ["winter", "rows.csv"])
-def test_the_rows_of_a_file_are_never_learned_from(
+def test_a_file_for_evaluation_is_never_trained_on(
     spec: Spec, version: RegisteredVersion, brought: pa.Table, name: str
 ) -> None:
-    with pytest.raises(ProjectError, match=r"the rows of rows.csv are there to judge models on, and must not"):
+    with pytest.raises(ProjectError, match=r"the rows of rows.csv are for evaluation, and must not be trained on"):
         train.fine_tune(declared(spec, "rows.csv"), version, name)
 
 
