@@ -54,6 +54,7 @@ def test_k_and_l_agree_with_pycanon(template: Path, tmp_path: Path) -> None:
         "--no-project",
         *wanted,
         "python",
+        "-B",
         "compare.py",
         cwd=tmp_path,
         env=environment,

@@ -202,7 +202,9 @@ def test_a_changed_label_ends_in_a_judged_version(walk: Walk) -> None:
     old = "      - name: late\n        description: \"Upstream column 'late'.\"\n"
     walk.edit(DESCRIPTION, old, '      - name: late_from_far\n        description: "Late after more than 100 miles."\n')
     walk.edit(SPEC, "known_after_event = []", 'known_after_event = ["late"]')
-    assert "data.label" in walk.call("pipeline", "compare 1 candidate")
+    walk.call("pipeline")
+    refused = walk.run("python", "-c", CALL, "compare 1 candidate")
+    assert "version 1 predicts late, version 2 predicts late_from_far" in refused.stderr
     walk.settle()
     assert walk.judged(2)["roc_auc"] > 0
 
