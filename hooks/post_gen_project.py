@@ -20,7 +20,7 @@ def main() -> None:
     start_repository()
     sys.exit(
         subprocess.run(
-            [sys.executable, "-B", "-m", "mlteam.process", "--birth"], env=ENVIRONMENT, check=False
+            [sys.executable, "-B", "-m", "mlteam.process", "--fix", "--quiet"], env=ENVIRONMENT, check=False
         ).returncode
     )
 

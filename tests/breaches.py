@@ -4,23 +4,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mutants_edits import (
+from edits import (
     DESIGN,
+    EXCEPTION,
     GRACE,
-    LONG,
-    OTHER,
     PIPELINE,
-    REASON,
     ROLLOUT,
     SOURCES,
-    SUPPRESSION,
     TEAM,
-    TESTS,
-    WORKFLOW,
     Edit,
     append,
     both,
-    committed,
     fix,
     rename,
     replace,
@@ -55,23 +49,10 @@ def closed(project: Path) -> None:
         path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def dated(text: str) -> Edit:
-    """An edit that commits everything and then writes another day of review and a text into the design."""
-
-    def edit(project: Path) -> None:
-        replace(DESIGN, "last_reviewed: never", "last_reviewed: 2026-01-01")(project)
-        committed(project)
-        replace(DESIGN, "last_reviewed: 2026-01-01", "last_reviewed: 2026-02-01")(project)
-        append(DESIGN, text)(project)
-
-    return edit
-
-
 BREACHES = [
     Breach("PRC001", rename(DESIGN, "docs/Design.md"), append("docs/another.md", "# Another page\n")),
     Breach("PRC002", replace(DESIGN, "## Data\n", "## data\n"), replace(DESIGN, "## Data\n", "Data\n----\n")),
     Breach("PRC003", append(DESIGN, "\n## Data\n\nAgain.\n"), append(DESIGN, "\n> ## Data\n>\n> A quote.\n")),
-    Breach("PRC004", replace(DESIGN, "status: draft", "status: good"), replace(DESIGN, ": draft", ": reviewed")),
     Breach("PRC005", replace(TEAM, "stage =", "stages ="), replace(TEAM, "stage =", "stage   =")),
     Breach("PRC006", append(DESIGN, "\nRe\u202eversed.\n"), append(DESIGN, "\nÉlan, 量, naïve: fine.\n")),
     Breach(
@@ -79,45 +60,14 @@ BREACHES = [
         replace("PROCESS.md", "### How do I make my SQL", "### How does one make SQL"),
         append("PROCESS.md", "\n### And a question of our own?\n\nYes.\n"),
     ),
-    Breach("PRC010", replace(DESIGN, ROLLOUT, f"{ROLLOUT}\n## Rollout of old\n"), append(DESIGN, "\n## Extra\n")),
-    Breach(
-        "PRC011",
-        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nTBD by the team\n"),
-        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nThe word `TODO` is refused here.\n"),
-    ),
-    Breach(
-        "PRC012",
-        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nThe stages, and what must be true to enter each.\n"),
-        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nTwo stages, each entered by a vote.\n"),
-    ),
-    Breach(
-        "PRC013",
-        both(
-            replace(DESIGN, ROLLOUT, f"{ROLLOUT}\n{LONG}\n\n## A\n"),
-            replace(DESIGN, TESTS, f"{TESTS}\n{LONG}\n\n## B\n"),
-        ),
-        both(
-            replace(DESIGN, ROLLOUT, f"{ROLLOUT}\n{LONG}\n\n## A\n"),
-            replace(DESIGN, TESTS, f"{TESTS}\n{OTHER}\n\n## B\n"),
-        ),
-    ),
     Breach(
         "PRC014",
         replace("PROCESS.md", "- **Expect:** ", "- Note: "),
         replace("PROCESS.md", "- **Expect:** ", "- **Note:** n.\n- **Expect:** "),
     ),
-    Breach("PRC015", append(DESIGN, "\nNot applicable.\n"), append(DESIGN, f"\n{REASON}\n")),
-    Breach("PRC016", nothing, closed, "shadow"),
-    Breach(
-        "PRC017",
-        replace("PROCESS.md", "nox -s tune -- --trials", "nox -s train -- --trials"),
-        replace("PROCESS.md", "nox -s tune -- --trials", "nox -s train tune -- --trials"),
-    ),
+    Breach("PRC016", nothing, closed, "pilot"),
     Breach("PRC080", replace(ALERTS, "alert: ModelOld", "alert: ModelStale"), replace(ALERTS, "for: 2m", "for: 3m")),
     Breach("PRC080", replace(RUNBOOK, "### ModelOld", "### ModelStale"), append(RUNBOOK, "\n### Another\n")),
-    Breach(
-        "PRC081", replace(RUNBOOK, "**Impact:**", "**Effect:**"), replace(RUNBOOK, "**Impact:** ", "**Impact:** A. ")
-    ),
     Breach("PRC082", replace(ALERTS, "severity: page", "severity: loud"), replace(ALERTS, "for: 2m", "for: 3m")),
     Breach("PRC082", replace(ALERTS, "#modelold", "#modeldown"), replace(ALERTS, "severity: page", "severity: ticket")),
     Breach("PRC083", replace(ALERTS, "model_ready", "model_redy"), replace(ALERTS, "14.4", "10")),
@@ -140,26 +90,11 @@ BREACHES = [
     ),
     Breach(
         "PRC021",
-        replace(TEAM, 'ml_engineer = ["ada"]', "ml_engineer = []"),
+        replace(TEAM, 'ml_engineer = ["ada"]', 'ml_engineer = ["charles"]'),
         both(append(TEAM, GRACE), replace(TEAM, 'ml_engineer = ["ada"]', 'ml_engineer = ["grace", "ada"]')),
     ),
     Breach("PRC022", append(TEAM, GRACE.replace("grace@navy.mil", "")), append(TEAM, GRACE)),
-    Breach(
-        "PRC023",
-        replace("docs/decisions/0001-sql-in-one-dbt-project.md", "decided_by: data_engineer", "decided_by: everybody"),
-        replace("docs/decisions/0001-sql-in-one-dbt-project.md", "decided_by: data_engineer", "decided_by: ada"),
-    ),
-    Breach(
-        "PRC024",
-        append("CODEOWNERS", "/docs/habits.md ada@example.org\n"),
-        append("CODEOWNERS", "/tests/ ada@example.org\n"),
-    ),
     Breach("PRC025", replace(TEAM, 'within = "15 minutes"\n', ""), replace(TEAM, '"15 minutes"', '"5 minutes"')),
-    Breach(
-        "PRC026",
-        replace(TEAM, '"ada@example.org"', '"ada@example.org"\nleft = 2026-01-31'),
-        append(TEAM, f"{GRACE}left = 2026-01-31\n"),
-    ),
     Breach(
         "PRC027",
         append(DESIGN, "\n[there](Data-Card.md)\n"),
@@ -176,19 +111,7 @@ BREACHES = [
         append(DESIGN, "\n`nox -e trian`\n"),
         append(DESIGN, "\n`python -m nox -s data train -- --pipeline x`\n"),
     ),
-    Breach("PRC031", append(DESIGN, "\n```sh\nmake data\n```\n"), append(DESIGN, "\n```sh\n# first\nuv sync\n```\n")),
-    Breach(
-        "PRC032",
-        append(DESIGN, "\n`mlteam reguess`\n"),
-        append(DESIGN, "\n`mlteam train`, `mlteam --help`\n"),
-    ),
-    Breach("PRC033", append(DESIGN, "\n```python\nx = (\n```\n"), append(DESIGN, "\n```python\nx = 1\n```\n")),
     Breach("PRC034", append(DESIGN, "\n`MLFLOW_TRACKING_URL`\n"), append(DESIGN, "\n`MLFLOW_TRACKING_URI=x`\n")),
-    Breach(
-        "PRC041",
-        replace(DESIGN, 'click report "../engine', 'click report "../lib'),
-        replace(DESIGN, "|metrics with intervals|", "|numbers|"),
-    ),
     Breach(
         "PRC042",
         replace("PROCESS.md", "GET /version --> server", "GET /about --> server"),
@@ -207,12 +130,6 @@ BREACHES = [
     ),
     Breach("PRC045", append("sql/models/features/new.sql", "select 1\n"), append("sql/macros/new.sql", "-- nothing\n")),
     Breach(
-        "PRC046",
-        replace(PIPELINE, '    "seats",\n', ""),
-        replace(PIPELINE, '    "seats",\n', '    "seats", # of the aircraft\n'),
-    ),
-    Breach("PRC047", nothing, both(snapshot(), report(), fix), "shadow"),
-    Breach(
         "PRC048",
         replace(PIPELINE, "none_because =", "not_personal = [] #"),
         replace(PIPELINE, "none_because =", "quasi_identifiers = ['dest']\nk = 5 #"),
@@ -226,55 +143,103 @@ BREACHES = [
         "PRC054", replace(PIPELINE, '"brier_score"]', '"brier_scores"]'), replace(PIPELINE, ', "brier_score"]', "]")
     ),
     Breach(
-        "PRC060",
-        replace(DESIGN, "last_reviewed: never", "last_reviewed: 2999-01-01"),
-        replace(DESIGN, "last_reviewed: never", "last_reviewed: 2020-01-01"),
-    ),
-    Breach("PRC061", dated(""), dated("\nRead once more.\n"), "production"),
-    Breach(
-        "PRC070",
-        append("README.md", "\npostgres://ada:" + "lovelace@db/x\n"),
-        append("README.md", "\npostgres://user:${PASSWORD}@db/x\n"),
-    ),
-    Breach(
-        "PRC071",
-        append(WORKFLOW, "# pull_request_target\non: pull_request_target\n"),
-        append(WORKFLOW, "# no pull_request_target here\n"),
-    ),
-    Breach(
-        "PRC074",
-        append("engine/src/mlteam/core/paths.py", "\nimport joblib\n"),
-        append("engine/src/mlteam/core/paths.py", "\n# no pickle\n"),
-    ),
-    Breach(
         "PRC075",
         append("docs/performance-expectations.md", "\nScore: AUC\n"),
         append("docs/performance-expectations.md", "\nThe AUC is no score.\n"),
     ),
     Breach(
-        "PRC076",
-        append("docs/x.md", "Evaluation\n\nRating: good\n"),
-        append("docs/x.md", "Evaluation\n\n```text\nRating:\n```\n"),
+        "PRC093",
+        replace("pyproject.toml", 'engine = "0.2.0"', 'engine = "0.3.0"'),
+        replace("pyproject.toml", 'version = "0.1.0"', 'version = "0.3.0"'),
+    ),
+    Breach("PRC004", replace(DESIGN, "status: draft", "status: good"), replace(DESIGN, ": draft", ": reviewed")),
+    Breach("PRC010", replace(DESIGN, ROLLOUT, f"{ROLLOUT}\n## Rollout of old\n"), append(DESIGN, "\n## Extra\n")),
+    Breach(
+        "PRC011",
+        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nTBD by the team\n"),
+        replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nThe word `TODO` is refused here, and XXX-large is a size.\n"),
     ),
     Breach(
-        "PRC077",
-        append("notebooks/x.ipynb", '{"cells": [{"outputs": [1]}]}'),
-        append("notebooks/x.ipynb", '{"cells": [{"outputs": []}]}'),
+        "PRC017",
+        replace("PROCESS.md", "nox -s tune -- --trials", "nox -s train -- --trials"),
+        replace("PROCESS.md", "nox -s tune -- --trials", "nox -s train tune -- --trials"),
+    ),
+    Breach(
+        "PRC024",
+        replace("CODEOWNERS", "/sql/ ada@example.org", "/sql/ grace@navy.mil"),
+        append("CODEOWNERS", "/tests/ ada@example.org\n"),
+    ),
+    Breach(
+        "PRC026",
+        replace(TEAM, '"ada@example.org"', '"ada@example.org"\nleft = 2026-01-31'),
+        append(TEAM, f"{GRACE}left = 2026-01-31\n"),
+    ),
+    Breach(
+        "PRC031",
+        append(DESIGN, "\n`nox -s tune -- --trails 5`\n"),
+        append(DESIGN, "\n`docker run --rm`, `nox -s tests -- -k name --pdb`, `mlteam tune --trials 5`\n"),
+    ),
+    Breach(
+        "PRC033",
+        append(DESIGN, "\n<http://127.0.0.1:8080/version>\n"),
+        append(DESIGN, "\n<http://db.internal:5432/version>, `/var/log`, <http://127.0.0.1:8000/version>\n"),
+    ),
+    Breach(
+        "PRC035",
+        append(DESIGN, "\n`nox -s rollback -- --by charles --reason x`\n"),
+        append(DESIGN, "\n`nox -s rollback -- --by YOU`, `nox -s rollback -- --by ada`\n"),
+    ),
+    Breach(
+        "PRC036",
+        append(DESIGN, "\nPRC945 says so.\n"),
+        append(DESIGN, "\nPRC045 says so, and the stage `pilot` needs it.\n"),
+    ),
+    Breach(
+        "PRC037",
+        append(DESIGN, "\nAll nine gates decide.\n"),
+        append(DESIGN, "\nTwo gates failed on Monday; five things were good.\n"),
+    ),
+    Breach(
+        "PRC039",
+        append(DESIGN, "\nThe latency must stay below 500 ms.\n"),
+        append(DESIGN, "\nThe latency must stay below 50 ms. A meeting takes less than 30 minutes.\n"),
+    ),
+    Breach("PRC040", append(DESIGN, "\nPython 3.9 will do.\n"), append(DESIGN, "\nPython 3.12 will do.\n")),
+    Breach(
+        "PRC041",
+        replace(DESIGN, 'click reports "../engine', 'click reports "../lib'),
+        replace(DESIGN, "|metrics with intervals|", "|numbers|"),
+    ),
+    Breach(
+        "PRC046",
+        replace(PIPELINE, '    "seats",\n', '    "seets",\n'),
+        replace(PIPELINE, '    "seats",\n', ""),
+    ),
+    Breach("PRC047", nothing, both(snapshot(), report(), fix), "pilot"),
+    Breach(
+        "PRC060",
+        replace(DESIGN, "last_reviewed: never", "last_reviewed: 2999-01-01"),
+        replace(DESIGN, "last_reviewed: never", "last_reviewed: 2026-11-01"),
+    ),
+    Breach(
+        "PRC076",
+        append("docs/x.md", "# Evaluation\n\nEmployee: Ada\nRating: good\n"),
+        append("docs/x.md", "# Evaluation\n\n```text\nEmployee:\nRating:\n```\n"),
+    ),
+    Breach(
+        "PRC081",
+        replace(RUNBOOK, "**Meaning:** The service", "**Meaning:** Severity: ticket. The service"),
+        replace(RUNBOOK, "**Meaning:** The service", "**Meaning:** Severity: page. The service"),
     ),
     Breach(
         "PRC090",
-        append("process/suppressions.toml", SUPPRESSION.replace("2999", "2020")),
-        append("process/suppressions.toml", SUPPRESSION),
+        append("process.toml", EXCEPTION.replace("ml_engineer", "nobody")),
+        append("process.toml", EXCEPTION),
     ),
     Breach(
         "PRC092",
         append("engine/src/mlteam/core/paths.py", "\n# edited\n"),
         append("src/flight_delays/models.py", "\n# edited\n"),
-        stage="shadow",
-    ),
-    Breach(
-        "PRC093",
-        replace("pyproject.toml", 'engine = "0.2.0"', 'engine = "0.3.0"'),
-        replace("pyproject.toml", 'version = "0.1.0"', 'version = "0.3.0"'),
+        stage="pilot",
     ),
 ]

@@ -56,3 +56,15 @@ def demonstrated(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
 def empty(bake: baking.Bake, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project without the example."""
     return bake(tmp_path_factory.mktemp("empty"), ci="gitlab", flights_example="no", **baking.PARCELS)
+
+
+@pytest.fixture(scope="session")
+def fresh(bake: baking.Bake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the example, which tests only read."""
+    return bake(tmp_path_factory.mktemp("process"))
+
+
+@pytest.fixture
+def project(fresh: Path, tmp_path: Path) -> Path:
+    """A copy of a fresh project that a test may change."""
+    return Path(shutil.copytree(fresh, tmp_path / fresh.name, symlinks=True))

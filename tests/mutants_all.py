@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import edits  # noqa: F401
+from mlteam.process.project import Project
 from mutants import (
     Mutant,
     Source,
     block_mutants,
-    checker,
     front_matter_mutants,
     question_mutants,
     read,
@@ -23,17 +24,18 @@ PIPELINE = "pipelines/flight_delays.toml"
 
 def mutants(project: Path) -> Iterator[Mutant]:
     """Every mutant of a project with the flights example."""
-    documents = checker().Project(project).documents
+    documents = Project(project).documents
     pages = [(document, read(project, document.path)) for document in documents]
     for document, page in pages:
-        for number, (title, wanted) in enumerate(document.sections.items()):
-            yield from section_mutants(page, title, wanted, number)
-        yield from front_matter_mutants(page)
+        for number, title in enumerate(document.sections):
+            yield from section_mutants(page, title, number)
+        if document.kind not in ("record", "readme"):
+            yield from front_matter_mutants(page)
         yield from reference_mutants(page)
         yield from block_mutants(page)
-        if not document.path.startswith("docs/decisions/"):
+        if document.kind != "record":
             yield Mutant("the page is deleted", page.path, None, "PRC001", page.path, 1)
-    yield from question_mutants(read(project, "PROCESS.md"), checker().Project(project).questions)
+    yield from question_mutants(read(project, "PROCESS.md"), Project(project).settings.questions)
     yield from team_mutants(read(project, "team.toml"))
     yield from data_mutants(project)
     yield from service_mutants(project)
@@ -97,13 +99,10 @@ def data_mutants(project: Path) -> Iterator[Mutant]:
     )
     features = read(project, f"{FEATURES}flight_features.yml")
     for column in ("carrier", "origin", "dest", "seats", "wind_speed_mph", "route_late_rate_28d"):
-        at = features.line(f"- name: {column}\n".strip())
         yield features.edit(
             f"- name: {column}\n", f"- name: {column}_new\n", "PRC046", PIPELINE, pipeline.line(f'"{column}"')
         )
-        yield features.edit(f"- name: {column}\n", f"- name: {column}_new\n", "PRC046", features.path, at)
     for column in ("distance_miles", "humidity_pct", "pressure_mbar", "visibility_miles"):
-        yield pipeline.edit(f'    "{column}",\n', "", "PRC046", features.path, features.line(f"- name: {column}"))
         yield pipeline.edit(f'"{column}"', f'"{column}_x"', "PRC046")
     yield pipeline.edit('relation = "features.flight_features"', 'relation = "features.flights"', "PRC046")
     yield pipeline.edit('label = "is_late"', 'label = "late"', "PRC046")
@@ -143,7 +142,7 @@ def service_mutants(project: Path) -> Iterator[Mutant]:
 
 
 def other_mutants(project: Path) -> Iterator[Mutant]:
-    """Sessions, diagram, decisions, CODEOWNERS, exceptions, workflows, code, and what must not be committed."""
+    """Sessions, diagram, CODEOWNERS, and what must not be committed."""
     noxfile, design = read(project, "noxfile.py"), read(project, "docs/design.md")
     process = read(project, "PROCESS.md")
     for session in ("data", "train", "evaluate", "lint", "pipeline"):
@@ -160,10 +159,14 @@ def other_mutants(project: Path) -> Iterator[Mutant]:
         "features",
         "snapshot",
         "pipelines",
-        "model",
+        "modeling",
         "registry",
         "evaluation",
-        "report",
+        "reports",
+        "launch",
+        "serving",
+        "monitoring",
+        "alerts",
     ):
         at = design.line(f"click {node} ")
         gone = design.with_line(at, design.lines[at - 1].replace('"../', '"../gone/'))
@@ -172,93 +175,39 @@ def other_mutants(project: Path) -> Iterator[Mutant]:
         if "-->|" in line:
             silent = design.with_line(at, re.sub(r"\|[^|]*\|", "", line))
             yield Mutant(f"edge {line.strip()!r} is silent", design.path, silent, "PRC041", design.path, at)
-    for decision in sorted((project / "docs/decisions").glob("0*.md")):
-        page = read(project, decision.relative_to(project).as_posix())
-        at = page.line("decided_by: ")
-        both = page.with_line(at, "decided_by: [data_engineer, ml_engineer]")
-        yield Mutant("two took the decision", page.path, both, "PRC023", page.path, at)
-        yield Mutant("nobody took the decision", page.path, page.with_line(at), "PRC023", page.path, 1)
     yield from codeowners_mutants(read(project, "CODEOWNERS"))
-    yield from exception_mutants(read(project, "process/suppressions.toml"))
     yield from forbidden_mutants(project)
 
 
 def codeowners_mutants(owners: Source) -> Iterator[Mutant]:
-    """Rules are dropped, repeated, or name somebody who is not in the team."""
+    """Generated rules are dropped, or name somebody who is not in the team."""
     for at, line in enumerate(owners.lines, start=1):
         if line.startswith("/"):
             path = line.split()[0]
-            yield Mutant(f"{path} is dropped", owners.path, owners.with_line(at), "PRC024", owners.path, 1)
+            yield Mutant(f"{path} is dropped", owners.path, owners.with_line(at), "PRC024", owners.path, at)
             stranger = owners.with_line(at, f"{path} @stranger")
             yield Mutant(f"{path} is a stranger's", owners.path, stranger, "PRC024", owners.path, at)
-    twice = f"{owners.text}/sql/ ada@example.org\n"
-    yield Mutant("/sql/ stands twice", owners.path, twice, "PRC024", owners.path, len(owners.lines))
-
-
-def exception_mutants(file: Source) -> Iterator[Mutant]:
-    """Exceptions without a reason, an owner or an end, or of a check that does not exist."""
-    whole = {
-        "code": '"PRC029"',
-        "path": '"docs/design.md"',
-        "reason": '"comes with the next release"',
-        "owner": '"ml_engineer"',
-        "expires": "2999-01-01",
-    }
-    edits = [
-        *((key, "") for key in whole),
-        ("code", '"PRC999"'),
-        ("owner", '"nobody"'),
-        ("expires", "2020-01-01"),
-        ("reason", '"x"'),
-    ]
-    for key, value in edits:
-        said = {**whole, key: value}
-        entry = "\n".join(["[[suppression]]", *(f"{name} = {text}" for name, text in said.items() if text)])
-        text = f"{file.text}{entry}\n"
-        yield Mutant(f"an exception with {key} = {value}", file.path, text, "PRC090", file.path, len(file.lines))
 
 
 def forbidden_mutants(project: Path) -> Iterator[Mutant]:
-    """Secrets, loose workflows, pickles, outputs, ratings of people."""
+    """What must not be in the repository, and references of a page that lead nowhere."""
     package = next(path.name for path in (project / "src").iterdir())
-    readme, design = read(project, "README.md"), read(project, "docs/design.md")
-    key = "AKIA" + "ABCDEFGHIJKLMNOP"
-    yield Mutant("a key", "README.md", f"{readme.text}\n{key}\n", "PRC070", "README.md", len(readme.lines) + 1)
-    address = "postgres://ada:" + "lovelace@db.internal/x"
-    yield Mutant("a password", "README.md", f"{readme.text}\n{address}\n", "PRC070", "README.md", len(readme.lines) + 1)
-    code = f"src/{package}/loading.py"
-    yield Mutant("a pickle", code, '"""Load."""\n\nimport pickle\n', "PRC074", code, 3)
-    yield Mutant("a joblib", code, '"""Load."""\n\nfrom joblib import load\n', "PRC074", code, 3)
-    notebook = '{"cells": [{"outputs": [{"data": "rows"}]}]}'
-    yield Mutant("outputs", "notebooks/look.ipynb", notebook, "PRC077", "notebooks/look.ipynb", 1)
+    design = read(project, "docs/design.md")
     yield Mutant("SQL in src/", f"src/{package}/rows.sql", "select 1\n", "PRC045", f"src/{package}/rows.sql", 1)
     form = read(project, "docs/performance-expectations.md")
     rated = f"{form.text}\nRating of the data scientist: roc_auc went up\n"
     yield Mutant("a rating by a metric", form.path, rated, "PRC075", form.path, len(form.lines) + 1)
-    filled = "# Evaluation\n\nName of the person: Ada\nPeriod: 2026\n"
+    filled = "# Evaluation\n\nName of the person: Ada\nPeriod: 2026\nRating: 4\n"
     yield Mutant("a filled evaluation", "docs/ada.md", filled, "PRC076", "docs/ada.md", 3)
     hidden = design.text.replace("# Design", "# De\u200bsign", 1)
     yield Mutant("an invisible letter", design.path, hidden, "PRC006", design.path, design.line("# Design"))
-    quote = f"{design.text}\n```sh\nnox -s 'data\n```\n"
-    yield Mutant("an open quote", design.path, quote, "PRC031", design.path, len(design.lines) + 2)
-    unknown = f"{design.text}\n```sh\nmake data\n```\n"
-    yield Mutant("an unknown tool", design.path, unknown, "PRC031", design.path, len(design.lines) + 2)
-    python = f"{design.text}\n```python\ndef f(:\n```\n"
-    yield Mutant("Python that is none", design.path, python, "PRC033", design.path, len(design.lines) + 2)
-    variable = f"{design.text}\nSet `FLIGHTS_SECRET_MODE` first.\n"
-    yield Mutant("a variable nobody reads", design.path, variable, "PRC034", design.path, len(design.lines) + 1)
-    bare = f"{design.text}\nN/A\n"
-    yield Mutant("a bare n/a", design.path, bare, "PRC015", design.path, len(design.lines) + 1)
-    command = f"{design.text}\n`{project.name} reguess` does it.\n"
-    yield Mutant("a command that is none", design.path, command, "PRC032", design.path, len(design.lines) + 1)
-    yield from workflow_mutants(read(project, ".github/workflows/checks.yml"))
-
-
-def workflow_mutants(workflow: Source) -> Iterator[Mutant]:
-    """Actions by tag, too many rights, text of the event in a script."""
-    at, line = next((n, text) for n, text in enumerate(workflow.lines, start=1) if "uses:" in text)
-    tagged = workflow.with_line(at, re.sub(r"@[0-9a-f]{40}.*", "@v4", line))
-    yield Mutant("an action by tag", workflow.path, tagged, "PRC071", workflow.path, at)
-    yield workflow.edit("permissions: {}", "rights: {}", "PRC071", line=1)
-    target = workflow.text + "# \n      - run: echo ${{ github.event.issue.title }}\n"
-    yield Mutant("text of the event", workflow.path, target, "PRC071", workflow.path, len(workflow.lines) + 1)
+    added = {
+        "a misspelled variable": ("Set `MLFLOW_TRACKING_URL` first.", "PRC034"),
+        "an unknown command": ("`mlteam reguess` does it.", "PRC030"),
+        "an unknown person": ("`nox -s rollback -- --by charles`", "PRC035"),
+        "a file that has moved": ("See `sql/models/staging/stg_flight.sql`.", "PRC029"),
+        "a test that does not exist": ("`tests/test_sql.py::test_nothing`", "PRC029"),
+        "something that does not exist": ("A command that retrains does not exist yet.", "PRC017"),
+    }
+    for name, (text, code) in added.items():
+        yield Mutant(name, design.path, f"{design.text}\n{text}\n", code, design.path, len(design.lines) + 1)

@@ -182,10 +182,10 @@ def mitigation(project: Path, alert: str) -> list[list[str]]:
     """The commands under an alert's mitigation; `nox -s NAME -- WORDS` runs the project's command NAME with WORDS."""
     page = (project / "docs" / "runbook.md").read_text(encoding="utf-8")
     section = page[page.index(f"### {alert}\n") :]
-    part = section[section.index("**Mitigation:**") : section.index("**Escalation:**")]
+    part = section[section.index("**Mitigation:**") :]
     lines = [shlex.split(line) for line in part.split("```sh\n")[1].split("```")[0].splitlines()]
     assert all(words[:2] == ["nox", "-s"] for words in lines)
-    return [[word for word in words[2:] if word != "--"] for words in lines]
+    return [["ada" if word == "YOU" else word for word in words[2:] if word != "--"] for words in lines]
 
 
 def parcels(count: int, nearest: float) -> list[tuple[int, dict[str, Any], bool]]:

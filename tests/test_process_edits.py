@@ -5,18 +5,16 @@ import re
 import shutil
 from pathlib import Path
 
-import baking
 import pytest
-from mutants_edits import (
+from edits import (
     ADA,
     CARD,
     DESIGN,
+    EXCEPTION,
     GRACE,
     PIPELINE,
-    REASON,
     ROLLOUT,
     SOURCES,
-    SUPPRESSION,
     TEAM,
     TESTS,
     Edit,
@@ -28,18 +26,6 @@ from mutants_edits import (
     replace,
     snapshot,
 )
-
-
-@pytest.fixture(scope="module")
-def fresh(bake: baking.Bake, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bake(tmp_path_factory.mktemp("process"))
-
-
-@pytest.fixture
-def project(fresh: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
-    return Path(shutil.copytree(fresh, tmp_path / fresh.name, symlinks=True))
-
 
 NEWER = replace("sql/models/staging/stg_airlines.yml", "description: ", "description: New. ")
 
@@ -132,15 +118,11 @@ LEGITIMATE: dict[str, Edit] = {
     "code that shows what must not be written": append(DESIGN, "\n```text\nTODO\nnox -s nowhere\n## Data\n```\n"),
     "a list of tasks": append(DESIGN, "\n- [ ] first\n- [x] second\n"),
     "a table with pipes": append(DESIGN, "\n| a \\| b | c |\n| --- | --- |\n| `sql/` | - |\n"),
-    "something that does not apply, with its reason": replace(
-        DESIGN, ROLLOUT, f"{ROLLOUT}\n{REASON}\n\n## More of it\n"
-    ),
+    "something that does not apply": replace(DESIGN, ROLLOUT, f"{ROLLOUT}\nNot applicable: a demo.\n\n## More of it\n"),
     "a review with evidence": replace(
         DESIGN, "last_reviewed: never", f"last_reviewed: {dt.date.today()}\nevidence: read with the team"
     ),
-    "an exception with everything": both(
-        append(DESIGN, "\n`docs/soon.md`\n"), append("process/suppressions.toml", SUPPRESSION)
-    ),
+    "an exception with everything": both(append(DESIGN, "\n`docs/soon.md`\n"), append("process.toml", EXCEPTION)),
     "an open item answered": answered,
     "a decision more": lambda project: shutil.copy(
         project / "docs/decisions/0001-sql-in-one-dbt-project.md", project / "docs/decisions/draft.md"

@@ -1,5 +1,6 @@
 """What the process check writes, shows and runs."""
 
+import datetime as dt
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import baking
 import pytest
-from mutants_edits import (
+from edits import (
     CARD,
     DESIGN,
     GRACE,
@@ -26,29 +27,70 @@ from mutants_edits import (
 )
 
 
-@pytest.fixture(scope="module")
-def fresh(bake: baking.Bake, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bake(tmp_path_factory.mktemp("process"))
-
-
-@pytest.fixture
-def project(fresh: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
-    return Path(shutil.copytree(fresh, tmp_path / fresh.name, symlinks=True))
-
-
-def test_fix_adds_what_is_missing_and_leaves_prose_alone(project: Path) -> None:
+def test_fix_adds_what_is_missing_in_its_place_and_leaves_prose_alone(project: Path) -> None:
     text = (project / DESIGN).read_text(encoding="utf-8")
     start, end = text.index("## Training\n"), text.index("## Serving\n")
     (project / DESIGN).write_text(text[:start] + text[end:], encoding="utf-8", newline="\n")
     (project / CARD).unlink()
     done = check(project, "--fix")
     assert done.returncode == 0
-    assert f"wrote {DESIGN}\n" in done.stdout
+    assert f"completed {DESIGN}\n" in done.stdout
     after = (project / DESIGN).read_text(encoding="utf-8")
-    assert after.startswith(text[:start] + text[end:])
-    assert "**Open:** What training reads" in after
+    added = "## Training\n\n**Open:** What training reads, how it stops, what it records?\n\n"
+    assert after == text[:start] + added + text[end:]
     assert "**Open:**" in (project / CARD).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("title", ["Serving it", "Wie das Modell antwortet"])
+def test_fix_adds_no_duplicate_below_a_reworded_heading(project: Path, title: str) -> None:
+    replace(DESIGN, "## Serving\n", f"## {title}\n")(project)
+    reworded = (project / DESIGN).read_text(encoding="utf-8")
+    done = check(project, "--fix")
+    assert done.returncode == 1
+    assert f'or accept it: [documents."docs/design.md".sections] "Serving" = "{title}"' in done.stdout
+    assert (project / DESIGN).read_text(encoding="utf-8") == reworded
+    accept = f'[documents."docs/design.md".sections]\n"Serving" = "{title}"\n'
+    (project / "process.toml").write_text(accept, encoding="utf-8")
+    assert check(project).returncode == 0
+
+
+def test_fix_adds_front_matter_to_a_page_without_any(project: Path) -> None:
+    text = (project / DESIGN).read_text(encoding="utf-8")
+    (project / DESIGN).write_text(text[text.index("# Design") :], encoding="utf-8", newline="\n")
+    assert "PRC004" in codes(project, "pilot")
+    check(project, "--fix")
+    assert (project / DESIGN).read_text(encoding="utf-8").startswith("---\nowner: engineering_manager\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("decision", "docs/decisions/0004-we-use-duckdb.md"),
+        ("design", "docs/design-we-use-duckdb.md"),
+        ("page", "docs/we-use-duckdb.md"),
+        ("postmortem", f"docs/postmortems/{dt.date.today()}-we-use-duckdb.md"),
+    ],
+)
+def test_new_pages_have_their_form_and_pass(project: Path, kind: str, path: str) -> None:
+    done = check(project, "--new", kind, "We use DuckDB!")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"wrote {path}\n")
+    assert (project / path).read_text(encoding="utf-8").startswith("---\n")
+    again = check(project, "--new", kind, "We use DuckDB!")
+    assert (again.returncode, kind == "decision") in ((2, False), (0, True))
+
+
+def test_a_new_question_is_asked_and_open(project: Path) -> None:
+    done = check(project, "--new", "question", "Who pays for it?")
+    assert done.returncode == 0
+    assert "34/35 questions answered" in done.stdout
+    assert "### Who pays for it?\n\n**Open:**" in (project / "PROCESS.md").read_text(encoding="utf-8")
+    assert check(project, "--new", "question", "Who pays for it?").returncode == 2
+
+
+def test_an_unknown_kind_of_page_gets_a_suggestion(project: Path) -> None:
+    done = check(project, "--new", "decison", "x")
+    assert (done.returncode, done.stderr) == (2, "--new decison 'x'\ndid you mean decision?\n")
 
 
 def test_fix_changes_nothing_where_nothing_is_missing(project: Path) -> None:
@@ -130,15 +172,18 @@ def test_a_source_without_freshness_says_why(project: Path, reason: str, found: 
     assert found or reason in (project / "docs" / "data-pipeline.md").read_text(encoding="utf-8")
 
 
-def test_birth_is_silent(project: Path) -> None:
-    done = check(project, "--birth")
+def test_quiet_prints_nothing_without_errors(project: Path) -> None:
+    done = check(project, "--fix", "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_explain_lists_every_check_with_its_meaning_and_stage(project: Path) -> None:
     lines = check(project, "--explain").stdout.splitlines()
     assert len(lines) >= 40
-    assert all(re.fullmatch(r"PRC\d{3}  \S.*  \(from (prototype|shadow|production)\)", line) for line in lines)
+    assert all(
+        re.fullmatch(r"PRC\d{3}  \S.*  \(from (prototype|pilot|production|warning|stage change)\)", line)
+        for line in lines
+    )
 
 
 def status(project: Path) -> str:
@@ -164,46 +209,46 @@ def test_status_shows_the_newest_run(project: Path) -> None:
     )
 
 
-def kept(project: Path, words: str, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the promises of a project whose only runnable block is this one."""
+def execute(project: Path, words: str, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Execute a project whose only runnable block is this one."""
     for page in (project / "PROCESS.md", *project.glob("docs/*.md")):
         page.write_text(page.read_text(encoding="utf-8").replace("```sh run", "```sh"), encoding="utf-8", newline="\n")
     append(DESIGN, f"\n```sh run{words}\n{command}\n```\n")(project)
     return check(project, "--execute", **environment)
 
 
-def test_a_promise_that_is_kept_is_said_to_be(project: Path) -> None:
-    done = kept(project, " creates=made.txt", "python -c \"open('made.txt', 'w')\"")
-    assert (done.returncode, "kept      docs/design.md:" in done.stdout) == (0, True)
+def test_a_block_with_its_documented_outcome_passes(project: Path) -> None:
+    done = execute(project, " creates=made.txt", "python -c \"open('made.txt', 'w')\"")
+    assert (done.returncode, "passed   docs/design.md:" in done.stdout) == (0, True)
     assert not (project / "made.txt").exists(), "blocks run in a copy"
 
 
-def test_a_promised_file_that_is_not_made_is_found(project: Path) -> None:
-    done = kept(project, " creates=made.txt", "python -V")
+def test_a_documented_file_that_is_not_created_is_reported(project: Path) -> None:
+    done = execute(project, " creates=made.txt", "python -V")
     assert done.returncode == 1
     assert "expected: made.txt\n  found:    no such file" in done.stdout
 
 
-def test_another_exit_code_than_promised_is_found_with_what_was_printed(project: Path) -> None:
-    done = kept(project, "", "python -c \"print('why'); raise SystemExit(3)\"")
+def test_another_exit_code_is_reported_with_the_output(project: Path) -> None:
+    done = execute(project, "", "python -c \"print('why'); raise SystemExit(3)\"")
     assert done.returncode == 1
     assert "found:    exit 3\n  | why" in done.stdout
 
 
-def test_a_failure_can_be_promised(project: Path) -> None:
-    assert kept(project, " exit=3", 'python -c "raise SystemExit(3)"').returncode == 0
+def test_a_documented_failure_passes(project: Path) -> None:
+    assert execute(project, " exit=3", 'python -c "raise SystemExit(3)"').returncode == 0
 
 
-def test_a_block_that_promises_what_nobody_knows_makes_the_check_give_up(project: Path) -> None:
-    assert kept(project, " makes=x", "python -V").returncode == 2
+def test_an_unknown_word_after_run_is_reported(project: Path) -> None:
+    assert execute(project, " makes=x", "python -V").returncode == 2
 
 
 def test_blocks_run_without_secrets(project: Path) -> None:
     command = "python -c \"import os; raise SystemExit('GITHUB_TOKEN' in os.environ)\""
-    assert kept(project, "", command, GITHUB_TOKEN="x").returncode == 0
+    assert execute(project, "", command, GITHUB_TOKEN="x").returncode == 0
 
 
 def test_blocks_that_need_a_pipeline_are_left_out_where_there_is_none(empty: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(empty, tmp_path / empty.name))
-    done = kept(project, " needs=pipeline", "python -V")
-    assert "left out  docs/design.md:" in done.stdout
+    done = execute(project, " needs=pipeline", "python -V")
+    assert "skipped  docs/design.md:" in done.stdout

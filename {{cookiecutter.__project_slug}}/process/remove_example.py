@@ -6,7 +6,7 @@ Run from the root of the project. Whatever is not named here stays as it is.
 import re
 from pathlib import Path
 
-from mlteam.process.checks.skeleton import fix
+from mlteam.process.writing import fix_project
 from reset_example import reset_pages
 
 FILES = [
@@ -70,7 +70,7 @@ def main() -> None:
     for name, purpose in FOLDERS.items():
         Path(name, "README.md").write_text(f"{purpose}\n", encoding="utf-8", newline="\n")
     reset_pages(Path())
-    fix(Path())
+    fix_project(Path())
 
 
 def replace(path: Path, pattern: str, replacement: str) -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from mlteam.process.checks.markdown import parse
-from mlteam.process.checks.page import Page
-from mlteam.process.checks.project import Document, Project
-from mlteam.process.checks.skeleton import part, save
+from mlteam.process.markdown import Page, parse_page
+from mlteam.process.project import Project
+from mlteam.process.settings import Document
+from mlteam.process.writing import build_section, save_text
 
 EXAMPLE = {
     "docs/product-requirements.md": (
@@ -50,7 +50,7 @@ def reset_pages(root: Path) -> None:
     for document in project.documents:
         titles = EXAMPLE.get(document.path, ())
         if titles and document.path in project.pages:
-            save(root / document.path, opened(project.pages[document.path], document, titles))
+            save_text(root / document.path, opened(project.pages[document.path], document, titles))
 
 
 def opened(page: Page, document: Document, titles: tuple[str, ...]) -> str:
@@ -58,11 +58,11 @@ def opened(page: Page, document: Document, titles: tuple[str, ...]) -> str:
     text = page.text
     for title in titles:
         lines = text.split("\n")
-        headings = parse(text).headings
+        headings = parse_page(text).headings
         index = next((i for i, h in enumerate(headings) if h.text == title), None)
         if index is None:
             continue
         end = next((h.line - 1 for h in headings[index + 1 :] if h.level <= headings[index].level), len(lines))
-        fresh = part(document, title).split("\n")
+        fresh = build_section(document.sections[title]).split("\n")
         text = "\n".join([*lines[: headings[index].line - 1], *fresh, *lines[end:]])
     return text.rstrip("\n") + "\n"

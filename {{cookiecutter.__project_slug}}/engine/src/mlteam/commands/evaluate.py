@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlteam.commands.pages import refresh_pages
 from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.data import datasets, snapshot
@@ -50,6 +51,7 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
         if missing := datasets.describe_missing_slices(spec, section.data.table):
             console.print_line(f"note: {section.data.name}: {missing}")
     console.print_line(f"report: {target}")
+    refresh_pages()
     return target
 
 

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from mlteam.commands.pages import refresh_pages
 from mlteam.config.spec import Spec
 from mlteam.config.team import load_team
 from mlteam.core import console
@@ -64,6 +65,7 @@ def launch_version(
     _commit_record(spec, before, record)
     role = f"shadow, answers {canary:.0%}" if shadow else CHAMPION
     console.print_line(f"{spec.name} version {version.number} is {role}: {folder}")
+    refresh_pages()
     return record
 
 

@@ -1,14 +1,13 @@
 """The command that makes a pipeline from a table."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
+from mlteam.commands.pages import refresh_pages
 from mlteam.config import pipelines
 from mlteam.config.settings import find_line
 from mlteam.core import console
@@ -47,7 +46,7 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
             warehouse.build(progress, [f"source:{source.system}+"])
         with console.show_progress("take the snapshot"):
             snapshot.take(pipelines.load_spec(wish.name))
-        _refresh_documents()
+        refresh_pages()
     _print_summary(plan, written)
 
 
@@ -114,12 +113,6 @@ def _create_typed_table(connection: duckdb.DuckDBPyConnection, source: Source, c
     selected = ", ".join(f"{c.sql} as {quote_identifier(c.name)}" for c in columns if c.kind != "other")
     connection.execute(f"create temp table typed as select {selected} from {source.relation}")
     return "typed"
-
-
-def _refresh_documents() -> None:
-    """Bring the blocks up to date that the process documents generate from the pipeline."""
-    if Path("process").is_dir():
-        subprocess.run([sys.executable, "-m", "mlteam.process", "--fix"], check=False, capture_output=True)
 
 
 def _print_summary(plan: Plan, written: list[Path]) -> None:

@@ -21,6 +21,7 @@ LIBRARIES = {
     "xgboost",
     "xgboost-cpu",
 }
+PAGES = (":(exclude,glob)**/*.md", ":(exclude)CODEOWNERS")
 
 
 def get_timestamp() -> str:
@@ -32,13 +33,13 @@ def collect_provenance() -> dict[str, Any]:
     """When and by whom, from which commit, with which versions.
 
     `git_commit` is None outside a repository and before the first commit; `git_dirty` says whether files that git
-    tracks, or should, differ from it.
+    tracks, or should, differ from it. Pages do not count: commands refresh them, and no result depends on them.
     """
     return {
         "created_at": get_timestamp(),
         "created_by": _run_git("config", "user.email") or _get_user(),
         "git_commit": _run_git("rev-parse", "--verify", "HEAD"),
-        "git_dirty": bool(_run_git("status", "--porcelain")),
+        "git_dirty": bool(_run_git("status", "--porcelain", "--", ".", *PAGES)),
         "python": platform.python_version(),
         "libraries": _collect_library_versions(),
     }

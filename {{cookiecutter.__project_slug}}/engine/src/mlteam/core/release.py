@@ -4,7 +4,6 @@ engine/RELEASE records the version and the digest of the folder's files; `python
 """
 
 import hashlib
-import importlib.metadata
 import re
 import sys
 import tomllib
@@ -65,7 +64,9 @@ def check_version(pyproject: Path) -> None:
         expected = str(tomllib.loads(text)["tool"]["mlteam"]["engine"])
     except (OSError, KeyError, tomllib.TOMLDecodeError):
         return
-    running = importlib.metadata.version("mlteam")
+    from importlib.metadata import version
+
+    running = version("mlteam")
     if running != expected:
         line = text[: text.index("[tool.mlteam]")].count("\n") + 1
         raise ProjectError(

@@ -1,9 +1,8 @@
 """The numbers that decide about a launch, computed anew, for all on the same rows."""
 
 import datetime as dt
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -12,6 +11,7 @@ from mlteam.analysis.comparison import compare_versions, count_training_rows
 from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
+from mlteam.core.paths import TEAM_FILE
 from mlteam.data import anonymity, datasets, features, snapshot
 from mlteam.data.features import Labels
 from mlteam.data.snapshot import Snapshot
@@ -22,6 +22,7 @@ from mlteam.evaluation.metrics import Floats
 from mlteam.launch import publish
 from mlteam.launch.gates import Evidence
 from mlteam.launch.publish import make_golden_examples
+from mlteam.process.runner import list_launch_findings
 from mlteam.registry.versions import RegisteredVersion
 from mlteam.serving.request import RequestReader
 
@@ -72,7 +73,7 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
             latency_ms=_measure_latency_ms(spec, version, trained_on),
             snapshot_days=_count_days_since(trained_on.metadata["created_at"]),
             privacy_finding=_check_privacy(spec, trained_on),
-            process_finding=_run_process_check(),
+            process_finding=_check_process(spec.name),
             commit=version.tags["git_commit"].replace("None", ""),
             dirty=version.tags["git_dirty"] != "False",
         )
@@ -133,10 +134,10 @@ def _check_privacy(spec: Spec, taken: Snapshot) -> str:
     return ""
 
 
-def _run_process_check() -> str:
-    """The first finding of the process check, or nothing."""
-    done = subprocess.run([sys.executable, "-m", "mlteam.process"], capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return ""
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    return f"fails, see `nox -s process`: {lines[0] if lines else 'it said nothing'}"
+def _check_process(pipeline: str) -> str:
+    """Return the first finding of the process check about the pipeline, or an empty text."""
+    try:
+        findings = list_launch_findings(Path(), pipeline) if TEAM_FILE.exists() else []
+    except ProjectError as error:
+        return str(error).partition("\n")[0]
+    return f"see `nox -s process`: {findings[0].format_line()}" if findings else ""

@@ -1,1 +1,14 @@
-"""Checks that PROCESS.md and docs/ still say what the code, the data and the team say."""
+"""The checks; importing the package registers them."""
+
+from mlteam.process.checks import (  # noqa: F401
+    commands,
+    content,
+    data,
+    documents,
+    engine,
+    monitoring,
+    people,
+    references,
+    statements,
+)
+from mlteam.process.checks.registry import CHECKS as CHECKS

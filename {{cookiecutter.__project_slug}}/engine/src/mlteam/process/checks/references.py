@@ -1,6 +1,5 @@
-"""Checks of what pages point at: links, paths, sessions, commands, environment variables, tests."""
+"""Checks of what pages point to: links, headings, files, tests."""
 
-import ast
 import os
 import re
 from collections.abc import Iterator
@@ -8,221 +7,104 @@ from functools import cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from mlteam.process.checks.findings import Finding, check, did_you_mean
-from mlteam.process.checks.page import Span
-from mlteam.process.checks.project import ENGINE, Project
+from mlteam.process.checks.registry import check
+from mlteam.process.findings import WARNING, Finding, find_nearest, suggest
+from mlteam.process.markdown import Span
+from mlteam.process.project import ENGINE, Project
+from mlteam.process.python_code import list_tests
 
-PATH = re.compile(
-    r"(?:\.{1,2}/)?[\w.*-]+(?:/[\w.*<>=-]*)+|[\w-]+\.(?:toml|py|md|sql|yml|yaml|jinja|json|cfg)|CODEOWNERS"
-)
+ENDINGS = "toml|py|md|sql|yml|yaml|jinja|json|cfg|sh|csv|ipynb|html"
+PATH = re.compile(rf"(?:\.{{1,2}}/)?[\w.*<>{{}}-]+(?:/[\w.*<>={{}}-]*)+|[\w-]+\.(?:{ENDINGS})|CODEOWNERS")
 TEST = re.compile(r"(?P<file>[\w./-]+\.py)::(?P<name>\w+)")
-VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
-MADE = ("data/", ".venv/", ".nox/", "sql/target/", "sql/logs/")
-LOOKING = ("curl", "df", "ls")
-KNOWN_COMMANDS = ("nox", "uv", "uvx", "git", "python", "python3", "pipx", "pre-commit", "cd", "cruft", *LOOKING)
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
-CONSOLE_SCRIPT = "mlteam"
+# What commands create is not in git.
+CREATED = ("data/", ".venv/", ".nox/", "sql/target/", "sql/logs/", "engine/dist/")
 
 
 @check("PRC027", "every link inside the repository leads to a file")
-def links(project: Project) -> Iterator[Finding]:
-    """The target exists, in exactly this case, inside the repository; links to elsewhere are not followed."""
+def check_links(project: Project) -> Iterator[Finding]:
+    """Look up the targets of links and images, in exactly the same case; links to other sites are not followed."""
+    for path, link, target, _ in _list_links(project):
+        if target is None or not project.exists(target):
+            message = f"broken link {link.text!r}: " + ("file not found" if target else "outside the repository")
+            fix = _suggest_path(project, target or link.text)
+            yield Finding(path, link.line, message, column=link.column, fix=fix, allow=("paths", link.text))
+
+
+@check("PRC028", "every link to a heading leads to one")
+def check_anchors(project: Project) -> Iterator[Finding]:
+    """Look up the part after `#` among the headings of the page."""
+    for path, link, target, anchor in _list_links(project):
+        if anchor and target in project.pages and anchor not in (known := project.pages[target].anchors):
+            message = f"{target} has no heading for #{anchor}"
+            yield Finding(path, link.line, message, column=link.column, fix=suggest(anchor, known))
+
+
+def _list_links(project: Project) -> Iterator[tuple[str, Span, str | None, str]]:
+    """Yield each link of a page with its path from the root, None if that is outside, and its fragment."""
     for path, page in project.pages.items():
         for link in page.links:
-            target, _ = split(link.text)
-            if REMOTE.match(link.text) or not target:
+            if REMOTE.match(link.text):
                 continue
-            found = _resolve(path, target)
-            if found is None or not project.exists(found):
-                text = (
-                    f"link {link.text!r} leads nowhere" if found else f"link {link.text!r} leads out of the repository"
-                )
-                fix = _near(project, found or target)
-                yield Finding(path, link.line, text, column=link.column, found=found or target, fix=fix)
+            target, _, anchor = link.text.partition("#")
+            target = unquote(target.partition("?")[0])
+            joined = target.lstrip("/") if target.startswith("/") else str(PurePosixPath(path).parent / target)
+            resolved = os.path.normpath(joined).replace("\\", "/") if target else path
+            yield path, link, None if resolved.startswith("..") else resolved, unquote(anchor)
 
 
-@check("PRC028", "every link to a heading finds it")
-def anchors(project: Project) -> Iterator[Finding]:
-    """The part after # is a heading of the page that the link leads to."""
-    for path, page in project.pages.items():
-        for link in page.links:
-            target, anchor = split(link.text)
-            found = _resolve(path, target) if target else path
-            if not anchor or REMOTE.match(link.text) or found not in project.pages:
-                continue
-            known = project.pages[found].anchors
-            if anchor not in known:
-                text = f"{found} has no heading for #{anchor}"
-                yield Finding(path, link.line, text, column=link.column, fix=did_you_mean(anchor, known))
-
-
-def split(link: str) -> tuple[str, str]:
-    """A link's path and its fragment, decoded."""
-    path, _, anchor = link.partition("#")
-    return unquote(path.partition("?")[0]), unquote(anchor)
-
-
-def _resolve(page: str, target: str) -> str | None:
-    """The path from the root that a link on a page means, or None outside of the repository."""
-    joined = target.lstrip("/") if target.startswith("/") else str(PurePosixPath(page).parent / target)
-    path = os.path.normpath(joined).replace("\\", "/")
-    return None if path.startswith("..") else path
-
-
-def _near(project: Project, path: str) -> str:
-    wanted = path.rstrip("/")
-    folder = str(PurePosixPath(wanted).parent)
+@cache
+def _suggest_path(project: Project, path: str) -> str:
+    folder = str(PurePosixPath(path.rstrip("/")).parent)
     siblings = [p for p in (*project.files, *project.folders) if str(PurePosixPath(p).parent) == folder]
-    return did_you_mean(wanted, siblings or project.files[:0] or sorted(project.folders))
+    return suggest(path.rstrip("/"), siblings or project.folders)
 
 
-@check("PRC029", "every path in code marks exists")
-def paths(project: Project) -> Iterator[Finding]:
-    """A path, a pattern, or a test named `file.py::test`; what commands make under data/ is left out."""
-    for path, span in _spans(project):
-        test = TEST.fullmatch(span.text)
-        if test:
-            yield from _missing_test(project, path, span, test["file"], test["name"])
-        elif _is_path(project, span.text) and not _names_file(project, path, span.text):
-            fix = _near(project, span.text)
-            yield Finding(path, span.line, f"path `{span.text}` does not exist", column=span.column, fix=fix)
-
-
-def _is_path(project: Project, text: str) -> bool:
-    """Whether words in code marks are a path: they have an ending, close with a slash, or begin with a folder."""
-    if not PATH.fullmatch(text) or text.startswith(MADE):
-        return False
-    first, last = text.split("/", maxsplit=1)[0], text.rsplit("/", maxsplit=1)[-1]
-    return not last or "." in last or "/" not in text or project.exists(first)
-
-
-def _spans(project: Project) -> Iterator[tuple[str, Span]]:
+@check("PRC029", "every path in code marks or in a command exists")
+def check_paths(project: Project) -> Iterator[Finding]:
+    """Look up paths that begin with a folder of the repository, and tests; a plan or a page of the team's own warns."""
     for path, page in project.pages.items():
-        for span in page.spans:
-            if not any(first < span.line < last for first, last in page.generated.values()):
-                yield path, span
+        blocks = "" if path in project.reference_pages else WARNING
+        commands = [Span(w, c.line) for f in page.fences for c in f.commands for w in re.split(r"[\s=@\"']+", c.text)]
+        for span in (*page.spans, *commands, *_list_words(page.spans)):
+            test = TEST.fullmatch(span.text)
+            file = test["file"] if test else span.text
+            if (test or _is_own_path(project, file)) and not _matches_file(project, path, file):
+                message, fix = f"path `{file}` does not exist", _suggest_path(project, file)
+            elif test and test["name"] not in (known := list_tests(project.read(file))):
+                message = f"{file} has no test {test['name']!r}"
+                fix = suggest(test["name"], [name for name in known if name.startswith("test")])
+            else:
+                continue
+            yield Finding(path, span.line, message, column=span.column, fix=fix, blocks=blocks, allow=("paths", file))
 
 
-def _names_file(project: Project, page: str, text: str) -> bool:
-    """Whether the text is a file or folder, seen from the root or from the page; `<name>` stands for any."""
-    pattern = re.sub(r"<[^<>]*>", "*", text).rstrip("/").removeprefix("./")
+def _list_words(spans: list[Span]) -> Iterator[Span]:
+    """Yield the words of code spans that are commands."""
+    for span in spans:
+        if " " in span.text:
+            yield from (Span(word, span.line, span.column) for word in re.split(r"[\s=@\"']+", span.text))
+
+
+def _is_own_path(project: Project, text: str) -> bool:
+    """Return whether a text is a path of this repository: its first folder, or the path below it, is here."""
+    if not PATH.fullmatch(text) or text.startswith(CREATED) or "NAME" in text:
+        return False
+    first, _, rest = text.removeprefix("./").partition("/")
+    last = text.rpartition("/")[2]
+    if "/" not in text:
+        return "*" not in text
+    return ("." in last or not last) and (project.exists(first) or ("/" in rest and project.exists(rest)))
+
+
+def _matches_file(project: Project, page: str, text: str) -> bool:
+    """Return whether a text is a file or folder, from the root, from the page or in the engine; `<name>` is any."""
+    if "/" not in text:
+        # A file name alone is often an example; only one that is nearly that of a file here is a typo.
+        return not find_nearest(text, project.file_names, 0.85) or text in project.file_names
+    pattern = re.sub(r"<[^<>]*>|\{[^{}]*\}", "*", text).rstrip("/").removeprefix("./")
     beside = (PurePosixPath(page).parent / pattern).as_posix()
     if "*" not in pattern:
-        return project.exists(pattern) or project.exists(beside) or project.exists(f"{ENGINE}/{pattern}")
+        return any(project.exists(place) for place in (pattern, beside, f"{ENGINE}/{pattern}"))
     folder = pattern.partition("*")[0].rpartition("/")[0]
-    return (
-        bool(project.matching(pattern))
-        or any(PurePosixPath(f).match(pattern) for f in project.folders)
-        or ("<" in text and project.exists(folder))
-    )
-
-
-def _missing_test(project: Project, path: str, span: Span, file: str, name: str) -> Iterator[Finding]:
-    if not project.exists(file):
-        yield Finding(path, span.line, f"path `{file}` does not exist", column=span.column, fix=_near(project, file))
-    elif name not in functions(project.text(file)):
-        known = [f for f in functions(project.text(file)) if f.startswith("test")]
-        yield Finding(
-            path, span.line, f"{file} has no test {name!r}", column=span.column, fix=did_you_mean(name, known)
-        )
-
-
-@cache
-def functions(code: str) -> frozenset[str]:
-    """The names of the functions that a module defines."""
-    try:
-        tree = ast.parse(code)
-    except SyntaxError:
-        return frozenset()
-    return frozenset(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
-
-
-@check("PRC030", "every session that a page names exists")
-def sessions(project: Project) -> Iterator[Finding]:
-    """`nox -s NAME`, `nox -e NAME` and their long forms, in running text as in fenced blocks."""
-    for path, page in project.pages.items():
-        for span in page.commands:
-            for name in named_sessions(span.text):
-                if name not in project.sessions and not re.search(r"[A-Z<…]", name):
-                    text = f"`nox -s {name}` does not exist"
-                    known = f"sessions: {', '.join(project.sessions)}"
-                    fix = did_you_mean(name, project.sessions)
-                    column = max(page.lines[span.line - 1].find(name) + 1, 1)
-                    yield Finding(path, span.line, text, column=column, expected=known, found=name, fix=fix)
-
-
-@cache
-def named_sessions(text: str) -> tuple[str, ...]:
-    """The sessions that a command line asks nox for."""
-    words = text.replace('"', " ").replace("'", " ").split()
-    starts = [i for i, word in enumerate(words) if PurePosixPath(word).name == "nox"]
-    if not starts:
-        return ()
-    names: list[str] = []
-    taking = False
-    for word in words[starts[0] + 1 :]:
-        if word == "--":
-            break
-        if word.startswith(("--session=", "--sessions=")):
-            names.append(word.partition("=")[2])
-        elif word.startswith("-"):
-            taking = word in ("-s", "-e", "--session", "--sessions")
-        elif taking:
-            names.append(word.rstrip(".,;:)"))
-    return tuple(names)
-
-
-@check("PRC031", "every command in a shell block can be read and is known")
-def shell_blocks(project: Project) -> Iterator[Finding]:
-    """The quotes close, and the first word is a tool of the team, the console script, or a file."""
-    known = (*KNOWN_COMMANDS, CONSOLE_SCRIPT)
-    for path, page in project.pages.items():
-        for fence in page.fences:
-            for span, words in fence.commands:
-                if words is None:
-                    yield Finding(path, span.line, f"a quote does not close in `{span.text}`", fix="close it")
-                elif words and words[0] not in known and not project.exists(words[0].removeprefix("./")):
-                    text = f"command {words[0]!r} is not known"
-                    fix = did_you_mean(words[0], known)
-                    yield Finding(path, span.line, text, expected=f"one of {', '.join(known)}", fix=fix)
-
-
-@check("PRC032", "every command of the console script exists")
-def script_commands(project: Project) -> Iterator[Finding]:
-    """`<script> NAME` is a command that the command line defines."""
-    script, known = CONSOLE_SCRIPT, project.cli_commands
-    for path, page in project.pages.items() if script and known else ():
-        for span in page.commands:
-            words = span.text.split()
-            if (
-                len(words) > 1
-                and words[0] == script
-                and re.fullmatch(r"[a-z][\w-]*", words[1])
-                and words[1] not in known
-            ):
-                text = f"`{script} {words[1]}` does not exist"
-                yield Finding(path, span.line, text, column=span.column, fix=did_you_mean(words[1], known))
-
-
-@check("PRC033", "every Python block can be read")
-def python_blocks(project: Project) -> Iterator[Finding]:
-    """A block that Python refuses cannot be followed."""
-    for path, page in project.pages.items():
-        for fence in page.fences:
-            if fence.language in ("python", "py"):
-                try:
-                    ast.parse(fence.content)
-                except SyntaxError as error:
-                    line = fence.line + (error.lineno or 1)
-                    yield Finding(path, line, f"not Python: {error.msg}", column=error.offset or 1, fix="fix the line")
-
-
-@check("PRC034", "every environment variable that a page names is read by the code")
-def variables(project: Project) -> Iterator[Finding]:
-    """A name in capitals with underscores, in code marks, is a string somewhere in the code or a CI file."""
-    for path, span in _spans(project):
-        name = span.text.partition("=")[0]
-        if VARIABLE.fullmatch(name) and name not in project.strings:
-            text = f"no code reads the environment variable {name}"
-            known = [s for s in project.strings if VARIABLE.fullmatch(s)]
-            yield Finding(path, span.line, text, column=span.column, fix=did_you_mean(name, known))
+    return bool(project.list_matching(pattern)) or (text != pattern and project.exists(folder))

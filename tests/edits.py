@@ -8,35 +8,47 @@ from collections.abc import Callable
 from pathlib import Path
 
 import baking
-from mutants import checker
+
+ENGINE = baking.ROOT / "{{cookiecutter.__project_slug}}" / "engine" / "src"
+if str(ENGINE) not in sys.path:
+    # The checker is tested where it is in the template, since it has no template variable.
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(ENGINE))
+
+from mlteam.process import writing  # noqa: E402
+from mlteam.process.findings import Finding  # noqa: E402
+from mlteam.process.runner import run_checks  # noqa: E402
 
 Edit = Callable[[Path], object]
 
 DESIGN, CARD, TEAM, SOURCES = "docs/design.md", "docs/data-card.md", "team.toml", "sql/models/sources.yml"
 PIPELINE = "pipelines/flight_delays.toml"
-REASON = "Not applicable because: nothing is rolled out to users in stages here (engineering_manager, 2026-01-31)"
-SUPPRESSION = """
-[[suppression]]
+EXCEPTION = """
+[[exceptions]]
 code = "PRC029"
 path = "docs/*"
 reason = "comes with the next release"
 owner = "ml_engineer"
 expires = 2999-01-01
 """
-LONG = " ".join(f"word{number}" for number in range(60))
-OTHER = " ".join(f"term{number}" for number in range(60))
 ROLLOUT, TESTS = "## Rollout\n", "## Tests\n"
 ADA = '[people.ada]\nname = "Ada Lovelace"'
 GRACE = '[people.grace]\nname = "Grace Hopper"\nemail = "grace@navy.mil"\n'
 WORKFLOW = ".github/workflows/checks.yml"
 
 
-def findings(project: Path, stage: str = "") -> list[tuple[str, str, int]]:
-    return [(f.code, f.path, f.line) for f in checker().run(project, stage).failures]
+def list_findings(project: Path, stage: str = "", *, warnings: bool = False) -> list[Finding]:
+    """Return the errors of a run, and its warnings if asked for."""
+    result = run_checks(project, stage)
+    return [*result.errors, *(result.warnings if warnings else [])]
 
 
-def codes(project: Path, stage: str = "") -> set[str]:
-    return {code for code, _, _ in findings(project, stage)}
+def findings(project: Path, stage: str = "", *, warnings: bool = False) -> list[tuple[str, str, int]]:
+    return [(f.code, f.path, f.line) for f in list_findings(project, stage, warnings=warnings)]
+
+
+def codes(project: Path, stage: str = "", *, warnings: bool = False) -> set[str]:
+    return {code for code, _, _ in findings(project, stage, warnings=warnings)}
 
 
 def check(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -110,10 +122,7 @@ def both(*edits: Edit) -> Edit:
 
 
 def fix(project: Path) -> None:
-    checker()
-    from mlteam.process.checks import skeleton
-
-    skeleton.fix(project)
+    writing.fix_project(project)
 
 
 def crlf(project: Path) -> None:

@@ -1,0 +1,193 @@
+"""Checks of documented commands: sessions, options, people, routes, ports."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import PurePosixPath
+
+from mlteam.process.checks.registry import check
+from mlteam.process.findings import Finding, find_nearest, suggest
+from mlteam.process.markdown import Page, Span, split_words
+from mlteam.process.project import PROCESS, Project
+from mlteam.process.team import ANYONE
+
+PLACEHOLDER = re.compile(r"[A-Z<…\[]")
+# Options that every command has, and those of the two checkers.
+COMMON_OPTIONS = {"--help"}
+OWN_OPTIONS = {
+    "process": {"--fix", "--execute", "--open", "--stage", "--explain", "--new"},
+    "tests": None,
+    "engine_tests": None,
+}
+OPTION = re.compile(r"--[a-z][\w-]*")
+URL = re.compile(r"https?://(?P<host>[\w.-]+)(?::(?P<port>\d+))?(?P<path>/[\w/{}.-]*)?")
+LOCAL = ("127.0.0.1", "localhost", "0.0.0.0", "server")  # noqa: S104
+PORT = re.compile(r"\bport (\d{2,5})\b", re.IGNORECASE)
+ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/{}.-]*)")
+# FastAPI adds these.
+BUILT_IN_ROUTES = ("/docs", "/redoc", "/openapi.json")
+
+
+@cache
+def parse_command(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split a command line into the sessions or commands that it names and the words after them.
+
+    `nox -s a b -- --x` gives `(a, b)` and `(--x,)`; `mlteam a --x` gives `(a,)` and `(--x,)`; others give two empty
+    tuples.
+    """
+    words = split_words(text)
+    if words[:1] == ["mlteam"] and len(words) > 1 and re.fullmatch(r"[a-z]\w*", words[1]):
+        return (words[1],), tuple(words[2:])
+    start = next((i for i, word in enumerate(words) if PurePosixPath(word).name == "nox"), None)
+    if start is None:
+        return (), ()
+    end = words.index("--") if "--" in words else len(words)
+    names: list[str] = []
+    taking = False
+    for word in words[start + 1 : end]:
+        if word.startswith(("--session=", "--sessions=")):
+            names.append(word.partition("=")[2])
+        elif word.startswith("-"):
+            taking = word in ("-s", "-e", "--session", "--sessions")
+        elif taking:
+            names.append(word.rstrip(".,;:)`"))
+    return tuple(names), tuple(words[end + 1 :])
+
+
+def _list_commands(project: Project) -> Iterator[tuple[str, Page, Span, tuple[str, ...], tuple[str, ...]]]:
+    for path, page in project.pages.items():
+        for span in page.commands:
+            names, words = parse_command(span.text) if "nox" in span.text or "mlteam " in span.text else ((), ())
+            if names:
+                yield path, page, span, names, words
+
+
+@check("PRC030", "every documented session or command exists")
+def check_sessions(project: Project) -> Iterator[Finding]:
+    """Look up `nox -s NAME` among the sessions of noxfile.py, and `mlteam NAME` among the commands."""
+    for path, page, span, names, _ in _list_commands(project):
+        known = project.commands if span.text.startswith("mlteam ") else project.sessions
+        for name in names:
+            if name not in known and not PLACEHOLDER.search(name):
+                column = max(page.lines[span.line - 1].find(name) + 1, 1)
+                message = f"no such {'command' if known is project.commands else 'session'}: {name!r}"
+                fix = suggest(name, known)
+                yield Finding(path, span.line, message, column=column, fix=fix, allow=("commands", name))
+
+
+@check("PRC031", "every documented option exists")
+def check_options(project: Project) -> Iterator[Finding]:
+    """Compare the options of documented commands with the command line; a bare option must not look like a typo."""
+    every = {option for command in project.commands.values() for option in command.options} | COMMON_OPTIONS
+    every |= {option for options in OWN_OPTIONS.values() for option in options or ()}
+    for path, _, span, names, words in _list_commands(project):
+        known = _list_known_options(project, names)
+        for option in (word.partition("=")[0] for word in words if word.startswith("--")):
+            if known is not None and option not in known:
+                message = f"{' '.join(names)} has no option {option!r}"
+                fix = suggest(option, known)
+                yield Finding(path, span.line, message, fix=fix, allow=("options", option))
+    for path, page in project.pages.items():
+        for span in page.spans:
+            named = OPTION.match(span.text)
+            near = find_nearest(named[0], every, 0.75) if named and named[0] not in every else ""
+            if named and near:
+                message, fix = f"no command has an option {named[0]!r}", f"did you mean {near}?"
+                yield Finding(path, span.line, message, column=span.column, fix=fix, allow=("options", named[0]))
+
+
+def _list_known_options(project: Project, names: tuple[str, ...]) -> set[str] | None:
+    """Return the options of sessions that are commands, or None if any of them takes others."""
+    known = set(COMMON_OPTIONS)
+    for name in names:
+        if name in OWN_OPTIONS or name not in project.commands:
+            own = OWN_OPTIONS.get(name)
+            if own is None:
+                return None
+            known |= own
+        else:
+            known |= set(project.commands[name].options)
+    return known
+
+
+@check("PRC035", "commands name nobody, or somebody in the team")
+def check_people(project: Project) -> Iterator[Finding]:
+    """Compare the value of `--by` with team.toml; pages write `--by YOU`, so that they outlast the people."""
+    present = [person.key for person in project.team.people.values() if not person.left]
+    for path, page in project.pages.items():
+        for span in page.commands:
+            for name in re.findall(r"--by[ =]['\"]?([\w.@-]+)", span.text):
+                if name not in present and name != ANYONE and not PLACEHOLDER.match(name):
+                    message, fix = f"--by {name}: no such person in team.toml", f"write --by {ANYONE}"
+                    yield Finding(path, span.line, message, fix=fix, allow=("names", name))
+
+
+@check("PRC033", "every documented route and port of the service exists")
+def check_routes(project: Project) -> Iterator[Finding]:
+    """Compare local URLs, code spans that look like a route, and ports with the service, deploy/ and monitoring/."""
+    known = {at for _, at in project.routes} | set(BUILT_IN_ROUTES)
+    ports = _list_ports(project)
+    for path, page in project.reference_pages.items():
+        texts = [Span(line, n) for n, line in enumerate(page.lines, 1) if "http" in line or "port" in line]
+        for span in texts:
+            found = [m for m in URL.finditer(span.text) if m["host"] in LOCAL]
+            named = [m["port"] for m in found if m["port"]] + PORT.findall(span.text)
+            served = [
+                m["path"].rstrip(".") for m in found if m["path"] and m["port"] in (None, "8000", _get_port(project))
+            ]
+            for port in named:
+                if port not in ports:
+                    yield Finding(
+                        path,
+                        span.line,
+                        f"nothing listens on port {port}",
+                        fix=suggest(port, ports),
+                        allow=("routes", port),
+                    )
+            for route in served:
+                if route != "/" and route not in known:
+                    yield Finding(
+                        path,
+                        span.line,
+                        f"the service has no route {route}",
+                        fix=suggest(route, known),
+                        allow=("routes", route),
+                    )
+        for span in page.spans:
+            route = span.text.rpartition(" ")[2]
+            if route.startswith("/") and route not in known and (near := find_nearest(route, known, 0.75)):
+                message, fix = f"the service has no route {route}", f"did you mean {near}?"
+                yield Finding(path, span.line, message, column=span.column, fix=fix, allow=("routes", route))
+
+
+def _get_port(project: Project) -> str:
+    command = project.commands.get("serve")
+    return str(command.options.get("--port", "")) if command else ""
+
+
+def _list_ports(project: Project) -> set[str]:
+    files = [file for file in project.files if file.startswith(("deploy/", "monitoring/"))]
+    text = "\n".join(project.read(file) for file in files if not file.endswith(".md"))
+    return {_get_port(project), *re.findall(r"(?<![\d.])\d{2,5}(?![\d.])", text)}
+
+
+@check("PRC042", "the serving diagram shows every route, and no diagram shows one that does not exist")
+def check_diagram_routes(project: Project) -> Iterator[Finding]:
+    """Compare `GET /path` in the diagrams with the routes that the service declares."""
+    shown: set[tuple[str, str]] = set()
+    place = 1
+    for path, page in project.pages.items():
+        for fence in (f for f in page.fences if f.language == "mermaid"):
+            for number, line in enumerate(fence.content.splitlines(), start=fence.line + 1):
+                for match in ROUTE.finditer(line):
+                    route = (match[1], match[2])
+                    if path == PROCESS:
+                        shown.add(route)
+                        place = fence.line
+                    if route not in project.routes:
+                        fix = suggest(match[0], [" ".join(known) for known in project.routes])
+                        yield Finding(path, number, f"the service has no route {match[0]}", fix=fix)
+    for route, declared in project.routes.items() if shown else ():
+        if route not in shown:
+            message = f"the serving diagram does not show {' '.join(route)}"
+            yield Finding(PROCESS, place, message, expected=f"an edge for it; the code: {declared}")

@@ -1,0 +1,192 @@
+"""Checks of monitoring: rules, their tests, the runbook, the dashboard and the code name the same things."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mlteam.process.checks.registry import check
+from mlteam.process.checks.statements import list_quantities
+from mlteam.process.dbt_files import list_tables, parse_yaml
+from mlteam.process.findings import WARNING, Finding, suggest
+from mlteam.process.markdown import Section
+from mlteam.process.project import ENGINE, Project
+from mlteam.process.python_code import find_exported_metrics, list_calls
+from mlteam.process.toml_files import get_table
+
+RULES = "monitoring/alerts.yml"
+TESTS = "monitoring/alerts_test.yml"
+DASHBOARD = "monitoring/dashboard.json"
+RUNBOOK = "docs/runbook.md"
+DURATIONS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+PARTS = ("Meaning:", "Diagnosis:", "Mitigation:")
+METRIC = re.compile(r"\b(?:model|monitoring)_\w+")
+QUERY = re.compile(r'"(?:expr|query)"\s*:\s*("(?:[^"\\]|\\.)*")')
+PROMETHEUS_METRICS = {"up", "ALERTS"}
+# Parts of a query that name no metric: texts, labels, functions, words.
+TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+LABELS = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
+LABEL_VALUES = re.compile(r"label_values\(([^,]*),[^)]*\)")
+METRIC_NAME = re.compile(r"(?<![\w.$])[a-zA-Z_:][\w:]*(?!\w*\s*\()")
+QUERY_WORDS = {"and", "or", "unless", "bool", "offset", "inf", "nan"}
+CHECK_LABEL = re.compile(r'\bcheck=\\?"(\w+)')
+FINDING_CALLS = ("Finding", "compare_with_limit", "report_unknown")
+
+
+def list_rules(project: Project) -> dict[str, dict[str, Any]]:
+    """Return each alert by name, with its line under `__line__`."""
+    groups = list_tables(parse_yaml(project.read(RULES))[0].get("groups"))
+    return {str(r["alert"]): r for group in groups for r in list_tables(group.get("rules")) if "alert" in r}
+
+
+def list_recorded(project: Project) -> set[str]:
+    """Return the names of the recording rules."""
+    groups = list_tables(parse_yaml(project.read(RULES))[0].get("groups"))
+    return {str(r["record"]) for group in groups for r in list_tables(group.get("rules")) if "record" in r}
+
+
+def list_exported(project: Project) -> set[str]:
+    """Return the metrics that the code exports."""
+    return set().union(*(find_exported_metrics(text) for text in project.engine.values()))
+
+
+def list_alert_sections(project: Project) -> dict[str, Section]:
+    """Return the third-level sections of the runbook that are named like an alert."""
+    page = project.pages.get(RUNBOOK)
+    alerts = page.find_section("Alerts", 2) if page else None
+    inside = [s for s in page.sections if alerts and alerts.heading.line < s.heading.line < alerts.end] if page else []
+    return {s.heading.text: s for s in inside if s.heading.level == 3}  # noqa: PLR2004
+
+
+@check("PRC080", "every alert has a section in the runbook, and every such section an alert")
+def check_sections(project: Project) -> Iterator[Finding]:
+    """Compare the alerts with the headings under Alerts."""
+    rules, sections = list_rules(project), list_alert_sections(project)
+    if RUNBOOK not in project.pages:
+        return
+    for name, rule in rules.items():
+        if name not in sections:
+            expected = f"### {name} under ## Alerts"
+            yield Finding(RULES, rule["__line__"], f"{RUNBOOK} has no section for {name}", expected=expected)
+    for name, section in sections.items():
+        if name not in rules:
+            yield Finding(RUNBOOK, section.heading.line, f"no such alert: {name}", fix=suggest(name, rules))
+
+
+@check("PRC081", "every alert section has meaning, diagnosis and mitigation, and the severity and limits of its rule")
+def check_parts(project: Project) -> Iterator[Finding]:
+    """Look for the three parts, which warn, and compare severities and stated limits with the rule."""
+    rules, severities = list_rules(project), set(project.team.escalation)
+    for name, section in list_alert_sections(project).items():
+        for part in (part for part in PARTS if section.find_labelled(part) is None):
+            message = f"{name} has no {part.rstrip(':').lower()}"
+            yield Finding(RUNBOOK, section.heading.line, message, expected=f"**{part}**", blocks=WARNING)
+        rule = rules.get(name, {})
+        severity, limits = get_table(rule, "labels").get("severity"), _list_rule_numbers(rule)
+        for block in section.blocks:
+            for found in re.findall(r"\bseverity\b\W{1,6}(?:is |of )?(\w+)", block.text, re.IGNORECASE):
+                if found in severities and found != severity:
+                    message = f"{name} has severity {severity} in {RULES}"
+                    yield Finding(RUNBOOK, block.line, message, found=found, fix="correct or delete it")
+            meaning = block.text if block.label in ("", "Meaning:") else ""
+            for stated, _, value in list_quantities(meaning):
+                if rule and not any(abs(value - limit) < 1e-9 for limit in limits):  # noqa: PLR2004
+                    message = f"{stated} is not in the rule of {name} in {RULES}"
+                    yield Finding(RUNBOOK, block.line, message, fix="correct or delete it", allow=("phrases", stated))
+
+
+def _list_rule_numbers(rule: dict[str, Any]) -> set[float]:
+    """Return the numbers of a rule, in seconds for durations, with the products that its expression spells out."""
+    text = f"{rule.get('expr', '')} {rule.get('for', '')}"
+    durations = [float(n) * DURATIONS[unit] for n, unit in re.findall(r"\b(\d+)([smhd])\b", text)]
+    products = [float(a) * float(b) for a, b in re.findall(r"([\d.]+) \* ([\d.]+)", text)]
+    return {*durations, *products, *map(float, re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", text))}
+
+
+@check("PRC082", "every alert has a known severity, a summary and a link to its section")
+def check_labels(project: Project) -> Iterator[Finding]:
+    """Compare labels and annotations with team.toml and the runbook."""
+    for name, rule in list_rules(project).items():
+        notes, line = get_table(rule, "annotations"), rule["__line__"]
+        severity, known = get_table(rule, "labels").get("severity"), project.team.escalation
+        if severity not in known:
+            message = f"alert {name} has severity {severity!r}, which has no escalation in team.toml"
+            yield Finding(RULES, line, message, fix=suggest(str(severity), known))
+        if not notes.get("summary"):
+            yield Finding(RULES, line, f"alert {name} has no summary", fix="write what happened", blocks=WARNING)
+        link, wanted = str(notes.get("runbook") or notes.get("runbook_url") or ""), f"{RUNBOOK}#{name.lower()}"
+        if not link.endswith(wanted):
+            yield Finding(RULES, line, f"alert {name} does not link to its section", expected=wanted)
+
+
+@check("PRC083", "every metric in the rules and their tests is exported by the code")
+def check_rule_metrics(project: Project) -> Iterator[Finding]:
+    """Look up the metrics among those that the code defines and the recording rules."""
+    known = list_exported(project) | list_recorded(project)
+    for path in (RULES, TESTS):
+        for number, line in enumerate(project.read(path).splitlines(), start=1):
+            for name in METRIC.findall(line):
+                if name not in known and not any(record.startswith(f"{name}:") for record in known):
+                    yield Finding(path, number, f"no code exports {name}", fix=suggest(name, known))
+
+
+@check("PRC084", "every alert has a test that fires it and one that does not")
+def check_tests(project: Project) -> Iterator[Finding]:
+    """Compare the tests with the rules: promtool accepts a test of an alert that does not exist."""
+    rules, text = list_rules(project), project.read(TESTS)
+    outcomes: dict[str, set[bool]] = {name: set() for name in rules}
+    for case in list_tables(parse_yaml(text)[0].get("tests")):
+        for test in list_tables(case.get("alert_rule_test")):
+            name = str(test.get("alertname"))
+            if name in outcomes:
+                outcomes[name].add(bool(test.get("exp_alerts")))
+            else:
+                lines = text.splitlines()
+                line = next((n for n, line in enumerate(lines, 1) if re.search(rf"alertname:\W*{name}\b", line)), 1)
+                yield Finding(TESTS, line, f"no such alert: {name}", fix=suggest(name, rules))
+    for name, seen in outcomes.items():
+        for fires in {True, False} - seen:
+            message = f"no test {'fires' if fires else 'expects silence of'} {name}"
+            yield Finding(RULES, rules[name]["__line__"], message, fix=f"add one to {TESTS}")
+
+
+@check("PRC085", "every panel of the dashboard queries metrics that exist")
+def check_dashboard(project: Project) -> Iterator[Finding]:
+    """Look up the metrics of each query."""
+    text = project.read(DASHBOARD)
+    try:
+        json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        yield Finding(DASHBOARD, error.lineno, f"not JSON: {error.msg}", column=error.colno, fix="fix the line")
+        return
+    known = PROMETHEUS_METRICS | list_exported(project) | list_recorded(project)
+    queries = list(QUERY.finditer(text))
+    for query in queries:
+        line = text.count("\n", 0, query.start()) + 1
+        for name in dict.fromkeys(_list_query_metrics(json.loads(query[1]))):
+            if name not in known:
+                yield Finding(DASHBOARD, line, f"no code exports {name}", fix=suggest(name, known))
+    if text and not queries:
+        yield Finding(DASHBOARD, 1, "no panel has a query", expected='"expr" with a metric of the code')
+
+
+def _list_query_metrics(query: str) -> list[str]:
+    bare = LABELS.sub("", TEXT.sub("", LABEL_VALUES.sub(r"\1", query)))
+    return [name for name in METRIC_NAME.findall(bare) if name.lower() not in QUERY_WORDS]
+
+
+@check("PRC086", "every monitoring check has an alert, and rules and dashboard name no other")
+def check_monitoring_checks(project: Project) -> Iterator[Finding]:
+    """Compare the checks that the code reports with `check="…"` in the rules and the dashboard."""
+    modules = [(p, text) for p, text in project.engine.items() if p.startswith(f"{ENGINE}/monitoring/")]
+    made = {name: (p, line) for p, text in modules for _, name, line in list_calls(text, FINDING_CALLS)}
+    alerted: set[str] = set()
+    for path in (RULES, DASHBOARD):
+        for number, line in enumerate(project.read(path).splitlines(), start=1):
+            names = CHECK_LABEL.findall(line)
+            alerted |= set(names) if path == RULES else set()
+            for name in (name for name in names if name not in made):
+                yield Finding(path, number, f"no such monitoring check: {name}", fix=suggest(name, made))
+    for name, (module, place) in made.items():
+        if name not in alerted and project.exists(RULES):
+            yield Finding(module, place, f"the check {name} has no alert", expected=f"a rule in {RULES}")

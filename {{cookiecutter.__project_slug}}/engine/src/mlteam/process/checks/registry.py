@@ -1,0 +1,49 @@
+"""The list of all checks."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from mlteam.process.findings import Finding
+from mlteam.process.project import Project
+
+Find = Callable[[Project], Iterable[Finding]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule: its code, its meaning in one line, the stage from which it blocks, and the function that applies it."""
+
+    code: str
+    meaning: str
+    blocks: str
+    find: Find
+
+    def run(self, project: Project) -> Iterator[Finding]:
+        """Yield the findings that process.toml does not allow, each with its code, stage, rule and remedy."""
+        for finding in self.find(project):
+            kind, word = finding.allow
+            if word in project.settings.allow.get(kind, ()):
+                continue
+            relax = (
+                f'allow it: [allow] {kind} = ["{word}"]' if kind else f'switch the rule off: [off] {self.code} = "why"'
+            )
+            yield replace(
+                finding,
+                code=self.code,
+                blocks=finding.blocks or self.blocks,
+                rule=self.meaning,
+                relax=finding.relax or relax,
+            )
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(code: str, meaning: str, *, blocks: str = "prototype") -> Callable[[Find], Find]:
+    """Register the function below as the check `code`."""
+
+    def register(find: Find) -> Find:
+        CHECKS[code] = Check(code, meaning, blocks, find)
+        return find
+
+    return register
