@@ -10,7 +10,7 @@ import baking
 import kubernetes_validate
 import pytest
 import yaml
-from mutants import checker
+from edits import Project
 
 LONGEST = "Nine Words of Six Letters Or So Make a Long Name That Ends Here"[:60]
 KUBERNETES = ("1.30", kubernetes_validate.latest_version())
@@ -197,7 +197,7 @@ def test_what_runs_is_a_command_of_the_project(project: Path) -> None:
     run = [container["args"][0] for pod in pods(project) for container in pod["containers"]]
     run += [json.loads(rest)[0] for name in ("jobs", "server") for kind, rest in stages(project)[name] if kind == "CMD"]
     assert sorted(run) == ["data", "monitor", "monitor", "retrain", "serve", "serve"]
-    assert set(run) <= set(checker().Project(project).cli_commands)
+    assert set(run) <= set(Project(project).commands)
     script = json.loads(dict(stages(project)["server"])["ENTRYPOINT"])[0].rsplit("/", 1)[1]
     assert f'\n{script} = "' in (project / "engine" / "pyproject.toml").read_text(encoding="utf-8")
     probes = re.findall(r"path: (/[\w/]+)", (project / "deploy/kubernetes/deployment.yaml").read_text(encoding="utf-8"))

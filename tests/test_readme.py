@@ -7,8 +7,8 @@ from pathlib import Path
 import baking
 import pytest
 import yaml
+from edits import Project
 from markdown_it import MarkdownIt
-from mutants import checker
 
 README = baking.ROOT / "README.md"
 PAGES = [README, baking.ROOT / "CONTRIBUTING.md", baking.ROOT / "CHANGELOG.md"]
@@ -38,7 +38,7 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
 def test_every_session_that_is_named_exists(page: Path, bake: baking.Bake, tmp_path: Path) -> None:
     own = re.findall(r"^@nox\.session.*\ndef (\w+)", (baking.ROOT / "noxfile.py").read_text(), re.MULTILINE)
     named = re.findall(r"nox -s (\w+)", page.read_text(encoding="utf-8"))
-    assert set(named) <= {*own, *checker().Project(bake(tmp_path)).sessions}
+    assert set(named) <= {*own, *Project(bake(tmp_path)).sessions}
 
 
 def test_continuous_integration_runs_the_readme_s_test_command() -> None:

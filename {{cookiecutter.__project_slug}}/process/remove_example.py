@@ -64,6 +64,7 @@ def main() -> None:
     """Remove the example's files, what other files hold for its sake, and this script; open its answers again."""
     for name in FILES:
         Path(name).unlink(missing_ok=True)
+    Path("process").rmdir()
     for files, pattern, replacement in REPLACED:
         for path in Path().glob(files):
             replace(path, pattern, replacement)

@@ -29,12 +29,11 @@ def check_diagram(project: Project) -> Iterator[Finding]:
         edges = [(n, m) for n, line in lines if (m := ARROW.search(line)) and not CLICK.match(line)]
         linked = {name for _, edge in edges for name in (edge["left"], edge["right"])}
         for node, (number, path) in clicked.items():
-            room = path.removeprefix(f"{ENGINE}/").partition("/")[0] if path.startswith(ENGINE) else ""
             if not project.exists(path):
                 fix = suggest(path, [*project.folders, *project.files])
                 yield Finding(DIAGRAM_PAGE, number, f"node {node!r} leads to {path!r}, which does not exist", fix=fix)
-            elif node in ROOMS and room and room != node:
-                message = f"node {node!r} leads to the room {room!r}"
+            elif node in ROOMS and not f"{path}/".startswith(f"{ENGINE}/{node}/"):
+                message = f"node {node!r} leads to {path!r}, which is not the room of this name"
                 yield Finding(DIAGRAM_PAGE, number, message, expected=f"{ENGINE}/{node}")
             elif node not in linked:
                 yield Finding(DIAGRAM_PAGE, number, f"node {node!r} has no edge", fix="draw it, or delete the node")

@@ -59,26 +59,35 @@ def check_names(project: Project) -> Iterator[Finding]:
     Pages that describe the project, and the confirmation of a decision, must name what exists; elsewhere a name that
     is nearly that of something here warns.
     """
+    tables = _list_tables(project)
     for path, page in project.pages.items():
         confirmation = page.find_section("Confirmation", 2)
         confirmed = range(confirmation.heading.line, confirmation.end) if confirmation else range(0)
         for span in page.spans:
             strict = path in project.reference_pages or span.line in confirmed
-            for name in _list_names(span.text):
-                if project.defines(name) or name in project.sessions:
-                    continue
-                near = find_nearest(name, _list_similar(project.code, name), 0.8)
+            unknown = [
+                name for name in _list_names(span.text) if not project.defines(name) and name not in project.sessions
+            ]
+            table = TABLE.fullmatch(span.text)
+            unknown += [table[1]] if table and table[1].partition(".")[0] not in tables else []
+            for name in unknown:
+                near = find_nearest(name, tables if table else _list_similar(project.code, name), 0.8)
                 if (strict and not VARIABLE.fullmatch(name)) or near:
                     message, fix = f"no code defines `{name}`", f"did you mean {near}?" if near else "correct the name"
                     blocks, allow = "" if strict else WARNING, ("names", name)
                     yield Finding(path, span.line, message, column=span.column, fix=fix, blocks=blocks, allow=allow)
 
 
+def _list_tables(project: Project) -> set[str]:
+    """Return the first names of all tables in TOML files, in comments too, and of those that a pipeline file may have."""
+    text = "\n".join(project.read(file) for file in project.files if file.endswith((".toml", ".toml.jinja")))
+    fields = re.findall(r"^    (\w+):", project.engine.get(f"{ENGINE}/config/spec.py", ""), re.MULTILINE)
+    return {*fields, *(name.partition(".")[0] for name in re.findall(r"^[# ]*\[+([\w.]+)", text, re.MULTILINE))}
+
+
 @cache
 def _list_names(text: str) -> tuple[str, ...]:
     """Return the names in a code span that is one name, a dotted name, a call, an assignment or a table."""
-    if table := TABLE.fullmatch(text):
-        return tuple(part for part in table[1].split(".") if part != "NAME")[-2:]
     text = text.partition("=")[0].removesuffix("()").removeprefix("@")
     parts = re.split(r"[.:]", text) if "::" not in text else []
     return (
@@ -200,7 +209,7 @@ def list_limits(project: Project) -> list[Limit]:
                     place = f"pipelines/{name}.toml: {table}.{key}"
                     found.append(Limit(frozenset(words), *normalize_quantity(str(value), kind), place))
     for severity, entry in project.team.escalation.items():
-        time = re.fullmatch(r"(\d+) (\w+)", str(entry.get("within", "")))
+        time = re.fullmatch(r"(\d+) (?:working )?(\w+)", str(entry.get("within", "")))
         if time and time[2].rstrip("s") in SECONDS:
             place = f"team.toml: escalation.{severity}"
             found.append(Limit(frozenset({severity, "within"}), *normalize_quantity(time[1], time[2]), place))
