@@ -24,7 +24,7 @@ WHY = "better on the test rows"
 def team(spec: Spec, project: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
     """A pipeline in a repository with a clean commit, a process check that passes, and a team of one."""
     (project / "team.toml").write_text('stage = "prototype"\n[people.ada]\nname = "Ada"\n')
-    monkeypatch.setattr(evidence, "_check_process", lambda pipeline: "")
+    monkeypatch.setattr(evidence, "_check_process", lambda _: "")
     (project / ".gitignore").write_text("data/\n")
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
         who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
@@ -97,7 +97,7 @@ from mlteam.commands import launch
 from mlteam.config import pipelines
 from mlteam.launch import evidence
 from mlteam.{room} import {module}
-evidence._check_process = lambda pipeline: ""
+evidence._check_process = lambda _: ""
 calls = []
 real = {module}.{name}
 def killed(*arguments):
@@ -155,7 +155,7 @@ def test_of_two_launches_at_once_one_is_told_so(team: Spec) -> None:
 
 
 def _try(number: str) -> str:
-    evidence._check_process = lambda pipeline: ""
+    evidence._check_process = lambda _: ""
     try:
         launch.launch_version(pipelines.load_spec(None), number, "ada", WHY)
     except ProjectError as error:

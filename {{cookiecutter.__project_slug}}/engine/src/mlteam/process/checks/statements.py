@@ -79,7 +79,7 @@ def check_names(project: Project) -> Iterator[Finding]:
 
 
 def _list_tables(project: Project) -> set[str]:
-    """Return the first names of all tables in TOML files, in comments too, and of those that a pipeline file may have."""
+    """Return the first names of the tables in TOML files, comments included, and of a pipeline file's tables."""
     text = "\n".join(project.read(file) for file in project.files if file.endswith((".toml", ".toml.jinja")))
     fields = re.findall(r"^    (\w+):", project.engine.get(f"{ENGINE}/config/spec.py", ""), re.MULTILINE)
     return {*fields, *(name.partition(".")[0] for name in re.findall(r"^[# ]*\[+([\w.]+)", text, re.MULTILINE))}
