@@ -52,11 +52,13 @@ for name, line in commands.items():
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types and SQL."""
+    """Check style, types and SQL, and look for secrets and notebook outputs."""
     run(session, "ruff", "check", ".")
     run(session, "ruff", "format", "--check", ".")
     run(session, "mypy")
     run(session, "sqlfluff", "lint", "--disable-progress-bar", "sql")
+    for hook in ("secrets", "notebooks", "workflows"):
+        run(session, "pre-commit", "run", "--all-files", hook)
 
 
 @nox.session
