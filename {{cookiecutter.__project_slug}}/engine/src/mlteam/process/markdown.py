@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import yaml
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-PARSER = MarkdownIt("commonmark").enable("table")
+SPECIAL = re.compile(r"[\n\\`*_\[\]!<>&]")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OPEN = re.compile(r"Open(?: \((?P<stage>\w+)\))?:")
 SHELL = ("sh", "bash", "shell", "console")
@@ -181,6 +182,22 @@ def split_words(command: str) -> list[str]:
         return shlex.split(command, comments=True)
     except ValueError:
         return command.split()
+
+
+def _skip_text(state: StateInline, silent: bool) -> bool:
+    """Skip to the next character that the rules of CommonMark look at: the library's own rule stops at many more."""
+    stop = SPECIAL.search(state.src, state.pos)
+    end = stop.start() if stop else state.posMax
+    if end == state.pos:
+        return False
+    if not silent:
+        state.pending += state.src[state.pos : end]
+    state.pos = end
+    return True
+
+
+PARSER = MarkdownIt("commonmark").enable("table")
+PARSER.inline.ruler.at("text", _skip_text)
 
 
 @cache

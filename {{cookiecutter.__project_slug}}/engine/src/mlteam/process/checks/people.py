@@ -31,6 +31,8 @@ FIELD = re.compile(
     r"(?P<value>[^\s|*_:-][^|\n]*)\|?[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
+# Without one of these words, a page is not read any further.
+SUSPICIOUS = re.compile(r"expectation|rated|rating|perform|evaluation|review of|appraisal|assessment|calibration")
 EVALUATIVE = re.compile(r"\b(?:performance|evaluation|review of|appraisal|assessment)\b", re.IGNORECASE)
 VERDICT = re.compile(
     r"\b(?:exceed(?:s|ed)?|meets?|met|below|above|miss(?:es|ed)?|fell short of)"
@@ -199,6 +201,9 @@ def check_evaluations(project: Project) -> Iterator[Finding]:
     own = {line.partition(":")[0].strip().lower() for path in forms for line in _list_form_lines(project.pages[path])}
     people = [person.name for person in project.team.people.values() if person.name]
     for path, page in project.pages.items():
+        text = page.text.lower()
+        if path not in forms and not SUSPICIOUS.search(text) and not any(label in text for label in own):
+            continue
         filled = {m["label"].strip(" *_").lower(): m for m in FIELD.finditer(page.text)}
         matching = [match for label, match in filled.items() if label in own]
         kinds = {k for k, p in FIELDS.items() for label in filled if re.search(rf"\b(?:{p})\b", label)}

@@ -42,6 +42,8 @@ COUNTED = re.compile(
     r"(?P<noun>gates|alerts|checks|questions|roles|stages|routes|sessions)\b",
     re.IGNORECASE,
 )
+NOUN = re.compile(r"\b(?:gates|alerts|checks|questions|roles|stages|routes|sessions)\b", re.IGNORECASE)
+UNIT = re.compile(r"\d[ -]?(?:ms|milli|sec|min|hour|day|row|%|MB)")
 LIMIT = re.compile(
     r"\b(?:than|above|below|over|under|within|at least|at most|up to|exceeds?|beyond|every|each|last|for|after|of|is)"
     r"(?: the| about)? (?P<number>\d[\d,.]*)[ -]?"
@@ -123,7 +125,7 @@ def check_counts(project: Project) -> Iterator[Finding]:
     """Compare statements such as `all nine gates` with the code."""
     counts = count_facts(project)
     for path, page in project.reference_pages.items():
-        for block in (block for block in page.blocks if not block.is_open):
+        for block in (block for block in page.blocks if not block.is_open and NOUN.search(block.prose)):
             for match in COUNTED.finditer(block.prose):
                 number, noun = parse_number(match["number"]), match["noun"].lower()
                 if counts.get(noun) and number != counts[noun] and (match["the"] or number > 3):  # noqa: PLR2004
@@ -171,7 +173,7 @@ def check_limits(project: Project) -> Iterator[Finding]:
     """Compare numbers with a unit, in sentences that name a setting, with the pipeline files and team.toml."""
     limits = list_limits(project)
     for path, page in project.reference_pages.items():
-        for block in (block for block in page.blocks if not block.is_open):
+        for block in (block for block in page.blocks if not block.is_open and UNIT.search(block.text)):
             for sentence in re.split(r"(?<=[.;:])\s", block.text.replace("\n", " ")):
                 for stated, kind, value in list_quantities(sentence):
                     words = set(re.findall(r"[a-z]{3,}", sentence.lower()))
