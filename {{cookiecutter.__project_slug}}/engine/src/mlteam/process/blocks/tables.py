@@ -187,7 +187,7 @@ def build_predictions(project: Project) -> str:
     meanings = {
         "binary": "the probability that `{label}` is true{positive}; no threshold is part of the model",
         "multiclass": "one probability for each value of `{label}`; they add up to one",
-        "regression": "the value of `{label}`, in its own unit; neither a probability nor a threshold exists",
+        "regression": "the value of `{label}`, in its own unit",
     }
     sentences = []
     for name, spec in project.pipelines.items():
