@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ MODEL = (
 )
 METRICS = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "r2"}
 # A claim, and for which task and split it is true.
-CLAIMS = {
+CLAIMS: dict[str, Callable[[str, str], bool]] = {
     r"the probability that|a probability": lambda task, _: task == "binary",
     r"one probability for each": lambda task, _: task == "multiclass",
     r"in its own unit": lambda task, _: task == "regression",
@@ -46,8 +47,8 @@ CLAIMS = {
     r"random sample, selected by a hash": lambda _, split: split in ("key", "group"),
     r"rows with the same value stay in one split": lambda _, split: split == "group",
     r"\bROC\b|precision-recall": lambda task, _: task == "binary",
-    r"There is no threshold yet|does not exist yet": lambda *_: False,
-    r"flight|airport|nycflights": lambda *_: False,
+    r"There is no threshold yet|does not exist yet": lambda _task, _split: False,
+    r"flight|airport|nycflights": lambda _task, _split: False,
 }
 NEEDED = ("the probability that|a probability", "one probability for each", "in its own unit")
 
