@@ -3,7 +3,12 @@ import shutil
 from pathlib import Path
 
 import baking
+import hypothesis
 import pytest
+
+# Baking takes as long as the machine needs.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

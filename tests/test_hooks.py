@@ -4,6 +4,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,8 @@ def rendered(template: Path, folder: Path, hook: str, **answers: str) -> Path:
     context = generate_context(str(template / "cookiecutter.json"), extra_context=answers)
     context["cookiecutter"] = prompt_for_config(context, no_input=True)
     source = (template / "hooks" / f"{hook}.py").read_text(encoding="utf-8")
-    path = folder / f"{hook}.py"
+    # Two hooks of the same size at one path within a second would share their compiled module.
+    path = Path(tempfile.mkdtemp(dir=folder)) / f"{hook}.py"
     path.write_text(create_env_with_context(context).from_string(source).render(**context), encoding="utf-8")
     return path
 
