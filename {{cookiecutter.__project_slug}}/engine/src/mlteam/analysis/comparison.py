@@ -35,14 +35,14 @@ class VersionComparison:
         return f"version {self.first.number}", f"version {self.second.number}"
 
     def collect_notes(self, spec: Spec) -> list[str]:
-        """What a reader should know before believing the numbers."""
+        """Return what a reader should know before believing the numbers."""
         learned = [
             datasets.describe_training_overlap(spec, number, seen) for number, seen in self.training_rows.items()
         ]
         return [note for note in (self.slice_note, *learned) if note]
 
     def format_verdict(self, primary: str) -> str:
-        """The comparison in one sentence, by the primary metric."""
+        """Return the comparison in one sentence, by the primary metric."""
         gain = next(found.gain for found in self.metrics if found.metric == primary)
         if gain.value is None or gain.low is None or gain.high is None:
             return f"no verdict: {primary} is not defined on these rows ({gain.undefined})"
@@ -101,7 +101,7 @@ def compare_versions(
 
 
 def _list_differences(first: RegisteredVersion, second: RegisteredVersion) -> Iterator[tuple[str, str, str]]:
-    """What was said differently when the two were trained: key, first, second."""
+    """Yield what was said differently when the two were trained: key, first, second."""
     # Where parameters were searched says nothing about the model that came of it.
     old, new = (_flatten(version.spec.model_dump(mode="json", exclude={"tune"})) for version in (first, second))
     for flat, version in ((old, first), (new, second)):
@@ -125,5 +125,5 @@ def _flatten(nested: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def count_training_rows(taken: Snapshot, version: RegisteredVersion, spec: Spec, dataset: str) -> int:
-    """How many rows of a dataset a version was trained on, by the splits of its own spec."""
+    """Return how many rows of a dataset a version was trained on, by the splits of its own spec."""
     return datasets.count_snapshot_rows(taken, spec, dataset, build_split_condition(version.spec, "train"))

@@ -13,7 +13,7 @@ Records = list[dict[str, Any]]
 
 
 def read_history(spec: Spec) -> Records:
-    """Every evaluation of every version, as it was recorded then.
+    """Return every evaluation of every version, as it was recorded then.
 
     Raises:
         ProjectError: Nothing was evaluated yet.
@@ -25,7 +25,7 @@ def read_history(spec: Spec) -> Records:
 
 
 def rescore_versions(spec: Spec, dataset: str) -> Records:
-    """Every version scored anew on the same rows of the newest snapshot, each with its own features.
+    """Return every version scored anew on the same rows of the newest snapshot, each with its own features.
 
     A version that cannot be opened, or whose features the rows do not have, says so in `undefined`.
 

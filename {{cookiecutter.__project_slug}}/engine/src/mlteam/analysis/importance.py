@@ -80,7 +80,7 @@ class ImportanceResult:
 
 
 def compute_importance(spec: Spec, version: RegisteredVersion, rows: EvaluationRows) -> ImportanceResult:
-    """Which features matter in some rows, by the model's own contributions or else by shuffling each feature."""
+    """Return which features matter in some rows, by the model's own contributions or else by shuffling each feature."""
     if not len(rows.label):
         raise ProjectError(f"{rows.name} has no row to explain", fix="choose other rows")
     chosen = np.random.default_rng(0).choice(
@@ -113,7 +113,7 @@ def _compute_mean_absolute(moved: Contributions) -> NDArray[np.float64]:
 def _compute_permutation_importance(
     spec: Spec, model: Model, sample: EvaluationRows, moved: Contributions
 ) -> tuple[NDArray[np.float64], str]:
-    """How much worse the primary metric is with each feature shuffled, shape (3, features), and what that is called."""
+    """Return how much worse the primary metric is with each feature shuffled, shape (3, features), and its name."""
     metric = get_primary_metric(spec)
     random, weight = np.random.default_rng(0), np.ones(len(sample.label))
     try:
@@ -132,7 +132,7 @@ def _compute_permutation_importance(
 
 
 def select_class(moved: Contributions, column: int) -> tuple[Contributions, int | None]:
-    """What a feature adds, shape (rows,); of many classes, to the one that it moves most, which is named as well."""
+    """Return what a feature adds, shape (rows,), and, of many classes, the name of the one that it moves most."""
     one: Contributions = moved[..., column]
     if one.ndim == 1:
         return one, None

@@ -61,13 +61,13 @@ class Mistakes:
         return "as the model itself takes its predictions apart" if self.exact else attribution.REPLACEMENT_NOTE
 
     def compute_loss_share(self, share: float) -> float:
-        """The part of all loss that a share of the rows, the worst ones, holds."""
+        """Return the part of all loss that a share of the rows, the worst ones, holds."""
         count = max(round(share * self.rows), 1)
         return float(np.sort(self.loss)[-count:].sum() / max(float(self.loss.sum()), 1e-12))
 
 
 def find_mistakes(spec: Spec, version: RegisteredVersion, rows: EvaluationRows, predictions: Floats) -> Mistakes:
-    """The worst errors among some rows, and the slices where the loss is concentrated."""
+    """Return the worst errors among some rows, and the slices where the loss is concentrated."""
     if not len(rows.label):
         raise ProjectError(f"{rows.name} has no rows to evaluate", fix="choose other rows")
     loss = compute_losses(spec.task, rows.label, predictions)
@@ -81,7 +81,7 @@ def find_mistakes(spec: Spec, version: RegisteredVersion, rows: EvaluationRows, 
 
 
 def compute_losses(task: Task, label: Labels, prediction: Floats) -> NDArray[np.float64]:
-    """The loss of each row: log loss in nats for classes, the absolute error for numbers.
+    """Return the loss of each row: log loss in nats for classes, the absolute error for numbers.
 
     Args:
         task: What is predicted.
@@ -110,7 +110,7 @@ def _describe_slice(task: Task, part: WeakSlice, label: Labels, predictions: Flo
 def _find_worst_rows(
     spec: Spec, version: RegisteredVersion, rows: EvaluationRows, predictions: Floats, loss: Floats
 ) -> tuple[list[WorstRow], bool]:
-    """The worst rows, and whether the model itself says what was responsible."""
+    """Return the worst rows, and whether the model itself says what was responsible."""
     order = np.argsort(-loss, kind="stable")[:WORST_ROWS]
     moved, exact = attribution.attribute_predictions(version.model, rows.matrix[order], lambda: rows.matrix)
     table = rows.table.take(pa.array(order))

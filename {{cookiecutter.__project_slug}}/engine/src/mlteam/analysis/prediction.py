@@ -19,7 +19,7 @@ EXAMPLE_OPTION = "--example"
 
 
 def read_example(given: str) -> tuple[dict[str, Any], str]:
-    """An example written as JSON, or in the file of that name; and where it stands.
+    """Return an example written as JSON, or in the file of that name; and where it stands.
 
     Raises:
         ProjectError: It is not a JSON object.
@@ -69,7 +69,7 @@ def encode_example(schema: Schema, example: dict[str, Any], where: str) -> tuple
 
 
 def _validate_value(feature: Feature, value: Any, where: str) -> str:
-    """What is worth saying about a value that can be used, or nothing."""
+    """Return what is worth saying about a value that can be used, or nothing."""
     if value is None:
         return f"{feature.name} is not known"
     if feature.kind == "categorical":
@@ -90,7 +90,7 @@ def _validate_value(feature: Feature, value: Any, where: str) -> str:
 
 
 def describe_unseen_categories(schema: Schema, rows: pa.Table) -> list[str]:
-    """A line for each feature with categories that training did not see, which count as missing."""
+    """Return a line for each feature with categories that training did not see, which count as missing."""
     said = []
     for feature in schema.features:
         if feature.kind == "categorical":

@@ -62,7 +62,7 @@ class _Cells:
 def find_weak_slices(
     columns: Mapping[str, pa.ChunkedArray], loss: Loss, confidence: float, most: int
 ) -> tuple[list[WeakSlice], int]:
-    """The slices where the loss is concentrated, and how many were looked at.
+    """Return the slices where the loss is concentrated, and how many were looked at.
 
     A slice counts by the loss above the average that its rows have for certain: by the lower end of its interval, times
     its rows. Of slices that share more than half of their rows only the first is kept, and two columns together only
@@ -90,7 +90,7 @@ def find_weak_slices(
 
 
 def _encode_column(name: str, column: pa.ChunkedArray) -> _EncodedColumn:
-    """The group of each row; -1 where it is in none of those that are looked at."""
+    """Return the group of each row; -1 where it is in none of those that are looked at."""
     codes, values = np.full(len(column), -1), list[str]()
     for value, members in group_rows(column):
         codes[members] = len(values)
@@ -133,7 +133,7 @@ def _compute_group_means(column: _EncodedColumn, loss: Loss) -> Loss:
 
 
 def _measure_spread(cells: _Cells) -> float:
-    """How much of the difference between rows a column explains."""
+    """Return how much of the difference between rows a column explains."""
     return float(np.average((cells.mean - cells.mean.mean()) ** 2, weights=cells.rows)) if len(cells.code) else 0.0
 
 

@@ -81,7 +81,7 @@ def _draw_feature(
 def _group_by_category(
     feature: Feature, column: pa.ChunkedArray, moved: Contributions
 ) -> list[tuple[str, Contributions]]:
-    """The most frequent categories with what they add."""
+    """Return the most frequent categories with what they add."""
     codes = pc.fill_null(pc.index_in(pc.cast(column, pa.string()), pa.array(feature.categories)), -1).to_numpy()
     counts = np.bincount(codes[codes >= 0], minlength=len(feature.categories))
     most = [code for code in np.argsort(-counts, kind="stable")[:MAX_SHOWN] if counts[code]]

@@ -109,7 +109,7 @@ def _open_source(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _create_typed_table(connection: duckdb.DuckDBPyConnection, source: Source, columns: list[SourceColumn]) -> str:
-    """The rows as the staging model will give them, as a table of this connection."""
+    """Return the rows as the staging model will give them, as a table of this connection."""
     selected = ", ".join(f"{c.sql} as {quote_identifier(c.name)}" for c in columns if c.kind != "other")
     connection.execute(f"create temp table typed as select {selected} from {source.relation}")
     return "typed"
@@ -136,7 +136,7 @@ def _print_summary(plan: Plan, written: list[Path]) -> None:
 
 
 def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """What was decided, why, and the key of the pipeline file that says so."""
+    """Yield what was decided, why, and the key of the pipeline file that says so."""
     label = plan.label
     asked = (
         "asked for"

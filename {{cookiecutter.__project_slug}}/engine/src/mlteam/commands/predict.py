@@ -131,5 +131,5 @@ def _format_value(value: object) -> str:
 
 
 def _name_file(path: Path) -> str:
-    """The name of a file for its results; files of the same name in different folders differ."""
+    """Return the name of a file for its results; files of the same name in different folders differ."""
     return path.stem if path.parent == Path() else path.as_posix()

@@ -36,7 +36,7 @@ def write_snapshot_page(spec: Spec, taken: Snapshot, before: Snapshot | None) ->
     """Draw a snapshot's data page, print its columns and what changed.
 
     Args:
-        spec: Names label, features, time and the columns that touch persons.
+        spec: Names label, features, time and the columns that are about people.
         taken: The snapshot.
         before: The one to compare with, if there is any.
 
@@ -69,13 +69,13 @@ def write_snapshot_page(spec: Spec, taken: Snapshot, before: Snapshot | None) ->
 
 
 def _rank_column(spec: Spec, column: str) -> int:
-    """The label first, then the features in their order, then the rest."""
+    """Return the label first, then the features in their order, then the rest."""
     first = [spec.data.label, *spec.features.names]
     return first.index(column) if column in first else len(first)
 
 
 def _summarize_column(spec: Spec, column: ColumnProfile) -> ColumnProfile:
-    """What the table says of a column; no text, and no value of a person."""
+    """Return what the table says of a column; no text, and no value of a person."""
     plain = column["q50"] is not None and not is_personal(spec, column["name"])
     ends = {key: format_value(column[key]) if plain else "" for key in ("min", "q25", "q50", "q75", "max")}
     texts = {key: str(column[key])[:MAX_TEXT_LENGTH] for key in ("name", "type")}
@@ -83,7 +83,7 @@ def _summarize_column(spec: Spec, column: ColumnProfile) -> ColumnProfile:
 
 
 def _draw_column(connection: duckdb.DuckDBPyConnection, spec: Spec, column: ColumnProfile) -> Picture | None:
-    """How a column is spread; nothing where no value is frequent enough to be shown."""
+    """Return how a column is spread; nothing where no value is frequent enough to be shown."""
     name, kind = column["name"], column["type"]
     missing = get_missing_percent(column)
     title = f"{name[: charts.MAX_LABEL_LENGTH]}{f'; missing in {missing:.1f} %' if missing else ''}"

@@ -34,7 +34,7 @@ def fine_tune(spec: Spec, parent: RegisteredVersion, dataset: str) -> Registered
         dataset: A dataset of the spec with `split = "train"`.
 
     Raises:
-        ProjectError: The dataset holds rows that a model is judged on.
+        ProjectError: The dataset holds rows that a model is evaluated on.
     """
     declared, file = spec.datasets.get(dataset), datasets.resolve_dataset_file(spec, dataset)
     if file:

@@ -29,7 +29,7 @@ TRIALS_SHOWN = 10
 
 
 def tune_model(spec: Spec, trials: int, minutes: float | None = None) -> Path:
-    """Search within a budget, keep what is better by more than chance in the pipeline file; the page about it.
+    """Search within a budget, keep what is better beyond sampling noise in the pipeline file; the page about it.
 
     Args:
         spec: Says where to search.

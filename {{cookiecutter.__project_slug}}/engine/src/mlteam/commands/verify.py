@@ -123,7 +123,7 @@ def _run_checks(client: ServiceClient, opened: Bundle) -> Iterator[VerificationC
 
 
 def _check_golden_examples(client: ServiceClient, opened: Bundle) -> VerificationCheck:
-    """The examples that the bundle was made with, in one request and one by one."""
+    """Return the examples that the bundle was made with, in one request and one by one."""
     examples = [golden.features for golden in opened.golden_examples]
     status, many = client.send_request("/predict", examples)
     answered = [_flatten_prediction(row["prediction"]) for row in many.get("predictions", [])]
@@ -142,14 +142,14 @@ def _check_golden_examples(client: ServiceClient, opened: Bundle) -> Verificatio
 
 
 def _flatten_prediction(prediction: Any) -> list[float]:
-    """A prediction as a list: one number, or one for each class."""
+    """Return a prediction as a list: one number, or one for each class."""
     if isinstance(prediction, dict):
         return list(prediction.values())
     return [prediction] if isinstance(prediction, int | float) else []
 
 
 def _check_rejection(client: ServiceClient, opened: Bundle) -> VerificationCheck:
-    """A value that no row has must not be answered."""
+    """Return a value that no row has must not be answered."""
     entry = opened.request_schema.entries[0]
     strange = (entry.maximum or 0) * 2 + 1e9 if entry.kind == "numeric" else "no such category"
     status, _ = client.send_request("/predict", {**opened.golden_examples[0].features, entry.name: strange})

@@ -15,7 +15,7 @@ from mlteam.core.paths import PIPELINES
 
 
 def list_pipelines() -> list[str]:
-    """The pipelines of this repository, in alphabetical order."""
+    """Return the pipelines of this repository, in alphabetical order."""
     return sorted(path.stem for path in PIPELINES.glob("*.toml"))
 
 
@@ -58,7 +58,7 @@ def read_spec_file(path: Path, overrides: Sequence[str] = ()) -> Spec:
 
 
 def _apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """The settings with each `dotted.key=value` set; a value is TOML, or else a text."""
+    """Return the settings with each `dotted.key=value` set; a value is TOML, or else a text."""
     for override in overrides:
         dotted, separator, value = override.partition("=")
         if not separator:

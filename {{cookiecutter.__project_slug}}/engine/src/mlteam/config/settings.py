@@ -53,7 +53,7 @@ def _suggest_key(title: str, loc: tuple[str, ...]) -> str:
 
 
 def find_line(text: str, keys: list[str]) -> int:
-    """The line, counted from 1, on which a TOML key stands, or else the nearest table above it."""
+    """Return the line, counted from 1, on which a TOML key stands, or else the nearest table above it."""
     found: dict[tuple[str, ...], int] = {}
     table: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):

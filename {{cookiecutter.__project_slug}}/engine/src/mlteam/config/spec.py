@@ -129,7 +129,7 @@ class Spec(Settings):
 
     @property
     def evaluation_datasets(self) -> tuple[str, ...]:
-        """The datasets that a model is judged on, the most important one first."""
+        """The datasets that a model is evaluated on, the most important one first."""
         return ("test", "validation", *self.datasets)
 
     @property

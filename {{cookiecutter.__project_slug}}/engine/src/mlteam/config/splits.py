@@ -28,7 +28,7 @@ class Window(Settings):
 
 
 class TimeSplits(Settings):
-    """Stretches of time that never overlap and come in this order, so that no model is judged on its past."""
+    """Stretches of time that never overlap and come in this order, so that no model is evaluated on its past."""
 
     by: Literal["time"]
     train: Window
@@ -58,7 +58,7 @@ class DatasetSpec(Settings):
 
     Attributes:
         where: SQL over the columns of the rows.
-        split: The split that they come from; another one than test may hold rows that the model has learned from.
+        split: The split that they come from; another one than test may hold rows that the model was trained on.
         file: A CSV or Parquet file of the repository, with a column for each feature and one for the label.
     """
 

@@ -25,7 +25,7 @@ class Team:
         return [key for key, person in self.people.items() if "left" not in person]
 
     def get_holder_name(self, role: str) -> str | None:
-        """The full name of the first person that holds a role; None where nobody does."""
+        """Return the full name of the first person that holds a role; None where nobody does."""
         holder = next(iter(self.roles.get(role, [])), "")
         return self.people.get(holder, {}).get("name")
 

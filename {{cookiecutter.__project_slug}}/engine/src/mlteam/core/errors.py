@@ -29,6 +29,6 @@ class NotCreatedError(ProjectError):
 
 
 def suggest(word: str, known: list[str]) -> str:
-    """A line that names the nearest of the known words, or all of them."""
+    """Return a line that names the nearest of the known words, or all of them."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"

@@ -25,12 +25,12 @@ PAGES = (":(exclude,glob)**/*.md", ":(exclude)CODEOWNERS")
 
 
 def get_timestamp() -> str:
-    """The present moment in UTC, to the second, as ISO 8601."""
+    """Return the present moment in UTC, to the second, as ISO 8601."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 def collect_provenance() -> dict[str, Any]:
-    """When and by whom, from which commit, with which versions.
+    """Return when and by whom, from which commit, with which versions.
 
     `git_commit` is None outside a repository and before the first commit; `git_dirty` says whether files that git
     tracks, or should, differ from it. Pages do not count: commands refresh them, and no result depends on them.

@@ -40,7 +40,7 @@ def import_reference(reference: str, where: str) -> Any:
 
 
 def _list_definitions(module: ModuleType) -> list[str]:
-    """The public classes and functions of a module and its submodules, with those that it imports when asked."""
+    """Return the public classes and functions of a module and its submodules, with those that it imports when asked."""
     names = [name for name in dir(module) if not name.startswith("_")]
     return [
         name
@@ -63,7 +63,7 @@ def _explain_import_error(reference: str, where: str, error: Exception) -> Proje
 
 
 def _describe_error(error: Exception) -> str:
-    """The error on one line, with the line of code that raised it, unless that is a line of the import machinery."""
+    """Format an error on one line, with the line of code that raised it unless that is part of the import system."""
     message = " ".join(str(error).split())
     if not isinstance(error, ImportError):
         message = f"{type(error).__name__}: {message}"

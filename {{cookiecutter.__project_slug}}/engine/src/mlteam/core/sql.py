@@ -6,16 +6,16 @@ import duckdb
 
 
 def quote_identifier(column: str) -> str:
-    """A column's name as SQL must spell it."""
+    """Return a column's name as SQL must spell it."""
     return '"' + column.replace('"', '""') + '"'
 
 
 def quote_literal(text: str) -> str:
-    """A text as a SQL string."""
+    """Return a text as a SQL string."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def fetch_one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> tuple[Any, ...]:
-    """The one row of a query that has one."""
+    """Return the one row of a query that has one."""
     (row,) = connection.execute(query, parameters).fetchall()
     return tuple(row)

@@ -140,7 +140,7 @@ def find_personal_columns(
 
 
 def detect_personal_kind(column: str) -> str:
-    """What a column's name says it holds, or nothing; words are told apart by underscores, hyphens and capitals."""
+    """Return the kind of data that a column's name suggests, or None; underscores, hyphens and capitals part words."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column).lower()
     parts = [part for part in re.split(r"[^a-z0-9]+", words) if part]
     runs = {"".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, min(i + 3, len(parts)) + 1)}

@@ -30,7 +30,7 @@ class Change:
 
 
 def compare_snapshots(spec: Spec, before: Snapshot, now: Snapshot) -> list[Change]:
-    """What differs between two snapshots: rows, columns, types, missing values, medians and most frequent values."""
+    """List what differs between two snapshots: rows, columns, types, missing values, medians, most frequent values."""
     found = []
     rows = [f"{snapshot.metadata['rows']:,}" for snapshot in (before, now)]
     if rows[0] != rows[1]:
@@ -52,21 +52,21 @@ def compare_snapshots(spec: Spec, before: Snapshot, now: Snapshot) -> list[Chang
 
 
 def get_columns(snapshot: Snapshot) -> list[ColumnProfile]:
-    """The profile of each column, as the snapshot's metadata has it."""
+    """Return the profile of each column, as the snapshot's metadata has it."""
     columns: list[ColumnProfile] = snapshot.metadata["columns"]
     return columns
 
 
 @contextmanager
 def open_rows(snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which `seen` is the rows of a snapshot."""
+    """Open a connection in which `seen` is the rows of a snapshot."""
     with duckdb.connect() as connection:
         connection.execute(f"create view seen as select * from read_parquet({quote_literal(str(snapshot.parquet))})")
         yield connection
 
 
 def _compute_typical_values(spec: Spec, snapshot: Snapshot, names: list[str]) -> dict[str, str]:
-    """The median of each number and time, the most frequent other value with its share; none that touches persons."""
+    """Compute the median of numbers and times, else the most frequent value with its share; no data about people."""
     said = {}
     with open_rows(snapshot) as connection:
         for column in get_columns(snapshot):
@@ -83,12 +83,12 @@ def _compute_typical_values(spec: Spec, snapshot: Snapshot, names: list[str]) ->
 
 
 def get_missing_percent(column: ColumnProfile) -> float:
-    """The share of missing values, in percent."""
+    """Return the share of missing values, in percent."""
     return float(column["missing_pct"] or 0)
 
 
 def format_value(value: Any) -> str:
-    """A number with five digits; any other value as text."""
+    """Return a number with five digits; any other value as text."""
     try:
         return f"{float(value):.5g}"
     except (TypeError, ValueError):

@@ -78,7 +78,7 @@ class DatasetInfo:
 
 
 def build_croissant(metadata: dict[str, Any], about: DatasetInfo) -> dict[str, Any]:
-    """A snapshot as a Croissant data set.
+    """Return a snapshot as a Croissant data set.
 
     Args:
         metadata: The snapshot's metadata: pipeline, digest, created_at, parquet_sha256, rows, sources and columns,

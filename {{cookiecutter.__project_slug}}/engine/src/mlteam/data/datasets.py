@@ -22,7 +22,7 @@ MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 def resolve_dataset_file(spec: Spec, dataset: str) -> Path | None:
-    """The file that a dataset is, by its name in the pipeline file or by its path; None for rows of a snapshot."""
+    """Return the file of a dataset, by its name in the pipeline file or its path; None for rows of a snapshot."""
     if dataset in spec.datasets:
         declared = spec.datasets[dataset].file
         return Path(declared) if declared else None
@@ -32,7 +32,7 @@ def resolve_dataset_file(spec: Spec, dataset: str) -> Path | None:
 def load_evaluation_rows(
     spec: Spec, schema: Schema, taken: Snapshot, dataset: str, where: str | None = None
 ) -> EvaluationRows:
-    """The rows of a dataset, or those that SQL chooses among them, ready for a model.
+    """Return the rows of a dataset, or those that SQL chooses among them, ready for a model.
 
     Args:
         spec: Declares splits and datasets, and names the label.
@@ -52,7 +52,7 @@ def load_evaluation_rows(
 
 
 def read_file_rows(schema: Schema, path: Path) -> pa.Table:
-    """The rows of a CSV or Parquet file, its features typed as the model needs them.
+    """Return the rows of a CSV or Parquet file, its features typed as the model needs them.
 
     Raises:
         ProjectError: The file cannot be read, or a feature has no column or holds what the model cannot take.
@@ -61,7 +61,7 @@ def read_file_rows(schema: Schema, path: Path) -> pa.Table:
 
 
 def convert_features(schema: Schema, rows: pa.Table, where: str) -> pa.Table:
-    """The rows with features typed as the model needs them; further columns stay as they are.
+    """Return the rows with features typed as the model needs them; further columns stay as they are.
 
     Args:
         schema: The model's features.
@@ -79,13 +79,13 @@ def convert_features(schema: Schema, rows: pa.Table, where: str) -> pa.Table:
 
 
 def describe_missing_slices(spec: Spec, rows: pa.Table) -> str:
-    """What is worth saying about slices of the pipeline file that rows of a file cannot be cut into, or nothing."""
+    """Describe the slices of the pipeline file for which the rows of a file lack the column, or return nothing."""
     missing = [name for name in spec.evaluation.slices if name not in rows.column_names]
     return f"the rows have no {' and no '.join(missing)}: no slices by it" if missing else ""
 
 
 def count_training_overlap(spec: Spec, by: Spec, taken: Snapshot, dataset: str, rows: pa.Table) -> int | None:
-    """How many rows of a dataset a model has learned from; None where the rows of a file have no key.
+    """Return how many rows of a dataset a model was trained on; None where the rows of a file have no key.
 
     Args:
         spec: Declares the dataset.
@@ -109,14 +109,14 @@ def count_training_overlap(spec: Spec, by: Spec, taken: Snapshot, dataset: str, 
 
 
 def describe_training_overlap(spec: Spec, version: int, learned: int | None) -> str:
-    """What to say of the rows that a version has learned from; nothing where there are none."""
+    """Return what to say of the rows that a version was trained on; nothing where there are none."""
     if learned is None:
         return f"without {spec.data.key} it is unknown whether version {version} was trained on these rows"
     return f"version {version} was trained on {learned:,} of these rows" if learned else ""
 
 
 def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
-    """The rows of a file that SQL chooses.
+    """Return the rows of a file that SQL chooses.
 
     Raises:
         ProjectError: It is no SQL over the columns, or leaves no row.
@@ -134,7 +134,7 @@ def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
 
 
 def _convert_label(spec: Spec, schema: Schema, rows: pa.Table, where: str) -> pa.Table:
-    """The rows with a label that training knows."""
+    """Return the rows with a label that training knows."""
     name = spec.data.label
     column = _get_column(rows, name, where, ", the label")
     if not schema.classes:
@@ -162,7 +162,7 @@ def _get_column(rows: pa.Table, name: str, where: str, role: str = "") -> pa.Chu
 
 
 def _convert_to_numbers(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
-    """A column as numbers, also from the text of a CSV file."""
+    """Return a column as numbers, also from the text of a CSV file."""
     try:
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             text = pc.utf8_trim_whitespace(column)
@@ -182,7 +182,7 @@ def _convert_to_numbers(column: pa.ChunkedArray, name: str, where: str) -> pa.Ch
 
 
 def _convert_to_text(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
-    """A column as text, without the spaces around it."""
+    """Return a column as text, without the spaces around it."""
     try:
         return pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
@@ -190,7 +190,7 @@ def _convert_to_text(column: pa.ChunkedArray, name: str, where: str) -> pa.Chunk
 
 
 def read_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
-    """The rows of a split, or of a dataset that the spec declares, in the snapshot's order.
+    """Return the rows of a split, or of a dataset that the spec declares, in the snapshot's order.
 
     Args:
         snapshot: Where they are.
@@ -209,7 +209,7 @@ def read_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, where: str 
 
 
 def count_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, also: str) -> int:
-    """How many rows of a dataset fulfil a further condition."""
+    """Return how many rows of a dataset fulfil a further condition."""
     query = f"select count(*) from read_parquet(?) where ({build_dataset_condition(spec, dataset)}) and ({also})"
     with duckdb.connect() as connection:
         ((found,),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()

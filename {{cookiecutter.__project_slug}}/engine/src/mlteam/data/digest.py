@@ -14,7 +14,7 @@ SHORT_DIGEST_LENGTH = 12
 
 
 def shorten_digest(digest: str) -> str:
-    """The first digits of a SHA-256 in hexadecimal, which name snapshots in folders, tables and messages."""
+    """Return the first digits of a SHA-256 in hexadecimal, which name snapshots in folders, tables and messages."""
     return digest[:SHORT_DIGEST_LENGTH]
 
 
@@ -33,7 +33,7 @@ class TableDigest:
                 its_hash.update(part)
 
     def hexdigest(self) -> str:
-        """The digest of all rows taken in so far, in hexadecimal."""
+        """Return the digest of all rows taken in so far, in hexadecimal."""
         whole = hashlib.sha256()
         for field, _, hashes in self._columns:
             parts = "\0".join(its_hash.hexdigest() for its_hash in hashes)
@@ -42,7 +42,7 @@ class TableDigest:
 
 
 def _select_encoder(field: pa.Field) -> Callable[[pa.Array], list[bytes]]:
-    """How values of a type become bytes, nulls as zeros (where they stand is hashed apart)."""
+    """Return how values of a type become bytes, nulls as zeros (where they stand is hashed apart)."""
     if kinds.is_integer(field.type) or kinds.is_floating(field.type):
         return lambda column: [pc.fill_null(column, 0).to_numpy(zero_copy_only=False).tobytes()]
     if kinds.is_boolean(field.type):

@@ -32,17 +32,17 @@ class Share:
 
 
 def is_number(kind: str) -> bool:
-    """Whether a type of DuckDB is one of numbers."""
+    """Return whether a type of DuckDB is one of numbers."""
     return NUMBER_TYPES.fullmatch(kind) is not None
 
 
 def is_time(kind: str) -> bool:
-    """Whether a type of DuckDB is one of days or moments."""
+    """Return whether a type of DuckDB is one of days or moments."""
     return TIME_TYPES.fullmatch(kind) is not None
 
 
 def is_personal(spec: Spec, column: str) -> bool:
-    """Whether a column is declared to touch persons."""
+    """Return whether a column is declared to are about people."""
     return column in (*spec.privacy.identifiers, *spec.privacy.quasi_identifiers, *spec.privacy.sensitive)
 
 
@@ -121,19 +121,19 @@ def aggregate_over_time(
 
 
 def find_positive_label(connection: duckdb.DuckDBPyConnection, spec: Spec) -> str:
-    """The label of two that the model gives the probability of."""
+    """Return the label of two that the model gives the probability of."""
     if spec.data.positive is not None:
         return spec.data.positive
     return str(fetch_one(connection, f"select cast(max({quote_identifier(spec.data.label)}) as varchar) from seen")[0])
 
 
 def compute_median(connection: duckdb.DuckDBPyConnection, column: str) -> Any:
-    """The middle value of a column, exactly."""
+    """Return the middle value of a column, exactly."""
     return fetch_one(connection, f"select quantile_disc({quote_identifier(column)}, 0.5) from seen")[0]
 
 
 def find_most_frequent(connection: duckdb.DuckDBPyConnection, column: str) -> tuple[str, float] | None:
-    """The most frequent value of a column and its share of the rows that have one, if it has two rows or more."""
+    """Return the most frequent value of a column and its share of the filled rows, if it has at least two rows."""
     name = quote_identifier(column)
     query = (
         f"select cast({name} as varchar), count(*) / sum(count(*)) over (), count(*) from seen where {name} is not null"

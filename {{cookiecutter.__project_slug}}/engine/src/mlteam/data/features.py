@@ -61,7 +61,7 @@ class Schema(Settings):
         return [feature.name for feature in self.features]
 
     def encode(self, table: TableLike) -> Matrix:
-        """The matrix of a table's rows.
+        """Return the matrix of a table's rows.
 
         Args:
             table: Has a column for each feature; further columns are ignored.
@@ -96,7 +96,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class EvaluationRows(Examples):
-    """Rows of one dataset that a model is judged by or explained with.
+    """Rows of one dataset that a model is evaluated by or explained with.
 
     Attributes:
         table: All columns of the rows.
@@ -144,7 +144,7 @@ def _check_column_in_snapshot(spec: Spec, table: TableLike, name: str) -> None:
 
 
 def _learn_classes(spec: Spec, train: TableLike) -> tuple[str, ...]:
-    """The labels in order: of numbers the least first, of text by the alphabet, the positive one last."""
+    """Return the labels in order: of numbers the least first, of text by the alphabet, the positive one last."""
     if spec.task == "regression":
         return ()
     _check_column_in_snapshot(spec, train, spec.data.label)

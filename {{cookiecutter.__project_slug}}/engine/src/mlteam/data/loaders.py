@@ -75,7 +75,7 @@ def _run_loader(source: Source) -> pa.Table:
 
 
 def _locate_loader(source: Source) -> str:
-    """Where sources.yml names the loader, as `file:line`."""
+    """Return where sources.yml names the loader, as `file:line`."""
     lines = SOURCES_FILE.read_text(encoding="utf-8").splitlines() if SOURCES_FILE.is_file() else []
     for number, line in enumerate(lines, start=1):
         key, _, value = line.strip().removeprefix("- ").partition(":")
@@ -109,12 +109,12 @@ def _make_source_error(source: Source, what: str) -> ProjectError:
 
 
 def load_file(source: Source) -> pa.Table:
-    """The CSV or Parquet file that the source names as its origin."""
+    """Return the CSV or Parquet file that the source names as its origin."""
     return read_table_file(Path(source.origin))
 
 
 def read_table_file(path: Path) -> pa.Table:
-    """A CSV file with all its values as text, so that none is changed by being read; or a Parquet file as it is.
+    """Return a CSV file with all its values as text, so that none is changed by being read; or a Parquet file as it is.
 
     Raises:
         ProjectError: It is not there, or not such a file, or has no rows.

@@ -91,7 +91,7 @@ def _hash_rows(parquet: Path, _size: int, _changed_at: int) -> str:
 
 
 def load_newest(pipeline: str) -> Snapshot:
-    """The snapshot taken last."""
+    """Return the snapshot taken last."""
     pointer = SNAPSHOTS / pipeline / "newest"
     if not pointer.exists():
         raise NotCreatedError("no snapshot yet", where=str(pointer.parent), fix="run `nox -s data`")
@@ -99,7 +99,7 @@ def load_newest(pipeline: str) -> Snapshot:
 
 
 def load_previous(snapshot: Snapshot) -> Snapshot | None:
-    """The snapshot of the same pipeline that was taken last before this one, if there is any."""
+    """Return the snapshot of the same pipeline that was taken last before this one, if there is any."""
     taken = {}
     for path in snapshot.folder.parent.glob("*/metadata.json"):
         metadata = json.loads(path.read_text(encoding="utf-8"))

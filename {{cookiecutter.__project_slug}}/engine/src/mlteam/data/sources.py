@@ -44,7 +44,7 @@ class Source:
 
 
 def load_sources() -> list[Source]:
-    """The declared upstream tables.
+    """Return the declared upstream tables.
 
     Raises:
         ProjectError: The file is not YAML, or a source lacks what the project needs to know of it.

@@ -40,7 +40,7 @@ def build_split_condition(spec: Spec, split: Split) -> str:
 
 
 def describe_dataset(spec: Spec, dataset: str) -> str:
-    """A split or dataset in words, for messages and reports."""
+    """Return a split or dataset in words, for messages and reports."""
     if dataset in spec.datasets:
         declared = spec.datasets[dataset]
         rows = f"rows of {describe_dataset(spec, declared.split)} where {declared.where}"

@@ -115,7 +115,7 @@ def _check_labels(connection: duckdb.DuckDBPyConnection, spec: Spec, types: dict
 
 
 def _collect_labels(connection: duckdb.DuckDBPyConnection, spec: Spec, split: Split) -> set[str]:
-    """The labels of a split as text; of a number, the least and the greatest are enough."""
+    """Return the labels of a split as text; of a number, the least and the greatest are enough."""
     label, where = (
         quote_identifier(spec.data.label),
         f"from {spec.data.relation} where {build_split_condition(spec, split)}",

@@ -31,7 +31,7 @@ def build(progress: Callable[[str], None], select: Sequence[str] = ()) -> None:
 
 
 def list_sources(select: Sequence[str]) -> set[str]:
-    """The sources, as system.table, that dbt reads for some models.
+    """Return the sources, as system.table, that dbt reads for some models.
 
     Args:
         select: Which models, in dbt's own words, such as "+churn_features".
@@ -132,7 +132,7 @@ def _apply_profile_settings(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def read_descriptions(relation: str) -> dict[str, str]:
-    """What dbt's files say about a relation, under the empty name, and about each of its columns."""
+    """Return what dbt's files say about a relation, under the empty name, and about each of its columns."""
     manifest = json.loads((DBT_MANIFEST).read_text(encoding="utf-8"))
     schema, _, table = relation.partition(".")
     for node in manifest.get("nodes", {}).values():
@@ -143,7 +143,7 @@ def read_descriptions(relation: str) -> dict[str, str]:
 
 
 def find_upstream_sources(relation: str) -> set[str]:
-    """The sources, as system.table, that dbt makes a relation from."""
+    """Return the sources, as system.table, that dbt makes a relation from."""
     manifest = json.loads((DBT_MANIFEST).read_text(encoding="utf-8"))
     schema, _, table = relation.partition(".")
     nodes, parents = manifest.get("nodes", {}), manifest.get("parent_map", {})

@@ -21,11 +21,11 @@ class Estimate:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside of the interval."""
+        """Whether zero is outside the interval."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
     def format(self, *, signed: bool = False) -> str:
-        """The number with its interval in brackets, or why there is none."""
+        """Return the number with its interval in brackets, or why there is none."""
         if self.value is None:
             return f"not defined: {self.undefined}"
         return f"{self.value:{'+' if signed else ''}.4f} [{self.low:.4f}, {self.high:.4f}]"
@@ -53,7 +53,7 @@ class Bootstrap:
         ]
 
     def compute_samples(self, metric: Metric, prediction: Floats) -> NDArray[np.float64]:
-        """The metric on all rows and then on each resample, NaN where one has no such number; shape (1 + resamples,).
+        """Compute the metric on all rows, then on each resample, NaN where it is undefined; shape (1 + resamples,).
 
         Raises:
             UndefinedMetricError: All rows together have no such number.
@@ -71,14 +71,14 @@ class Bootstrap:
         return values
 
     def estimate(self, metric: Metric, prediction: Floats) -> Estimate:
-        """The metric with its interval."""
+        """Return the metric with its interval."""
         try:
             return self.summarize(self.compute_samples(metric, prediction))
         except UndefinedMetricError as error:
             return Estimate(None, None, None, str(error))
 
     def summarize(self, samples: NDArray[np.float64]) -> Estimate:
-        """The first sample is the value; the others give the interval."""
+        """Return the first sample is the value; the others give the interval."""
         tail = (1 - self._settings.confidence) / 2
         low, high = np.nanquantile(samples[1:], [tail, 1 - tail])
         return Estimate(float(samples[0]), float(low), float(high))

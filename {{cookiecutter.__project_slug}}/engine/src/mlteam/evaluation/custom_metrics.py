@@ -19,7 +19,7 @@ README_HINT = "see metrics/README.md for what a metric's file holds"
 
 
 def get_metrics(names: Sequence[str], task: Task) -> list[Metric]:
-    """The metrics called so, in this order.
+    """Return the metrics called so, in this order.
 
     Raises:
         ProjectError: There is none of that name for the task, or a file in metrics/ holds none; names the file.
@@ -33,13 +33,13 @@ def get_metrics(names: Sequence[str], task: Task) -> list[Metric]:
 
 
 def get_primary_metric(spec: Spec) -> Metric:
-    """The metric that decides about a pipeline's models; errors are those of `get_metrics`."""
+    """Return the metric that decides about a pipeline's models; errors are those of `get_metrics`."""
     (metric,) = get_metrics([spec.evaluation.primary], spec.task)
     return metric
 
 
 def load_custom_metrics() -> dict[str, Metric]:
-    """The team's own metrics by name: metrics/NAME.py holds the function NAME."""
+    """Return the team's own metrics by name: metrics/NAME.py holds the function NAME."""
     files = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
     return {path.stem: _load_metric(path) for path in files}
 
@@ -70,7 +70,7 @@ def _load_metric(path: Path) -> Metric:
 
 
 def _wrap_metric(function: MetricFunction, path: Path) -> MetricFunction:
-    """The function, whose mistakes are told with their line; what is not a finite number is not defined."""
+    """Return the function, whose mistakes are told with their line; what is not a finite number is not defined."""
 
     def guarded(label: Labels, prediction: Floats, weight: Floats) -> float:
         try:

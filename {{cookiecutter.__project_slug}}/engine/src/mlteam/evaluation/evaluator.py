@@ -110,12 +110,12 @@ def _evaluate_slices(spec: Spec, data: EvaluationRows, model: Floats, metrics: l
 
 
 def get_slice_columns(spec: Spec, data: EvaluationRows) -> list[str]:
-    """The columns of the slices, as far as the rows have them: those of a file may lack some."""
+    """Return the columns of the slices, as far as the rows have them: those of a file may lack some."""
     return [column for column in spec.evaluation.slices if column in data.table.column_names]
 
 
 def group_rows(column: pa.ChunkedArray) -> Iterator[tuple[str, NDArray[np.int64]]]:
-    """The rows of each value of a column, or of each of six ranges of equal counts where it has over 24 values.
+    """Yield the rows of each value of a column, or of each of six ranges of equal counts where it has over 24 values.
 
     Yields:
         What the rows share, and their positions; the largest groups of text first, numbers in their order.
@@ -151,7 +151,7 @@ class SliceGain:
 
 
 def compute_slice_gains(spec: Spec, data: EvaluationRows, scores: list[Any]) -> Iterator[SliceGain]:
-    """How much better the second scores are than the first, on each slice of at least 50 rows."""
+    """Yield how much better the second scores are than the first, on each slice of at least 50 rows."""
     metric = get_primary_metric(spec)
     for column in get_slice_columns(spec, data):
         for value, members in group_rows(data.table[column]):

@@ -1,4 +1,4 @@
-"""The metrics a model is judged by, and how sure one can be of them.
+"""The metrics a model is evaluated by, and how sure one can be of them.
 
 A metric takes labels of shape (rows,), predictions of shape (rows,) or (rows, classes) and row weights of shape
 (rows,), and gives one number. Weights are what makes a bootstrap cheap: drawing rows with replacement is counting how

@@ -80,7 +80,7 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
 
 
 def compute_calibration_error(task: str, label: Labels, prediction: Floats) -> float:
-    """How far predictions are off on average.
+    """Return how far predictions are off on average.
 
     Of classes, the mean distance between the probability that was given and the frequency that was found, over ten
     ranges of probability, each weighted by its rows: the expected calibration error of Guo et al. 2017
@@ -100,7 +100,7 @@ def compute_calibration_error(task: str, label: Labels, prediction: Floats) -> f
 
 
 def _measure_latency_ms(spec: Spec, version: RegisteredVersion, trained_on: Snapshot) -> float:
-    """The 99th percentile of reading and answering one row."""
+    """Return the 99th percentile of reading and answering one row."""
     asked = publish.build_request_schema(spec, trained_on, version.schema)
     reader = RequestReader(asked, version.schema)
     # Rows of a newer snapshot may hold what the service refuses; those of the training's own do not.

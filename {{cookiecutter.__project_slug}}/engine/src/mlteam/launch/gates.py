@@ -17,7 +17,7 @@ class Evidence:
         metric: The primary metric.
         higher_is_better: Which way of it is good.
         value: The metric on the test rows of the newest snapshot.
-        seen_rows: How many of these rows the version has learned from.
+        seen_rows: How many of these rows the version was trained on.
         gain_over_baseline: How much better it is than its baseline on the same rows.
         gain_over_champion: How much better it is than the champion on the same rows; None without a champion.
         champion_version: The champion's number, or None.
@@ -68,7 +68,7 @@ class GateResult:
 
 
 def evaluate_gates(limits: Gates, found: Evidence) -> list[GateResult]:
-    """Every gate, in the order in which people ask."""
+    """Return every gate, in the order in which people ask."""
     return [
         _check_floor(limits, found),
         GateResult("unseen rows", found.seen_rows == 0, f"was trained on {found.seen_rows:,} of the test rows"),

@@ -82,7 +82,7 @@ def _read_range(connection: duckdb.DuckDBPyConnection, name: str, spec: Spec) ->
 
 
 def _read_descriptions(taken: Snapshot) -> dict[str, str]:
-    """What each column means, as the snapshot says it."""
+    """Return what each column means, as the snapshot says it."""
     described = json.loads((taken.folder / "croissant.json").read_text(encoding="utf-8"))
     fields = [field for record in described.get("recordSet", []) for field in record.get("field", [])]
     return {field["name"]: field.get("description", "") for field in fields}
@@ -150,7 +150,7 @@ def make_golden_examples(version: RegisteredVersion, rows: EvaluationRows) -> li
 
 
 def _convert_to_json_value(value: Any, kind: str) -> Any:
-    """A value as JSON can hold it: a number, a text, or null."""
+    """Return a value as JSON can hold it: a number, a text, or null."""
     if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
         return None
     if kind == "numeric":

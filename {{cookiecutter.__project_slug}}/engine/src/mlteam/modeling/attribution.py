@@ -19,7 +19,7 @@ Contributions = NDArray[np.float32]
 
 
 def get_contributions(model: Model, matrix: Matrix) -> Contributions | None:
-    """What each feature adds, as the model itself says; None where it cannot say."""
+    """Return what each feature adds, as the model itself says; None where it cannot say."""
     try:
         moved = model.predict_contributions(matrix)
     except NotImplementedError:
@@ -28,7 +28,7 @@ def get_contributions(model: Model, matrix: Matrix) -> Contributions | None:
 
 
 def estimate_contributions(model: Model, matrix: Matrix, background: Matrix) -> Contributions:
-    """How much a prediction changes when a feature takes the values of other rows, for a model of any kind.
+    """Return how much a prediction changes when a feature takes the values of other rows, for a model of any kind.
 
     Args:
         model: The model.
@@ -49,7 +49,7 @@ def estimate_contributions(model: Model, matrix: Matrix, background: Matrix) -> 
 
 
 def attribute_predictions(model: Model, matrix: Matrix, background: Callable[[], Matrix]) -> tuple[Contributions, bool]:
-    """What each feature added to the prediction of each row, of many classes to the predicted one.
+    """Return what each feature added to the prediction of each row, of many classes to the predicted one.
 
     Args:
         model: The model.
@@ -78,7 +78,7 @@ def sample_rows(matrix: Matrix) -> Matrix:
 
 
 def replace_column(matrix: Matrix, column: int, values: NDArray[np.float32]) -> Matrix:
-    """The rows with other values in one column."""
+    """Return the rows with other values in one column."""
     changed = matrix.copy()
     changed[:, column] = values
     return changed

@@ -54,7 +54,7 @@ class GroupMean:
         return self.fit(train, validation, schema, settings)
 
     def predict(self, matrix: Matrix) -> NDArray[np.float32]:
-        """The group's mean, (rows,) or (rows, classes); the mean of all for a group that training did not see."""
+        """Return the group's mean, (rows,) or (rows, classes); the overall mean for a group not seen in training."""
         keys, group = _assign_groups(matrix, self.columns, self.edges)
         means = np.array([self.means.get(key, self.overall) for key in keys], dtype=np.float32)[group]
         return means if means.shape[1] > 1 else means[:, 0]
@@ -64,7 +64,7 @@ class GroupMean:
         return np.zeros_like(matrix)
 
     def metadata(self) -> dict[str, Any]:
-        """How many groups there are."""
+        """Return how many groups there are."""
         return {"groups": len(self.means)}
 
     def save(self, folder: Path) -> None:
@@ -79,7 +79,7 @@ class GroupMean:
 
 
 def _build_targets(train: Examples, schema: Schema) -> NDArray[np.float64]:
-    """What is averaged: one column for a number or a positive class, or one for each of many classes."""
+    """Return what is averaged: one column for a number or a positive class, or one for each of many classes."""
     if schema.task == "multiclass":
         return np.eye(len(schema.classes))[train.label.astype(np.int64)]
     return train.label.astype(np.float64)[:, None]
@@ -98,7 +98,7 @@ def _compute_edges(values: Matrix, schema: Schema, column: int, bins: int) -> li
 
 
 def _assign_groups(matrix: Matrix, columns: list[int], edges: list[list[float]]) -> tuple[list[str], NDArray[np.int64]]:
-    """The groups, such as "all|2|11|-1", and for each row which of them it belongs to."""
+    """Return the groups, such as "all|2|11|-1", and for each row which of them it belongs to."""
     parts = []
     # Rows are told apart by numbers: a text for each of millions of them would take gigabytes.
     group = np.zeros(len(matrix), dtype=np.int64)

@@ -106,7 +106,7 @@ class XGBoost:
         return values[..., :-1]
 
     def metadata(self) -> dict[str, Any]:
-        """How many trees were kept."""
+        """Return how many trees were kept."""
         return {"trees": self.booster.num_boosted_rounds()}
 
     def save(self, folder: Path) -> None:

@@ -94,7 +94,7 @@ class LightGBM:
         return by_class if by_class.shape[1] > 1 else by_class[:, 0]
 
     def metadata(self) -> dict[str, Any]:
-        """How many rounds were kept."""
+        """Return how many rounds were kept."""
         return {"trees": self.booster.current_iteration()}
 
     def save(self, folder: Path) -> None:

@@ -104,7 +104,7 @@ def load_model_class(reference: str, where: str) -> type[Model]:
 
 
 def locate_factory(spec: Spec, part: str) -> str:
-    """Where the pipeline file names the model or baseline, as `file:line`."""
+    """Return where the pipeline file names the model or baseline, as `file:line`."""
     if not spec.path.is_file():
         return str(spec.path)
     return f"{spec.path}:{find_line(spec.path.read_text(encoding='utf-8'), [part, 'factory'])}"

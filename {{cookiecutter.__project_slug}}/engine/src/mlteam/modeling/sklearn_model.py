@@ -106,7 +106,7 @@ class SklearnModel:
         raise NotImplementedError
 
     def metadata(self) -> dict[str, Any]:
-        """How many columns the estimator sees."""
+        """Return how many columns the estimator sees."""
         return {"estimator_columns": len(self.pipeline[0].get_feature_names_out())}
 
     def save(self, folder: Path) -> None:
@@ -143,7 +143,7 @@ class SklearnModel:
 
 
 def _widen(matrix: Matrix) -> NDArray[np.float64]:
-    """The values with 64 bits: with 32, a linear model predicts one row and many with a difference of 1e-7."""
+    """Return the values with 64 bits: with 32, a linear model predicts one row and many with a difference of 1e-7."""
     return matrix.astype(np.float64)
 
 
@@ -166,7 +166,7 @@ def list_trusted_types(path: Path) -> list[str]:
 
 
 def _is_library_class(name: str) -> bool:
-    """Whether scikit-learn defines a class of this name, and does not merely import it."""
+    """Return whether scikit-learn defines a class of this name, and does not merely import it."""
     module, _, attribute = name.rpartition(".")
     if not module.startswith(f"{LIBRARY}."):
         return False

@@ -8,7 +8,7 @@ from mlteam.data.snapshot import Snapshot
 
 
 def load_training_examples(spec: Spec, taken: Snapshot) -> tuple[Schema, Examples, Examples]:
-    """The features as the training rows show them, the training rows, and those of the validation."""
+    """Return the features as the training rows show them, the training rows, and those of the validation."""
     from mlteam.data import features
 
     with console.show_progress("read and encode the rows"):

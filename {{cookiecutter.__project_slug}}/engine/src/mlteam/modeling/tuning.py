@@ -53,7 +53,7 @@ class TuningResult:
 
     @property
     def is_improvement(self) -> bool:
-        """Whether the gain lies beyond chance."""
+        """Whether the gain lies beyond sampling noise."""
         return self.gain.low is not None and self.gain.low > 0
 
     @property
@@ -70,7 +70,7 @@ class TuningResult:
 def search_parameters(
     spec: Spec, schema: Schema, rows: tuple[Examples, Examples], trials: int, minutes: float | None = None
 ) -> TuningResult:
-    """Try sets of values by TPE, which learns from those before; the same seed tries the same ones.
+    """Try sets of values by TPE, which is trained on those before; the same seed tries the same ones.
 
     Args:
         spec: Says where to search, which metric decides, and the seed.

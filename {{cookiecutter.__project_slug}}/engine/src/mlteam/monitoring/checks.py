@@ -42,13 +42,13 @@ def run_checks(spec: Spec, opened: Bundle, launched: dt.datetime, now: dt.dateti
 
 
 def _read_training_spec(spec: Spec, opened: Bundle) -> Spec:
-    """The spec that the champion was trained by, which says what were its rows."""
+    """Return the spec that the champion was trained by, which says what were its rows."""
     text = (opened.folder / bundle.MODEL_FOLDER / SPEC_FILE).read_text(encoding="utf-8")
     return Spec.model_validate_json(text).model_copy(update={"evaluation": spec.evaluation})
 
 
 def _evaluate_reference(spec: Spec, opened: Bundle, taken: Snapshot) -> tuple[Floats, Estimate]:
-    """Predictions of the test rows that the champion was judged on, and its primary metric there."""
+    """Predictions of the test rows that the champion was evaluated on, and its primary metric there."""
     own = _read_training_spec(spec, opened)
     rows = features.build_examples(own, opened.schema, "test", datasets.read_snapshot_rows(taken, own, "test"))
     expected = opened.model.predict(rows.matrix)

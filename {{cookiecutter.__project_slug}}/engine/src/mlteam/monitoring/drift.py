@@ -69,7 +69,7 @@ def check_prediction_drift(expected: Floats, served: Floats, limit: float, fewes
 
 
 def check_missing_values(schema: Schema, train: Matrix, served: Matrix, limit: float, fewest: int) -> Iterator[Finding]:
-    """How much the share of missing values, and of categories that training did not see, differs."""
+    """Yield how much the share of missing values, and of categories that training did not see, differs."""
     if len(served) < fewest:
         yield report_unknown("missing", "all features", limit, f"{len(served):,} served rows, needs {fewest:,}")
         return
@@ -95,7 +95,7 @@ def check_vanished_categories(schema: Schema, train: Matrix, served: Matrix, few
 
 
 def measure_shift(expected: Counts, found: Counts) -> Shift:
-    """How far counts of the same bins lie apart; (bins,) each."""
+    """Return how far counts of the same bins lie apart; (bins,) each."""
     from scipy import stats
 
     rows, other = expected.sum(), found.sum()
@@ -108,7 +108,7 @@ def measure_shift(expected: Counts, found: Counts) -> Shift:
 
 
 def count_by_bin(expected: Floats, found: Floats, *, categorical: bool) -> tuple[Counts, Counts]:
-    """How many values of each sample fall into each bin; bins with few expected values are one."""
+    """Return how many values of each sample fall into each bin; bins with few expected values are one."""
     expected, found = expected[~np.isnan(expected)], found[~np.isnan(found)]
     values = np.unique(expected)
     if categorical or len(values) <= MAX_EXACT_VALUES:
@@ -126,7 +126,7 @@ def count_by_bin(expected: Floats, found: Floats, *, categorical: bool) -> tuple
 
 
 def find_significant(chances: Sequence[float]) -> list[bool]:
-    """Which of many findings are no chance, with 1 % false ones among those at most on average."""
+    """Return which of many findings are no chance, with 1 % false ones among those at most on average."""
     from scipy import stats
 
     return [bool(adjusted <= SIGNIFICANCE_LEVEL) for adjusted in stats.false_discovery_control(chances)]

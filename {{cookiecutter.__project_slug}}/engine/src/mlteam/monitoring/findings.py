@@ -29,7 +29,7 @@ class Finding:
 
 
 def compare_with_limit(check: str, subject: str, value: float, limit: float, said: str) -> Finding:
-    """A number that must not be above its limit; one that is not finite is unknown."""
+    """Return a number that must not be above its limit; one that is not finite is unknown."""
     if not math.isfinite(value):
         return report_unknown(check, subject, limit, f"not a finite number: {said}")
     return Finding(check, subject, value, limit, "wrong" if value > limit else "ok", said)

@@ -37,7 +37,7 @@ class LoggedPredictions:
 
 
 def read_predictions(pipeline: str, opened: Bundle, since: dt.datetime, until: dt.datetime) -> LoggedPredictions:
-    """What the champion, or the canary that became it, answered within a stretch of time; 200,000 rows at most.
+    """Return what the champion, or the canary that became it, answered within a stretch of time; 200,000 rows at most.
 
     Args:
         pipeline: Its name.

@@ -55,7 +55,7 @@ def _read_history(history: Path) -> list[dict[str, Any]]:
 
 
 def _draw_checks(runs: list[dict[str, Any]]) -> list[Picture]:
-    """Each check over time, its largest subjects as shares of their limit."""
+    """Return each check over time, its largest subjects as shares of their limit."""
     points: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         for found in run["findings"]:

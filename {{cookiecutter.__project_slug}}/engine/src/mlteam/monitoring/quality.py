@@ -58,7 +58,7 @@ def check_quality_and_skew(
 
 
 def _check_quality(spec: Spec, label: Labels, predicted: Floats, reference: Estimate, coverage: str) -> Finding:
-    """How far the whole interval lies on the bad side of the interval at training time; 0 where they overlap."""
+    """Return how far the whole interval lies on the bad side of the interval at training time; 0 where they overlap."""
     metric = get_primary_metric(spec)
     found = Bootstrap(label, spec.evaluation, spec.model.seed).estimate(metric, predicted)
     bounds = (found.low, found.high, reference.low, reference.high)

@@ -114,7 +114,7 @@ def _detect_type(connection: duckdb.DuckDBPyConnection, table: str, raw: str, na
 
 
 def _detect_text_type(connection: duckdb.DuckDBPyConnection, table: str, raw: str, name: str) -> SourceColumn:
-    """A column of texts: the narrowest kind that every value fits, or else a text."""
+    """Return a column of texts: the narrowest kind that every value fits, or else a text."""
     tokens, untrimmed = _find_missing_tokens(connection, table, raw)
     present = f"trim({quote_identifier(raw)})" if untrimmed else quote_identifier(raw)
     for token, _ in tokens:
@@ -152,7 +152,7 @@ def _detect_text_type(connection: duckdb.DuckDBPyConnection, table: str, raw: st
 def _find_missing_tokens(
     connection: duckdb.DuckDBPyConnection, table: str, raw: str
 ) -> tuple[list[tuple[str, int]], bool]:
-    """The texts in a column that mean that there is none, and whether any value has blanks around it."""
+    """Return the texts in a column that mean that there is none, and whether any value has blanks around it."""
     column = quote_identifier(raw)
     words = ", ".join(map(quote_literal, MISSING_TOKENS))
     found = connection.execute(

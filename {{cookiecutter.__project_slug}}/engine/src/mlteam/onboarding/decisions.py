@@ -102,7 +102,7 @@ def plan_pipeline(
 
 
 def find_column(columns: list[SourceColumn], name: str, option: str) -> SourceColumn:
-    """The column called so, by its original or its clean name."""
+    """Return the column called so, by its original or its clean name."""
     for column in columns:
         if name in (column.raw, column.name):
             return column
@@ -195,7 +195,7 @@ def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
 def _compute_windows(
     connection: duckdb.DuckDBPyConnection, typed: str, time: SourceColumn, label: SourceColumn
 ) -> list[dt.date]:
-    """The first days of train, validation and test (70, 15, 15 % of the labelled rows), and the day after the last."""
+    """Return the first days of train, validation and test (70, 15, 15 % of the labelled rows), and the end."""
     day = f"cast({time.name} as date)"
     ends = _fetch_row(
         connection,
@@ -239,7 +239,7 @@ def _choose_features(connection: duckdb.DuckDBPyConnection, typed: str, plan: Pl
 
 
 def _explain_exclusion(column: SourceColumn, plan: Plan) -> str:
-    """Why nothing can be learned from a column, or nothing."""
+    """Return why nothing can be learned from a column, or nothing."""
     present = plan.rows - column.missing
     if column.kind == "other":
         return "is neither number, text, boolean nor date"
@@ -290,7 +290,7 @@ def _reject_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
 
 
 def encode_targets(label: pa.ChunkedArray, task: Task) -> leaks.FloatArray:
-    """The label as numbers: shape (rows, 1) in a regression, else one column per class that is 1 in its rows."""
+    """Return the label as numbers: shape (rows, 1) in a regression, else one column per class that is 1 in its rows."""
     if task == "regression":
         numbers: leaks.FloatArray = pc.cast(label, pa.float64(), safe=False).to_numpy()
         return numbers[:, None]

@@ -28,7 +28,7 @@ class Leak:
 
 
 def measure_leak_strength(column: pa.ChunkedArray, targets: FloatArray) -> float:
-    """How much of the label one column alone explains on rows it was not fitted to: 0 is nothing, 1 is all.
+    """Return how much of the label one column alone explains on rows it was not fitted to: 0 is nothing, 1 is all.
 
     The column is cut into up to 256 groups; the label's mean in each on one half of the rows predicts the other half.
     A number may also predict by its neighbours, the next smaller and the next greater value, which works with few rows.
@@ -106,7 +106,7 @@ def _is_copy(values: FloatArray, label: FloatArray) -> bool:
 
 
 def _separates_classes(values: FloatArray, label: NDArray[np.int64]) -> bool:
-    """Whether each class has a range of the values to itself."""
+    """Return whether each class has a range of the values to itself."""
     _, rows = np.unique(label, return_counts=True)
     if rows.min() < MIN_SEPARATION_ROWS:
         return False
@@ -116,7 +116,7 @@ def _separates_classes(values: FloatArray, label: NDArray[np.int64]) -> bool:
 
 
 def _find_summands(numbers: dict[str, FloatArray], label: FloatArray) -> tuple[str, ...]:
-    """The columns of an exact linear combination that is the label, or none."""
+    """Return the columns of an exact linear combination that is the label, or none."""
     if not numbers or len(label) <= len(numbers) + 1:
         return ()
     matrix = np.column_stack([*numbers.values(), np.ones(len(label))])

@@ -13,7 +13,7 @@ PROJECT_COLUMNS = {"row_key", "row_digest"}
 
 
 def clean_names(names: Iterable[str]) -> dict[str, str]:
-    """A plain name for each column: lower case, no two alike, no word of SQL.
+    """Return a plain name for each column: lower case, no two alike, no word of SQL.
 
     Returns:
         Clean names by the original ones, in order.
@@ -41,12 +41,12 @@ def slugify_name(name: str) -> str:
 
 
 def load_sql_keywords() -> set[str]:
-    """The words of SQL, reserved or not: none of them makes a good name for a column."""
+    """Return the words of SQL, reserved or not: none of them makes a good name for a column."""
     return set(_load_keyword_categories())
 
 
 def load_reserved_words() -> set[str]:
-    """The words of SQL that need quotes where they name a column."""
+    """Return the words of SQL that need quotes where they name a column."""
     return {word for word, category in _load_keyword_categories().items() if category in ("reserved", "type_function")}
 
 

@@ -55,7 +55,7 @@ def write_pipeline_files(plan: Plan, source: Source, example: dict[str, object])
 
 
 def list_new_files(name: str) -> Iterator[Path]:
-    """The files that only this pipeline has."""
+    """Yield the files that only this pipeline has."""
     for folder, stem in (("staging", f"stg_{name}"), ("features", f"{name}_features")):
         yield from (SQL / "models" / folder / f"{stem}.{ending}" for ending in ("sql", "yml"))
     yield PIPELINES / f"{name}.toml"
@@ -63,7 +63,7 @@ def list_new_files(name: str) -> Iterator[Path]:
 
 
 def build_example(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> dict[str, object]:
-    """A made-up row: the median of each number, the most frequent value of everything else; nobody's own."""
+    """Build an example row: the median of each number, the most frequent value of other columns; no real row."""
     parts = [
         f"median({c.name})"
         if c.kind == "number"
@@ -113,19 +113,19 @@ def _render(template: str, plan: Plan, source: Source) -> str:
 
 
 def _append_source(plan: Plan, source: Source) -> str:
-    """The sources with the new one at their end; what stands there is not touched."""
+    """Return the sources with the new one at their end; what is there is not touched."""
     entry = _render("source.yml", plan, source)
     old = SOURCES.read_text(encoding="utf-8").rstrip() + "\n\n" if SOURCES.exists() else "version: 2\n\nsources:\n"
     return old + entry
 
 
 def _quote(text: object) -> str:
-    """A text as YAML and TOML take it."""
+    """Return a text as YAML and TOML take it."""
     return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _quote_for_dbt(text: object) -> str:
-    """A text as YAML takes it where dbt renders it: the marks of a template are taken apart."""
+    """Return a text as YAML takes it where dbt renders it: the marks of a template are taken apart."""
     return re.sub(r"\{(?=[{%#])", "{ ", _quote(text))
 
 
@@ -135,7 +135,7 @@ def _escape_jinja(sql: str) -> str:
 
 
 def _build_select_line(column: SourceColumn) -> str:
-    """A line of the staging model."""
+    """Return a line of the staging model."""
     # Quotes and capitals only where a name needs them, as sqlfluff asks: the engine reads plain names in any case.
     bare = PLAIN_NAME_PATTERN.fullmatch(column.raw) and column.raw.lower() not in load_reserved_words()
     sql = column.sql.replace(quote_identifier(column.raw), column.raw.lower()) if bare else _escape_jinja(column.sql)
@@ -143,6 +143,6 @@ def _build_select_line(column: SourceColumn) -> str:
 
 
 def _describe_column(column: SourceColumn) -> str:
-    """A column's description."""
+    """Return a column's description."""
     read = ", ".join(repr(token) for token, _ in column.read_as_missing)
     return f"Upstream column {column.raw!r}{f'; {read} read as missing' if read else ''}."

@@ -16,7 +16,7 @@ from mlteam.registry import versions
 
 
 def find_version_as_of(spec: Spec, day: dt.date) -> tuple[str, str]:
-    """The number of the version that was the champion at the end of a day (UTC), and what makes it the one of the day.
+    """Return the version that was the champion at the end of a day (UTC), and why it is the one of that day.
 
     Before the first launch it is the version registered last until then.
 
@@ -81,7 +81,7 @@ class LaunchState(Settings):
         return self.champions[-1] if self.champions else None
 
     def apply(self, record: LaunchRecord) -> Self:
-        """The state once a record was made."""
+        """Return the state once a record was made."""
         champions, shadow = self.champions, self.shadow
         match record.kind:
             case "launch":
@@ -98,13 +98,13 @@ class LaunchState(Settings):
 
 
 def list_launch_records(spec: Spec) -> list[LaunchRecord]:
-    """Every record of a pipeline, the oldest first."""
+    """Return every record of a pipeline, the oldest first."""
     found = versions.get_model_tags(spec)
     return [LaunchRecord.model_validate_json(found[key]) for key in sorted(found) if key.startswith(TAG_PREFIX)]
 
 
 def get_launch_state(spec: Spec, until: dt.date | None = None) -> LaunchState:
-    """What answers now, or answered at the end of a day."""
+    """Return what answers now, or answered at the end of a day."""
     found = LaunchState()
     for record in list_launch_records(spec):
         if until is None or record.at.date() <= until:
@@ -118,7 +118,7 @@ def append_launch_record(spec: Spec, record: LaunchRecord) -> None:
 
 
 def get_next_timestamp(before: LaunchState) -> dt.datetime:
-    """The present moment, but later than the last record, also when the clock was set back."""
+    """Return the present moment, but later than the last record, also when the clock was set back."""
     moment = dt.datetime.now(dt.UTC)
     return max(moment, before.last.at + dt.timedelta(microseconds=1)) if before.last else moment
 

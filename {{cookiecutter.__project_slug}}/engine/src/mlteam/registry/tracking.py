@@ -20,7 +20,7 @@ MIGRATION_FIX = f"copy {TRACKING}, then run `uv run mlflow db upgrade sqlite:///
 
 
 def create_mlflow_client() -> "MlflowClient":
-    """The tracking server that MLFLOW_TRACKING_URI names, or else a SQLite file in data/.
+    """Return the tracking server that MLFLOW_TRACKING_URI names, or else a SQLite file in data/.
 
     Raises:
         ProjectError: The file is none of MLflow's, or of another version of it.
@@ -42,7 +42,7 @@ def create_mlflow_client() -> "MlflowClient":
 
 
 def convert_mlflow_error(error: Exception) -> ProjectError | None:
-    """What MLflow could not do, in two lines; None if the error is not of MLflow."""
+    """Return what MLflow could not do, in two lines; None if the error is not of MLflow."""
     # MLflow takes seconds to import, and only a command that did so can have met its errors.
     loaded = sys.modules.get("mlflow.exceptions")
     if loaded is None or not isinstance(error, loaded.MlflowException):

@@ -7,7 +7,7 @@ from mlteam.registry.versions import RegisteredVersion
 
 
 def build_evaluation_spec(spec: Spec, version: RegisteredVersion) -> Spec:
-    """The spec that a version was trained by, with today's metrics, slices and datasets.
+    """Return the spec that a version was trained by, with today's metrics, slices and datasets.
 
     Rows and splits are those of the training, whatever the file says by now: a model never meets rows it has seen.
     """
@@ -15,7 +15,7 @@ def build_evaluation_spec(spec: Spec, version: RegisteredVersion) -> Spec:
 
 
 def load_version_rows(spec: Spec, version: RegisteredVersion, dataset: str, where: str | None = None) -> EvaluationRows:
-    """The rows of a dataset in the snapshot that a version was trained on, or those that SQL chooses, ready for it."""
+    """Load the rows of a dataset, or those that SQL chooses, from the snapshot that a version was trained on."""
     return datasets.load_evaluation_rows(
         spec, version.schema, snapshot.load(spec.name, version.snapshot), dataset, where
     )

@@ -114,14 +114,14 @@ def open_version(spec: Spec, which: str = CANDIDATE) -> RegisteredVersion:
 
 
 def list_versions(spec: Spec) -> list[tuple[int, dt.datetime]]:
-    """All versions of a pipeline's model and when each was registered (UTC), the oldest first."""
+    """Return all versions of a pipeline's model and when each was registered (UTC), the oldest first."""
     found = create_mlflow_client().search_model_versions(f"name = '{spec.name}'", max_results=10_000)
     stamped = [(int(v.version), dt.datetime.fromtimestamp(v.creation_timestamp / 1000, dt.UTC)) for v in found]
     return sorted(stamped)
 
 
 def get_model_tags(spec: Spec) -> dict[str, str]:
-    """The tags of a pipeline's registered model; none before its first training."""
+    """Return the tags of a pipeline's registered model; none before its first training."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -152,7 +152,7 @@ def set_aliases(spec: Spec, wanted: dict[str, int | None]) -> None:
 
 
 def list_evaluations(spec: Spec) -> list[dict[str, Any]]:
-    """Every evaluation ever recorded, the oldest first: when, version, dataset, metric, value, low and high."""
+    """Return every evaluation ever recorded, the oldest first: when, version, dataset, metric, value, low and high."""
     tracking = create_mlflow_client()
     rows = []
     for version in tracking.search_model_versions(f"name = '{spec.name}'", max_results=10_000):
@@ -203,7 +203,7 @@ def _ensure_experiment(tracking: "MlflowClient", spec: Spec) -> str:
 
 @contextmanager
 def _start_run(tracking: "MlflowClient", experiment: str, role: str, tags: dict[str, str]) -> Iterator[str]:
-    """A run that ends as FINISHED or FAILED; one that was killed while it ran is ended here first."""
+    """Open a run that ends as FINISHED or FAILED; one that was killed while it ran is ended here first."""
     for left in tracking.search_runs([experiment], "attributes.status = 'RUNNING'"):
         if _is_dead(left.data.tags):
             tracking.set_terminated(left.info.run_id, "KILLED")
@@ -218,7 +218,7 @@ def _start_run(tracking: "MlflowClient", experiment: str, role: str, tags: dict[
 
 
 def _is_dead(tags: dict[str, str]) -> bool:
-    """Whether a run's process was one of this machine and has ended; a colleague's run is left alone."""
+    """Return whether a run's process was one of this machine and has ended; a colleague's run is left alone."""
     if tags.get("host") != platform.node() or not tags.get("pid", "").isdecimal():
         return False
     try:

@@ -68,7 +68,7 @@ def _draw_section(spec: Spec, version: RegisteredVersion, section: Section) -> d
 
 
 def _compute_mean_contributions(version: RegisteredVersion, matrix: Matrix) -> list[tuple[str, float]]:
-    """How much each feature moves the predictions of a sample of rows, on average, the largest first."""
+    """Return how much each feature moves the predictions of a sample of rows, on average, the largest first."""
     rows = np.random.default_rng(0).choice(len(matrix), size=min(MAX_SAMPLE_ROWS, len(matrix)), replace=False)
     moved = get_contributions(version.model, matrix[rows])
     if moved is None:

@@ -31,7 +31,7 @@ def write_page(target: Path, template: str, **shown: Any) -> Path:
 
 
 def choose_page_path(*parts: object) -> Path:
-    """The page called PART-PART.html among the reports.
+    """Return the page called PART-PART.html among the reports.
 
     What does not belong in a file name becomes `_`; a short hash then keeps parts apart that would look the same.
     """

@@ -30,7 +30,7 @@ POLL_SECONDS = 1
 
 
 def create_app() -> FastAPI:
-    """The application."""
+    """Return the application."""
     service = Service(os.environ[PIPELINE_VARIABLE])
     answers = RequestHandlers(service, os.environ.get(TOKEN_VARIABLE))
 

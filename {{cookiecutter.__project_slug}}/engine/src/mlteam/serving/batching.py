@@ -18,7 +18,7 @@ class MicroBatcher:
         self._waiting: dict[Model, list[PendingPrediction]] = {}
 
     async def predict(self, model: Model, matrix: Matrix) -> Predictions:
-        """The predictions for a matrix, the same whatever was predicted beside it."""
+        """Return the predictions for a matrix, the same whatever was predicted beside it."""
         if len(matrix) > MAX_BATCH_ROWS:
             return await asyncio.to_thread(model.predict, matrix)
         loop = asyncio.get_running_loop()

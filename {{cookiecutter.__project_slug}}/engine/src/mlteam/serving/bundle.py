@@ -85,7 +85,7 @@ class Bundle:
 
 
 def get_bundles_folder(pipeline: str) -> Path:
-    """Where a pipeline's bundles stand."""
+    """Return where a pipeline's bundles stand."""
     return SERVING / pipeline
 
 
@@ -116,7 +116,7 @@ def load(folder: Path) -> Bundle:
 
 
 def is_intact(folder: Path) -> bool:
-    """Whether a bundle is there and whole."""
+    """Return whether a bundle is there and whole."""
     try:
         load(folder)
     except ProjectError:
@@ -131,7 +131,7 @@ def write_live_pointer(pipeline: str, live: LivePointer) -> None:
 
 
 def read_live_pointer(pipeline: str) -> LivePointer:
-    """Which bundles answer now.
+    """Return which bundles answer now.
 
     Raises:
         ProjectError: Nothing was launched yet, or the pointer cannot be read.

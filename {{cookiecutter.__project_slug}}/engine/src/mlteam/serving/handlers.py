@@ -118,7 +118,7 @@ class RequestHandlers:
     async def _try_canary(
         self, canary: LoadedBundle, now: ActiveModels, body: bytes
     ) -> tuple[ParsedRequest, Predictions] | None:
-        """The canary's answer, or nothing if it has none: whatever it does wrong, the champion answers."""
+        """Return the canary's answer, or nothing if it has none: whatever it does wrong, the champion answers."""
         begun = time.perf_counter()
         try:
             found = await self._parse_and_predict(canary, body)

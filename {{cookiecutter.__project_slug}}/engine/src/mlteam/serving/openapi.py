@@ -91,7 +91,7 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def extend_openapi(base: dict[str, Any], now: ActiveModels | None) -> dict[str, Any]:
-    """The description with the fields of what answers now.
+    """Return the description with the fields of what answers now.
 
     Args:
         base: What FastAPI derives from the routes.

@@ -126,7 +126,7 @@ class RequestReader:
 
 
 def _encode_value(value: Any, name: str, places: dict[str, float], unseen: list[str]) -> float:
-    """A value as the matrix holds it; `places` is empty for a numeric feature."""
+    """Return a value as the matrix holds it; `places` is empty for a numeric feature."""
     if value is None:
         return np.nan
     if not places:
@@ -139,7 +139,7 @@ def _encode_value(value: Any, name: str, places: dict[str, float], unseen: list[
 
 
 def _build_example_model(form: RequestSchema) -> type[pydantic.BaseModel]:
-    """The model of one example; its fields carry the features' names as aliases, whatever these look like."""
+    """Return the model of one example; its fields carry the features' names as aliases, whatever these look like."""
     fields: dict[str, Any] = {
         f"feature_{place}": (
             _build_field_type(entry),
@@ -166,7 +166,7 @@ def _build_field_type(entry: RequestField) -> Any:
 
 
 def _describe_allowed_values(entry: RequestField) -> str:
-    """What a field must be, in words."""
+    """Return what a field must be, in words."""
     null = ", or null" if entry.nullable else ""
     if entry.kind == "numeric":
         return f"must be a number from {entry.minimum:.10g} to {entry.maximum:.10g}{null}"

@@ -78,7 +78,7 @@ class ActiveModels:
     canary: Canary
 
     def route_request(self, body: bytes) -> LoadedBundle:
-        """Who answers a request: the same one for the same bytes."""
+        """Return who answers a request: the same one for the same bytes."""
         share = self.live.canary_share
         if self.shadow and share and not self.canary.stopped and zlib.crc32(body) < share * HASH_RANGE:
             return self.shadow

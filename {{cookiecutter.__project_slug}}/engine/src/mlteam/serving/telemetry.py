@@ -37,12 +37,12 @@ CANARY_STOPPED = Gauge(
 
 @cache
 def bind_labels(metric: MetricType, *labels: str) -> MetricType:
-    """A metric with its labels, looked up once."""
+    """Return a metric with its labels, looked up once."""
     return metric.labels(*labels)
 
 
 def render_metrics() -> bytes:
-    """All metrics as text, with what the last run of monitoring wrote."""
+    """Return all metrics as text, with what the last run of monitoring wrote."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

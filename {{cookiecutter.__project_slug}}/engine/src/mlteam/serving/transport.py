@@ -24,7 +24,7 @@ Headers = dict[bytes, bytes]
 
 
 async def read_body(request: Request, headers: Headers, limit: int) -> bytes:
-    """The body, as far as it is allowed.
+    """Return the body, as far as it is allowed.
 
     Raises:
         RefusedError: No plain JSON (415), too large (413), or too slow (408).
@@ -70,19 +70,19 @@ def authenticate(headers: Headers, token: str | None) -> None:
 
 
 def get_request_id(headers: Headers) -> str:
-    """The id that the client gave, if it is a plain one, or a new one."""
+    """Return the id that the client gave, if it is a plain one, or a new one."""
     given = headers.get(b"x-request-id", b"").decode("latin-1")
     return given if REQUEST_ID_PATTERN.fullmatch(given) else f"{PROCESS_ID}-{next(REQUEST_COUNTER)}"
 
 
 def build_response(content: dict[str, Any], status: int = 200, **headers: str) -> Response:
-    """A JSON answer."""
+    """Return a JSON answer."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(to_json(content), status, named, JSON_MEDIA_TYPE)
 
 
 def build_rejection(error: RequestRejectedError, **headers: str) -> Response:
-    """What was refused, and why."""
+    """Return what was refused, and why."""
     said = [{"loc": where, "msg": what} for where, what in error.details]
     more = {"www_authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004
     return build_response({"detail": said}, error.status, **headers, **more)

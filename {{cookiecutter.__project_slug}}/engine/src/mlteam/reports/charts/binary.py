@@ -78,7 +78,7 @@ def _draw_curve(rows: ChartRows, x: str, y: str) -> Any:
 
 
 def _draw_calibration(label: Labels, curves: NamedPredictions) -> Any:
-    """What happened against what was predicted, in ten groups of equal size with 95 % Wilson intervals."""
+    """Return what happened against what was predicted, in ten groups of equal size with 95 % Wilson intervals."""
     rows: ChartRows = [
         {"curve": name, **asdict(found)}
         for name, scores in curves.items()
@@ -92,7 +92,7 @@ def _draw_calibration(label: Labels, curves: NamedPredictions) -> Any:
 
 
 def _draw_score_distribution(label: Labels, scores: Floats, classes: tuple[str, ...]) -> Any:
-    """How predictions are spread, for rows of either class."""
+    """Return how predictions are spread, for rows of either class."""
     edges = np.linspace(0, max(float(scores.max()), 1e-9), 41)
     rows = []
     for position, name in enumerate(classes):

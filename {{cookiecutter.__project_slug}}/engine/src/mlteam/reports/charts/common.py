@@ -27,7 +27,7 @@ class Picture:
 
 
 def draw_slice_metrics(judgement: EvaluationResult) -> str:
-    """The first metric on each slice with its interval and row count; the rule is the whole dataset."""
+    """Return the first metric on each slice with its interval and row count; the rule is the whole dataset."""
     metric = judgement.metrics[0]
     rows = [
         {"column": part.column, "slice": f"{part.value}  ({part.rows:,})", "order": order, **_unpack_estimate(estimate)}
@@ -49,7 +49,7 @@ def draw_slice_metrics(judgement: EvaluationResult) -> str:
 
 
 def draw_mean_contributions(features: list[tuple[str, float]]) -> str:
-    """How much each feature moves predictions, on average."""
+    """Return how much each feature moves predictions, on average."""
     rows = [{"feature": name, "value": value} for name, value in features]
     y = alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=260))
     x = alt.X("value:Q", title="Mean absolute contribution to the prediction")
@@ -58,18 +58,18 @@ def draw_mean_contributions(features: list[tuple[str, float]]) -> str:
 
 
 def draw_dashed_line(points: list[tuple[float, float]]) -> Any:
-    """A dashed line through points, as something to compare with."""
+    """Return a dashed line through points, as something to compare with."""
     rows = [{"x": x, "y": y} for x, y in points]
     return alt.Chart(alt.InlineData(values=rows)).mark_line(color="#d4d4d4", strokeDash=DASH).encode(x="x:Q", y="y:Q")
 
 
 def render_picture(title: str, chart: Any) -> Picture:
-    """A chart of the usual size, drawn."""
+    """Return a chart of the usual size, drawn."""
     return Picture(title, render_svg(chart.properties(width=WIDTH, height=HEIGHT)))
 
 
 def render_svg(chart: Any) -> str:
-    """A chart as SVG text."""
+    """Return a chart as SVG text."""
     import vl_convert
 
     return str(vl_convert.vegalite_to_svg(chart.to_json()))

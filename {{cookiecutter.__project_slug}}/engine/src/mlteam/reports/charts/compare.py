@@ -9,7 +9,7 @@ from mlteam.reports.charts.common import BLUE, DASH, GREY, WIDTH, ChartRows, Pic
 
 
 def draw_metrics(found: list[MetricComparison], names: tuple[str, str]) -> list[Picture]:
-    """Each metric of both versions with its interval.
+    """Return each metric of both versions with its interval.
 
     Args:
         found: The second version is `model`, the first one `baseline`.
@@ -31,7 +31,7 @@ def _draw_metric(one: MetricComparison, names: tuple[str, str]) -> Any:
 
 
 def draw_slice_gains(found: "list[SliceGain]", metric: str) -> str:
-    """The gain on each slice with its interval and row count, grey where it can be chance; the rule is no gain."""
+    """Draw the gain on each slice with its interval and row count, grey within sampling noise, and a line at zero."""
     rows: ChartRows = [
         {
             "column": part.column,

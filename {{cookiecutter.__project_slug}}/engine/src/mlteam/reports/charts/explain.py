@@ -28,7 +28,7 @@ def draw_importance(rows: ChartRows, unit: str) -> str:
 
 
 def draw_contributions(moved: Sequence[tuple[str, str, float]], unit: str) -> str:
-    """What each value of one example adds, red upward and blue downward.
+    """Return what each value of one example adds, red upward and blue downward.
 
     Args:
         moved: Feature, value and what it adds; the strongest first.
@@ -45,7 +45,7 @@ def draw_contributions(moved: Sequence[tuple[str, str, float]], unit: str) -> st
 
 
 def draw_numeric_effect(title: str, values: Floats, moved: Floats, unit: str) -> Picture:
-    """A number's value against what it adds, on a sample of rows, with the mean along it.
+    """Return a number's value against what it adds, on a sample of rows, with the mean along it.
 
     Args:
         title: Goes above the picture.
@@ -64,7 +64,7 @@ def draw_numeric_effect(title: str, values: Floats, moved: Floats, unit: str) ->
 
 
 def draw_categorical_effect(title: str, groups: Sequence[tuple[str, Floats]], unit: str) -> Picture:
-    """What each category adds: the mean, and the middle half of its rows.
+    """Return what each category adds: the mean, and the middle half of its rows.
 
     Args:
         title: Goes above the picture.
@@ -92,7 +92,7 @@ def _draw_zero_line() -> Any:
 
 
 def _compute_binned_means(values: Floats, moved: Floats) -> ChartRows:
-    """The mean in up to 20 groups of neighbours."""
+    """Return the mean in up to 20 groups of neighbours."""
     order = np.argsort(values, kind="stable")
     parts = np.array_split(order, min(20, max(len(order) // 20, 1)))
     return [{"x": float(values[part].mean()), "y": float(moved[part].mean())} for part in parts if len(part)]

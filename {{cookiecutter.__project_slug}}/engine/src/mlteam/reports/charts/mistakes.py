@@ -38,7 +38,7 @@ def draw_slice_losses(rows: ChartRows, overall: float, unit: str) -> str:
 
 
 def draw_loss_concentration(loss: Floats, unit: str) -> Picture:
-    """How much of all loss the worst rows hold; on the dashed line all rows would lose the same.
+    """Return how much of all loss the worst rows hold; on the dashed line all rows would lose the same.
 
     Args:
         loss: Of each row, shape (rows,).

@@ -10,7 +10,7 @@ PREDICTION_BINS = 40
 
 
 def draw_prediction_distribution(name: str, values: Floats) -> Picture:
-    """How the predictions are spread.
+    """Return how the predictions are spread.
 
     Args:
         name: What is predicted.

@@ -12,7 +12,7 @@ MAX_LABEL_LENGTH = 40
 
 
 def draw_trials(rows: ChartRows, spaces: dict[str, SearchSpace], metric: Metric) -> list[Picture]:
-    """The trials in their order, and the metric against each parameter; the dashed line is the present model.
+    """Return the trials in their order, and the metric against each parameter; the dashed line is the present model.
 
     Args:
         rows: Each with the trial's number, the metric and the parameters; the present ones first.
