@@ -99,7 +99,7 @@ def test_a_shift_by_one_standard_deviation_is_named(spec: Spec, opened: Bundle) 
 
 def test_a_category_that_came_no_more_is_named(spec: Spec, opened: Bundle) -> None:
     log(opened, [row for row in rows(1200) if row["carrier"] != "XX"])
-    assert "XX came no more" in wrong(spec, opened)["vanished", "carrier"].said
+    assert "XX came no more" in wrong(spec, opened)["vanished", "carrier"].message
 
 
 def test_values_that_are_missing_more_often_are_named(spec: Spec, opened: Bundle) -> None:
@@ -114,8 +114,8 @@ def test_features_served_otherwise_are_named_with_their_rows(spec: Spec, opened:
         row["wind"] = 29.9
     log(opened, given)
     skew = wrong(spec, opened)["skew", "served features"]
-    assert "mostly wind" in skew.said
-    assert any(str(row["id"]) in skew.said for row in spoilt)
+    assert "mostly wind" in skew.message
+    assert any(str(row["id"]) in skew.message for row in spoilt)
 
 
 def test_labels_that_turned_round_are_noticed(spec: Spec, opened: Bundle) -> None:
@@ -133,8 +133,8 @@ def test_outcomes_count_once_and_those_that_are_late_are_waited_for(spec: Spec, 
     log(opened, given + waiting)
     known = len({row["id"] for row in given})
     found = {f.check: f for f in checks.run_checks(spec, opened, NOW - dt.timedelta(hours=1), NOW)}
-    assert f"{known:,} of {known + 200:,} rows with a key have an outcome" in found["quality"].said
-    assert found["skew"].said.startswith(f"0 of {known:,} rows")
+    assert f"{known:,} of {known + 200:,} rows with a key have an outcome" in found["quality"].message
+    assert found["skew"].message.startswith(f"0 of {known:,} rows")
 
 
 def test_silence_and_age_are_noticed(spec: Spec, opened: Bundle) -> None:

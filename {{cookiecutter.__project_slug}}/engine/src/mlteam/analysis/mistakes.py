@@ -123,8 +123,8 @@ def _find_worst_rows(
             for column in strongest
             if moved[position, column] and (name := version.schema.names[column])
         ]
-        said = _format_outcome(version, rows.label[row], predictions[row])
-        found.append(WorstRow(_format_value(keys[position]), *said, float(loss[row]), because))
+        outcome = _format_outcome(version, rows.label[row], predictions[row])
+        found.append(WorstRow(_format_value(keys[position]), *outcome, float(loss[row]), because))
     return found, exact
 
 

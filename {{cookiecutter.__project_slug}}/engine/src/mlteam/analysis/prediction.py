@@ -91,15 +91,15 @@ def _validate_value(feature: Feature, value: Any, where: str) -> str:
 
 def describe_unseen_categories(schema: Schema, rows: pa.Table) -> list[str]:
     """Return a line for each feature with categories that training did not see, which count as missing."""
-    said = []
+    notes = []
     for feature in schema.features:
         if feature.kind == "categorical":
             column = pc.drop_null(pc.cast(rows[feature.name], pa.string()))
             strange = column.filter(pc.invert(pc.is_in(column, value_set=pa.array(feature.categories, pa.string()))))
             if len(strange):
                 shown = f"{len(strange):,} values of {feature.name}, such as {strange[0].as_py()!r}"
-                said.append(f"training did not see {shown}: they count as missing")
-    return said
+                notes.append(f"training did not see {shown}: they count as missing")
+    return notes
 
 
 def name_predictions(schema: Schema, predictions: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

@@ -163,8 +163,8 @@ def _select_distinct(ranked: list[tuple[float, _Cells, int, float]], loss: Loss,
 def _find_members(columns: tuple[_EncodedColumn, ...], code: int) -> tuple[str, NDArray[np.int64]]:
     codes = divmod(code, len(columns[1].values)) if len(columns) > 1 else (code,)
     inside = np.logical_and.reduce([column.codes == one for column, one in zip(columns, codes, strict=True)])
-    said = [f"{column.name} = {column.values[one]}" for column, one in zip(columns, codes, strict=True)]
-    return " and ".join(said), np.flatnonzero(inside)
+    conditions = [f"{column.name} = {column.values[one]}" for column, one in zip(columns, codes, strict=True)]
+    return " and ".join(conditions), np.flatnonzero(inside)
 
 
 def _compute_overlap(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:

@@ -40,8 +40,8 @@ def show_comparison(spec: Spec, first: str, second: str, dataset: str, day: dt.d
     versions = [open_version(spec, which) for which in (first, second)]
     if versions[0].number == versions[1].number:
         both = f"both are version {versions[0].number}"
-        said = f"{both}: it {chosen}, and is the {second} today" if day else both
-        raise ProjectError(said, fix="name two versions, such as 1 and candidate")
+        message = f"{both}: it {chosen}, and is the {second} today" if day else both
+        raise ProjectError(message, fix="name two versions, such as 1 and candidate")
     with console.show_progress(f"score both on {dataset}"):
         result = compare_versions(spec, versions[0], versions[1], dataset)
     with console.show_progress("write the page"):

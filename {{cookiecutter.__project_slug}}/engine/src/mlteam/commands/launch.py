@@ -117,14 +117,14 @@ def sync_with_launch_log(spec: Spec) -> None:
     )
     if found.champion is None or found.last is None:
         return
-    said = bundle.LivePointer(
+    pointer = bundle.LivePointer(
         champion=found.champion.folder,
         shadow=found.shadow.folder if found.shadow else None,
         canary_share=found.shadow.canary_share if found.shadow else 0,
         launched_at=found.last.at.isoformat(),
         by=found.last.by,
     )
-    bundle.write_live_pointer(spec.name, said)
+    bundle.write_live_pointer(spec.name, pointer)
 
 
 def _get_version_number(record: LaunchRecord | None) -> int | None:

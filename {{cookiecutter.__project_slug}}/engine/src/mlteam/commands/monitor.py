@@ -29,7 +29,7 @@ def monitor_pipeline(spec: Spec, now: dt.datetime) -> bool:
         findings = list(run_checks(spec, opened, dt.datetime.fromisoformat(live.launched_at), now))
     wrong = [found for found in findings if found.state == "wrong"]
     told = [found for state in ("wrong", "unknown") for found in findings if found.state == state]
-    rows = [[found.check, found.subject, found.state.replace("wrong", "WRONG"), found.said] for found in told]
+    rows = [[found.check, found.subject, found.state.replace("wrong", "WRONG"), found.message] for found in told]
     if rows:
         console.print_text_table(
             f"{spec.name} version {opened.manifest.version}", ["check", "subject", "state", "found"], rows

@@ -52,8 +52,8 @@ def fine_tune(spec: Spec, parent: RegisteredVersion, dataset: str) -> Registered
     with console.show_progress(f"train version {parent.number} further on {len(learn.label):,} rows"):
         model = parent.model.fit_more(learn, watch, parent.schema, trained.model)
     with console.show_progress("register"):
-        said = {"parent": str(parent.number), "dataset": dataset}
-        version = versions.register(trained, parent.snapshot, parent.schema, model, parent.baseline, **said)
+        tags = {"parent": str(parent.number), "dataset": dataset}
+        version = versions.register(trained, parent.snapshot, parent.schema, model, parent.baseline, **tags)
     console.print_line(
         f"registered {spec.name} version {version.number}, continued from {parent.number}, as {versions.CANDIDATE}"
     )

@@ -137,8 +137,8 @@ def _check_golden_examples(client: ServiceClient, opened: Bundle) -> Verificatio
         return VerificationCheck("golden examples", False, "an answer has another form than offline")
     distance = max(float(np.abs(np.subtract(found, expected)).max()) for found in (answered, single))
     scale = max(1.0, float(np.abs(expected).max()))
-    said = f"{len(examples)} examples, largest difference {distance:.1e}, must be ≤ {TOLERANCE * scale:.0e}"
-    return VerificationCheck("golden examples", distance <= TOLERANCE * scale, said)
+    message = f"{len(examples)} examples, largest difference {distance:.1e}, must be ≤ {TOLERANCE * scale:.0e}"
+    return VerificationCheck("golden examples", distance <= TOLERANCE * scale, message)
 
 
 def _flatten_prediction(prediction: Any) -> list[float]:
@@ -149,12 +149,12 @@ def _flatten_prediction(prediction: Any) -> list[float]:
 
 
 def _check_rejection(client: ServiceClient, opened: Bundle) -> VerificationCheck:
-    """Return a value that no row has must not be answered."""
+    """Check that a value that no row has is rejected."""
     entry = opened.request_schema.entries[0]
     strange = (entry.maximum or 0) * 2 + 1e9 if entry.kind == "numeric" else "no such category"
     status, _ = client.send_request("/predict", {**opened.golden_examples[0].features, entry.name: strange})
-    said = f"{entry.name} with a value that no row has gives status {status}, must give {REJECTED_STATUS}"
-    return VerificationCheck("refusal", status == REJECTED_STATUS, said)
+    message = f"{entry.name} with a value that no row has gives status {status}, must give {REJECTED_STATUS}"
+    return VerificationCheck("refusal", status == REJECTED_STATUS, message)
 
 
 def _check_latency(client: ServiceClient, opened: Bundle) -> VerificationCheck:
@@ -166,5 +166,5 @@ def _check_latency(client: ServiceClient, opened: Bundle) -> VerificationCheck:
         client.send_request("/predict", example)
         taken.append(1000 * (time.perf_counter() - start))
     found, limit = float(np.quantile(taken, 0.99)), opened.request_schema.latency_ms
-    said = f"99 % of {LATENCY_CALLS} within {found:.1f} ms, must be ≤ {limit:g} ms"
-    return VerificationCheck("latency", bool(found <= limit), said)
+    message = f"99 % of {LATENCY_CALLS} within {found:.1f} ms, must be ≤ {limit:g} ms"
+    return VerificationCheck("latency", bool(found <= limit), message)

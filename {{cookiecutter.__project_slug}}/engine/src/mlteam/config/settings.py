@@ -31,13 +31,13 @@ def explain_validation_error(error: pydantic.ValidationError, path: Path, prefix
         loc = loc[:1] + loc[2:]
     keys = [*prefix, *loc]
     where = f"{path}:{find_line(path.read_text(encoding='utf-8'), keys)}"
-    said = str(first["msg"]).removeprefix("Value error, ")
+    message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         return ProjectError(f"unknown key {'.'.join(keys)}", where=where, fix=_suggest_key(error.title, loc))
     if first["type"] == "missing":
         return ProjectError(f"{'.'.join(keys)} is missing", where=where, fix=f"add {keys[-1]} = …")
     return ProjectError(
-        f"{'.'.join(keys)}: {said}" if keys else said, where=where, fix="change it in the pipeline file"
+        f"{'.'.join(keys)}: {message}" if keys else message, where=where, fix="change it in the pipeline file"
     )
 
 

@@ -25,13 +25,13 @@ class SearchSpace(Settings):
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     @classmethod
-    def parse(cls, name: str, said: Any) -> Self:
+    def parse(cls, name: str, setting: Any) -> Self:
         """Return what stands behind a parameter's name.
 
         Raises:
             ValueError: It has none of the forms, or nothing lies between its ends.
         """
-        match said:
+        match setting:
             case {"among": [_, _, *_] as values, **rest} if not rest and all(
                 isinstance(v, ParameterValue) for v in values
             ):
@@ -53,7 +53,7 @@ class Tuning(Settings):
     @property
     def spaces(self) -> dict[str, SearchSpace]:
         """Each parameter with the values that it may take."""
-        return {name: SearchSpace.parse(name, said) for name, said in self.params.items()}
+        return {name: SearchSpace.parse(name, setting) for name, setting in self.params.items()}
 
     @pydantic.model_validator(mode="after")
     def _can_be_read(self) -> Self:

@@ -67,7 +67,7 @@ def open_rows(snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _compute_typical_values(spec: Spec, snapshot: Snapshot, names: list[str]) -> dict[str, str]:
     """Compute the median of numbers and times, else the most frequent value with its share; no data about people."""
-    said = {}
+    values_by_column = {}
     with open_rows(snapshot) as connection:
         for column in get_columns(snapshot):
             name, kind = column["name"], column["type"]
@@ -75,11 +75,11 @@ def _compute_typical_values(spec: Spec, snapshot: Snapshot, names: list[str]) ->
                 continue
             if is_number(kind) or is_time(kind):
                 # What the metadata has is an approximation, which differs between two looks at the same rows.
-                said[name] = format_value(distributions.compute_median(connection, name))
+                values_by_column[name] = format_value(distributions.compute_median(connection, name))
             elif column["distinct_about"] <= MAX_DISTINCT_VALUES:
                 top = distributions.find_most_frequent(connection, name)
-                said[name] = f"{top[0][:MAX_VALUE_LENGTH]} ({top[1]:.1%})" if top else ""
-    return said
+                values_by_column[name] = f"{top[0][:MAX_VALUE_LENGTH]} ({top[1]:.1%})" if top else ""
+    return values_by_column
 
 
 def get_missing_percent(column: ColumnProfile) -> float:

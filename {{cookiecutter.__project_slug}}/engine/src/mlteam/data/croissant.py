@@ -128,13 +128,13 @@ def build_croissant(metadata: dict[str, Any], about: DatasetInfo) -> dict[str, A
     }
 
 
-def _build_field(column: dict[str, Any], said: dict[str, str]) -> dict[str, Any]:
+def _build_field(column: dict[str, Any], descriptions: dict[str, str]) -> dict[str, Any]:
     name = str(column["name"])
     return {
         "@type": "cr:Field",
         "@id": f"{RECORD_SET}/{name}",
         "name": name,
-        "description": said.get(name, name),
+        "description": descriptions.get(name, name),
         "dataType": CROISSANT_TYPES.get(str(column["type"]).split("(")[0], "sc:Text"),
         "source": {"fileObject": {"@id": PARQUET_FILE}, "extract": {"column": name}},
     }

@@ -126,8 +126,8 @@ def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
             connection.register("brought", rows)
             left = connection.sql(f"select * from brought where {where}").to_arrow_table()
     except duckdb.Error as error:
-        said = str(error).strip().splitlines()[0]
-        raise ProjectError(f"--where: {said}", where=str(path), fix="fix the SQL") from None
+        message = str(error).strip().splitlines()[0]
+        raise ProjectError(f"--where: {message}", where=str(path), fix="fix the SQL") from None
     if left.num_rows == 0:
         raise ProjectError("--where leaves no row", where=str(path), fix="change what it selects")
     return left
@@ -243,10 +243,10 @@ def _query_snapshot(query: str, snapshot: Snapshot, spec: Spec, dataset: str, wh
         with duckdb.connect() as connection:
             return connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
     except duckdb.Error as error:
-        said = str(error).strip().splitlines()[0]
+        message = str(error).strip().splitlines()[0]
         if where:
-            raise ProjectError(f"--where: {said}", fix="the rows have the columns of the snapshot") from None
-        raise ProjectError(f"datasets.{dataset}.where: {said}", where=str(spec.path), fix="fix the SQL") from None
+            raise ProjectError(f"--where: {message}", fix="the rows have the columns of the snapshot") from None
+        raise ProjectError(f"datasets.{dataset}.where: {message}", where=str(spec.path), fix="fix the SQL") from None
 
 
 def _make_empty_dataset_error(spec: Spec, dataset: str, where: str | None = None) -> ProjectError:

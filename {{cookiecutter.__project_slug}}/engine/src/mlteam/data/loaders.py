@@ -127,9 +127,9 @@ def read_table_file(path: Path) -> pa.Table:
         with duckdb.connect() as connection:
             table = connection.sql(f"select * from {read}", params=[str(path)]).to_arrow_table()
     except duckdb.Error as error:
-        said = str(error).strip().splitlines()[0]
+        message = str(error).strip().splitlines()[0]
         raise ProjectError(
-            f"cannot be read: {said}", where=str(path), fix="save it as UTF-8 CSV or as Parquet"
+            f"cannot be read: {message}", where=str(path), fix="save it as UTF-8 CSV or as Parquet"
         ) from None
     if table.num_rows == 0:
         raise ProjectError("has no rows", where=str(path), fix="name a file with rows")

@@ -98,5 +98,5 @@ def _convert_error(error: Exception, path: Path) -> ProjectError:
     own_lines = [
         frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(str(path))
     ]
-    said = f"{type(error).__name__}: {error}".splitlines()[0]
-    return ProjectError(said, where=f"{path}:{own_lines[-1] if own_lines else 1}", fix="fix the line")
+    message = f"{type(error).__name__}: {error}".splitlines()[0]
+    return ProjectError(message, where=f"{path}:{own_lines[-1] if own_lines else 1}", fix="fix the line")

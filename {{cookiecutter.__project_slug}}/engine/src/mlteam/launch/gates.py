@@ -113,12 +113,12 @@ def _check_gain_over_champion(limits: Gates, found: Evidence) -> GateResult:
     gain, name = found.gain_over_champion, "gain over champion"
     if gain is None:
         return GateResult(name, True, "there is no champion yet")
-    said = f"{gain.format(signed=True)} over version {found.champion_version}"
+    message = f"{gain.format(signed=True)} over version {found.champion_version}"
     if not _is_finite(gain) or gain.low is None or gain.high is None:
-        return GateResult(name, False, said)
+        return GateResult(name, False, message)
     if limits.champion == "better":
-        return GateResult(name, gain.low > 0, f"{said}, must be > 0 with its whole interval")
-    return GateResult(name, gain.high >= 0, f"{said}, must reach 0")
+        return GateResult(name, gain.low > 0, f"{message}, must be > 0 with its whole interval")
+    return GateResult(name, gain.high >= 0, f"{message}, must reach 0")
 
 
 def _check_slices(limits: Gates, found: Evidence) -> GateResult:
@@ -126,12 +126,12 @@ def _check_slices(limits: Gates, found: Evidence) -> GateResult:
     rival = "the baseline" if found.champion_version is None else f"version {found.champion_version}"
     broken, worst = list(_list_worse_slices(found.slices, allowed)), _find_worst_slice(found.slices)
     defined = sum(part.gain.value is not None for part in found.slices)
-    said = f"{defined} of {len(found.slices)} slices compared with {rival}, none may lose over {allowed:.4f}"
+    message = f"{defined} of {len(found.slices)} slices compared with {rival}, none may lose over {allowed:.4f}"
     if broken:
-        said = f"{'; '.join(broken[:3])}; over {allowed:.4f} worse than {rival}"
+        message = f"{'; '.join(broken[:3])}; over {allowed:.4f} worse than {rival}"
     elif worst is not None:
-        said += f"; lowest {worst.column} = {worst.value} {worst.gain.format(signed=True)}"
-    return GateResult("slices", not broken and math.isfinite(allowed), said)
+        message += f"; lowest {worst.column} = {worst.value} {worst.gain.format(signed=True)}"
+    return GateResult("slices", not broken and math.isfinite(allowed), message)
 
 
 def _list_worse_slices(slices: Sequence[SliceGain], allowed: float) -> Iterator[str]:

@@ -61,10 +61,9 @@ class TuningResult:
         """Whether the best trial is better than the present parameters, in a sentence."""
         if self.best.number == 0:
             return f"none of {len(self.trials) - 1} trials is better than the present parameters"
-        said = "better than the present parameters" if self.is_improvement else "not better beyond sampling noise"
-        return (
-            f"trial {self.best.number} is {said} by {self.metric.name} on validation: {self.gain.format(signed=True)}"
-        )
+        verdict = "better than the present parameters" if self.is_improvement else "not better beyond sampling noise"
+        compared = f"{verdict} by {self.metric.name} on validation"
+        return f"trial {self.best.number} is {compared}: {self.gain.format(signed=True)}"
 
 
 def search_parameters(

@@ -51,8 +51,8 @@ def check_feature_drift(schema: Schema, train: Matrix, served: Matrix, limit: fl
     certain = find_significant([found.p_value for found in shifts])
     for feature, found, sure in zip(schema.features, shifts, certain, strict=True):
         size = found.size if sure else 0.0
-        said = f"index {found.size:.3f} beyond sampling noise" if sure else "within sampling noise"
-        yield compare_with_limit("drift", feature.name, size, limit, said)
+        message = f"index {found.size:.3f} beyond sampling noise" if sure else "within sampling noise"
+        yield compare_with_limit("drift", feature.name, size, limit, message)
 
 
 def check_prediction_drift(expected: Floats, served: Floats, limit: float, fewest: int) -> Finding:
@@ -75,8 +75,8 @@ def check_missing_values(schema: Schema, train: Matrix, served: Matrix, limit: f
         return
     for place, feature in enumerate(schema.features):
         before, now = (float(np.isnan(rows[:, place]).mean()) for rows in (train, served))
-        said = f"{now:.1%} missing or unseen, {before:.1%} in the training"
-        yield compare_with_limit("missing", feature.name, abs(now - before), limit, said)
+        message = f"{now:.1%} missing or unseen, {before:.1%} in the training"
+        yield compare_with_limit("missing", feature.name, abs(now - before), limit, message)
 
 
 def check_vanished_categories(schema: Schema, train: Matrix, served: Matrix, fewest: int) -> Iterator[Finding]:
@@ -90,8 +90,8 @@ def check_vanished_categories(schema: Schema, train: Matrix, served: Matrix, few
         before, now = (_count_by_value(rows[:, place], len(feature.categories)) for rows in (train, served))
         expected = before * len(served) / max(1, len(train))
         gone = [feature.categories[place] for place in np.flatnonzero((expected >= MIN_EXPECTED_ROWS) & (now == 0))]
-        said = f"{', '.join(gone[:5])} came no more" if gone else "all frequent categories came"
-        yield compare_with_limit("vanished", feature.name, len(gone), 0, said)
+        message = f"{', '.join(gone[:5])} came no more" if gone else "all frequent categories came"
+        yield compare_with_limit("vanished", feature.name, len(gone), 0, message)
 
 
 def measure_shift(expected: Counts, found: Counts) -> Shift:

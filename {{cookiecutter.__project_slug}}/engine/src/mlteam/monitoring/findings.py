@@ -17,7 +17,7 @@ class Finding:
         value: The number, or None where there is none.
         limit: Its limit.
         state: `unknown` where there is too little to say.
-        said: In words.
+        message: In words.
     """
 
     check: str
@@ -25,14 +25,14 @@ class Finding:
     value: float | None
     limit: float
     state: FindingState
-    said: str
+    message: str
 
 
-def compare_with_limit(check: str, subject: str, value: float, limit: float, said: str) -> Finding:
+def compare_with_limit(check: str, subject: str, value: float, limit: float, message: str) -> Finding:
     """Return a number that must not be above its limit; one that is not finite is unknown."""
     if not math.isfinite(value):
-        return report_unknown(check, subject, limit, f"not a finite number: {said}")
-    return Finding(check, subject, value, limit, "wrong" if value > limit else "ok", said)
+        return report_unknown(check, subject, limit, f"not a finite number: {message}")
+    return Finding(check, subject, value, limit, "wrong" if value > limit else "ok", message)
 
 
 def report_unknown(check: str, subject: str, limit: float, why: str) -> Finding:

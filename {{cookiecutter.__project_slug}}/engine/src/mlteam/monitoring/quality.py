@@ -74,8 +74,8 @@ def _check_quality(spec: Spec, label: Labels, predicted: Floats, reference: Esti
 def _check_skew(opened: Bundle, served: Matrix, computed: Matrix, keys: list[str], limit: float) -> Finding:
     same = np.isclose(served, computed, rtol=SKEW_TOLERANCE, atol=SKEW_TOLERANCE, equal_nan=True)
     rows = np.flatnonzero(~same.all(axis=1))
-    said = f"{len(rows):,} of {len(keys):,} rows were served with other features than the warehouse has"
+    message = f"{len(rows):,} of {len(keys):,} rows were served with other features than the warehouse has"
     if len(rows):
         worst = opened.schema.names[int((~same).sum(axis=0).argmax())]
-        said += f", mostly {worst}; such as {', '.join(keys[row] for row in rows[:MAX_LISTED_KEYS])}"
-    return compare_with_limit("skew", "served features", len(rows) / len(keys), limit, said)
+        message += f", mostly {worst}; such as {', '.join(keys[row] for row in rows[:MAX_LISTED_KEYS])}"
+    return compare_with_limit("skew", "served features", len(rows) / len(keys), limit, message)

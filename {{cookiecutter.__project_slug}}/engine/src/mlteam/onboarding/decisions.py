@@ -282,11 +282,11 @@ def _reject_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
     refused = [leak for leak in found if not allowed.issuperset(leak.columns)]
     if refused:
         original = {column.name: column.raw for column in plan.columns}
-        said = "; ".join(f"{', '.join(original[c] for c in leak.columns)}: {leak.reason}" for leak in refused)
+        message = "; ".join(f"{', '.join(original[c] for c in leak.columns)}: {leak.reason}" for leak in refused)
         columns = [original[c] for leak in refused for c in leak.columns]
         drop, allow = (" ".join(f"{option} {shlex.quote(c)}" for c in columns) for option in ("--drop", "--allow-leak"))
         fix = f"known only after the event: {drop}\nreally known before: {allow}"
-        raise ProjectError(f"suspected leak of the label {plan.label.raw!r}: {said}", fix=fix)
+        raise ProjectError(f"suspected leak of the label {plan.label.raw!r}: {message}", fix=fix)
 
 
 def encode_targets(label: pa.ChunkedArray, task: Task) -> leaks.FloatArray:

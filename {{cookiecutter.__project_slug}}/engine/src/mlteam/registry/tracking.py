@@ -47,16 +47,16 @@ def convert_mlflow_error(error: Exception) -> ProjectError | None:
     loaded = sys.modules.get("mlflow.exceptions")
     if loaded is None or not isinstance(error, loaded.MlflowException):
         return None
-    said = str(error).splitlines()[0][:200]
+    message = str(error).splitlines()[0][:200]
     server = os.environ.get(SERVER_VARIABLE)
     if server:
-        said = said.partition(" failed with exception")[0]
+        message = message.partition(" failed with exception")[0]
         return ProjectError(
-            f"{said} failed", where=SERVER_VARIABLE, fix=f"see that {server} answers, or unset {SERVER_VARIABLE}"
+            f"{message} failed", where=SERVER_VARIABLE, fix=f"see that {server} answers, or unset {SERVER_VARIABLE}"
         )
-    if "schema" in said:
-        return ProjectError(said, where=str(TRACKING), fix=MIGRATION_FIX)
-    return ProjectError(said, where=str(TRACKING), fix="see that the file can be read and written")
+    if "schema" in message:
+        return ProjectError(message, where=str(TRACKING), fix=MIGRATION_FIX)
+    return ProjectError(message, where=str(TRACKING), fix="see that the file can be read and written")
 
 
 def _create_store() -> None:

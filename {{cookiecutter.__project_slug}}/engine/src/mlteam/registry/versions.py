@@ -58,7 +58,7 @@ class RegisteredVersion:
 
 
 def register(
-    spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model, **said: str
+    spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model, **more_tags: str
 ) -> RegisteredVersion:
     """Record a trained model and its baseline, and make it the candidate.
 
@@ -68,11 +68,11 @@ def register(
         schema: The features as training saw them.
         model: The model.
         baseline: What it has to beat.
-        said: Further tags, such as the version that the training went on from.
+        more_tags: Further tags, such as the version that the training went on from.
     """
     tracking = create_mlflow_client()
     experiment = _ensure_experiment(tracking, spec)
-    tags = {"snapshot": snapshot, **_flatten_tags(provenance.collect_provenance()), **said}
+    tags = {"snapshot": snapshot, **_flatten_tags(provenance.collect_provenance()), **more_tags}
     beside = {SCHEMA_FILE: schema.model_dump_json(indent=1), SPEC_FILE: spec.model_dump_json(indent=1, by_alias=True)}
     with _start_run(tracking, experiment, "baseline", tags) as baseline_run:
         _log_model(tracking, baseline_run, spec.baseline, baseline, beside)

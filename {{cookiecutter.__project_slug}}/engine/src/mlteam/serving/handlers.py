@@ -138,7 +138,7 @@ def _require_finite(numbers: NDArray[np.float32]) -> None:
 
 def _format_predictions(by: LoadedBundle, asked: ParsedRequest, found: Predictions) -> dict[str, Any]:
     """One answer, or one for each row, with who gave it."""
-    said = {"version": by.version, "snapshot": by.snapshot}
+    head = {"version": by.version, "snapshot": by.snapshot}
     classes = by.bundle.schema.classes
     rows = [
         {
@@ -147,7 +147,7 @@ def _format_predictions(by: LoadedBundle, asked: ParsedRequest, found: Predictio
         }
         for value, unseen in zip(found.tolist(), asked.unseen, strict=True)
     ]
-    return {**said, "predictions": rows} if asked.is_batch else {**said, **rows[0]}
+    return {**head, "predictions": rows} if asked.is_batch else {**head, **rows[0]}
 
 
 def _format_version(pipeline: str, now: ActiveModels) -> dict[str, Any]:

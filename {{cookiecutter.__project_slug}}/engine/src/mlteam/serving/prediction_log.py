@@ -41,7 +41,7 @@ def format_log_line(
         prediction: The number, or one for each class.
         features: As they were sent.
     """
-    said = {
+    record = {
         "at": datetime.fromtimestamp(at, UTC).isoformat(),
         "request": request,
         "id": key,
@@ -51,7 +51,7 @@ def format_log_line(
         "prediction": prediction,
         "features": features,
     }
-    return to_json(said) + b"\n"
+    return to_json(record) + b"\n"
 
 
 class PredictionLog:

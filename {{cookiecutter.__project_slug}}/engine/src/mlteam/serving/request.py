@@ -108,7 +108,7 @@ class RequestReader:
         self, error: pydantic.ValidationError, where: list[str | int]
     ) -> Iterator[tuple[list[str | int], str]]:
         entries = {entry.name: entry for entry in self.request_schema.entries}
-        said: set[str] = set()
+        reported: set[str] = set()
         for found in error.errors(include_url=False, include_input=False, include_context=False)[: 4 * MAX_ERRORS]:
             name = str(found["loc"][0]) if found["loc"] else ""
             if found["type"] == "extra_forbidden":
@@ -120,8 +120,8 @@ class RequestReader:
                 fault = ([*where, name], f"must be a text of at most {MAX_KEY_LENGTH} characters, or null")
             else:
                 fault = (where, "must be an object of features")
-            if str(fault) not in said and len(said) < MAX_ERRORS:
-                said.add(str(fault))
+            if str(fault) not in reported and len(reported) < MAX_ERRORS:
+                reported.add(str(fault))
                 yield fault
 
 

@@ -105,18 +105,18 @@ class Service:
         """Load what the pointer names, if it names something new; never raises."""
         pointer = bundle.get_bundles_folder(self.pipeline) / bundle.LIVE_FILE
         try:
-            said = pointer.read_bytes()
+            content = pointer.read_bytes()
         except OSError:
-            said = b""
-        if said == self._seen and self.active is not None:
+            content = b""
+        if content == self._seen and self.active is not None:
             return
         try:
             self._load(bundle.read_live_pointer(self.pipeline))
         except Exception as error:  # whatever is wrong with a new model, the old one goes on answering
-            if said != self._seen:
+            if content != self._seen:
                 logger.error("the bundle is not taken: %s", error if isinstance(error, ProjectError) else repr(error))
                 telemetry.RELOAD_FAILURES.labels(self.pipeline).inc()
-        self._seen = said
+        self._seen = content
 
     def _load(self, live: LivePointer) -> None:
         known = {loaded.bundle.folder.name: loaded for loaded in self._list_loaded()}

@@ -83,6 +83,6 @@ def build_response(content: dict[str, Any], status: int = 200, **headers: str) -
 
 def build_rejection(error: RequestRejectedError, **headers: str) -> Response:
     """Return what was refused, and why."""
-    said = [{"loc": where, "msg": what} for where, what in error.details]
+    details = [{"loc": where, "msg": what} for where, what in error.details]
     more = {"www_authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004
-    return build_response({"detail": said}, error.status, **headers, **more)
+    return build_response({"detail": details}, error.status, **headers, **more)
