@@ -27,7 +27,16 @@ REJECTED: dict[str, tuple[str, str, Edit]] = {
         WORKFLOW,
         append(WORKFLOW, "      - uses: actions/cache@v4\n"),
     ),
-    "too many permissions": ("workflows", WORKFLOW, replace(WORKFLOW, "permissions: {}", "permissions: write-all")),
+    "a text of the event in a script": (
+        "workflows",
+        WORKFLOW,
+        append(WORKFLOW, "      - run: echo ${{ github.event.issue.title }}\n"),
+    ),
+    "a trigger with the rights of the target": (
+        "workflows",
+        WORKFLOW,
+        replace(WORKFLOW, "pull_request:", "pull_request_target:"),
+    ),
     "a pickle": (
         "ruff-check",
         "src/flight_delays/load.py",
