@@ -30,6 +30,9 @@ def fetch_orders(source):
 def fetch_nothing(source):
     return None
 
+def fail(source):
+    raise TimeoutError("no answer")
+
 DELAY = 3
 """
 OWN_MODEL = "import not_installed_anywhere\n"
@@ -106,6 +109,10 @@ def test_a_loader_of_the_team_fetches_its_table(package: Path) -> None:
     [
         ("fetch_order", r"cannot import fetch_order from own_code.loaders: no such attribute\ndid you mean"),
         ("fetch_nothing", "loader own_code.loaders:fetch_nothing returned NoneType, not a pyarrow.Table"),
+        (
+            "fail",
+            r"loader own_code.loaders:fail failed: TimeoutError: no answer \(.*py:\d+\)\nfix the loader",
+        ),
         ("DELAY", "loader own_code.loaders:DELAY is not a function"),
     ],
 )

@@ -51,7 +51,7 @@ def _list_definitions(module: ModuleType) -> list[str]:
 
 def _explain_import_error(reference: str, where: str, error: Exception) -> ProjectError:
     module_name, _, attribute = reference.partition(":")
-    what = f"cannot import {attribute} from {module_name}: {_describe_error(error)}"
+    what = f"cannot import {attribute} from {module_name}: {describe_error(error)}"
     missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
     if missing and f"{module_name}.".startswith(f"{missing}."):
         fix = "correct the name of the module: package.module, without src/ and .py"
@@ -62,7 +62,7 @@ def _explain_import_error(reference: str, where: str, error: Exception) -> Proje
     return ProjectError(what, where=where, fix=fix)
 
 
-def _describe_error(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Format an error on one line, with the line of code that raised it unless that is part of the import system."""
     message = " ".join(str(error).split())
     if not isinstance(error, ImportError):

@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import write_atomically
-from mlteam.core.references import import_reference
+from mlteam.core.references import describe_error, import_reference
 from mlteam.data.sources import SOURCES_FILE, Source
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -67,7 +67,14 @@ def _run_loader(source: Source) -> pa.Table:
     load: Loader = import_reference(source.loader, where)
     if not callable(load):
         raise ProjectError(f"loader {source.loader} is not a function", where=where, fix="name a function")
-    table = load(source)
+    try:
+        table = load(source)
+    except ProjectError:
+        raise
+    except Exception as error:
+        what = f"loader {source.loader} failed: {describe_error(error)}"
+        fix = f"fix the loader, or ask the owner of the source ({source.owner}) whether it is available"
+        raise ProjectError(what, where=where, fix=fix) from None
     if not isinstance(table, pa.Table):
         what = f"loader {source.loader} returned {type(table).__name__}, not a pyarrow.Table"
         raise ProjectError(what, where=where, fix="return the table of the source")
