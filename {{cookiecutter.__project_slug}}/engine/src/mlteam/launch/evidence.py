@@ -48,8 +48,8 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
             spec, version.schema, "test", datasets.read_snapshot_rows(newest, spec, "test")
         )
         ours, theirs = version.model.predict(rows.matrix), version.baseline.predict(rows.matrix)
-        plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
-        against = next(m for m in evaluator.evaluate(plain, rows, ours, theirs).metrics if m.metric == metric.name)
+        plain = _reduce_to_metric(spec, metric.name)
+        (against,) = evaluator.evaluate(plain, rows, ours, theirs).metrics
     over_champion, slices, rival_value = None, [], against.baseline.value
     if champion is None:
         slices = list(compute_slice_gains(spec, rows, [theirs, ours]))
@@ -77,6 +77,12 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
             commit=version.tags["git_commit"].replace("None", ""),
             dirty=version.tags["git_dirty"] != "False",
         )
+
+
+def _reduce_to_metric(spec: Spec, metric: str) -> Spec:
+    """Return the spec with one metric and no slices, which is all that the gates read of an evaluation."""
+    reduced = spec.evaluation.model_copy(update={"slices": (), "metrics": (metric,), "primary": metric})
+    return spec.model_copy(update={"evaluation": reduced})
 
 
 def compute_calibration_error(task: str, label: Labels, prediction: Floats) -> float:
