@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from mlteam.process.markdown import Page, parse_page
+from mlteam.process.markdown import parse_page
+from mlteam.process.page import Page
 from mlteam.process.project import Project
 from mlteam.process.settings import Document
 from mlteam.process.writing import build_section, save_text

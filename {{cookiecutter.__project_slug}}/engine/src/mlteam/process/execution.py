@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from mlteam.core.errors import ProjectError
-from mlteam.process.markdown import Fence, split_words
+from mlteam.process.page import Fence, split_words
 from mlteam.process.project import PROCESS, Project
 
 # A block may come from a change that nobody has read yet, so it must not see credentials.

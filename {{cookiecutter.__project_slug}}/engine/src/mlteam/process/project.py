@@ -11,7 +11,8 @@ from typing import Any
 
 from mlteam.process import python_code
 from mlteam.process.dbt_files import DbtProject, read_dbt_project
-from mlteam.process.markdown import Page, parse_page
+from mlteam.process.markdown import parse_page
+from mlteam.process.page import Page
 from mlteam.process.python_code import Command
 from mlteam.process.settings import Document, Settings, load_settings
 from mlteam.process.team import FILE as TEAM_FILE

@@ -10,7 +10,8 @@ from mlteam.process.checks.documents import find_renamed, find_renamed_question,
 from mlteam.process.codeowners import FILE as CODEOWNERS
 from mlteam.process.codeowners import build_code_owners
 from mlteam.process.findings import suggest
-from mlteam.process.markdown import Page, parse_page
+from mlteam.process.markdown import parse_page
+from mlteam.process.page import Page
 from mlteam.process.project import PROCESS, Project
 from mlteam.process.settings import FILE as SETTINGS
 from mlteam.process.settings import Document, Question, Section

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from mlteam.process.checks.registry import check
 from mlteam.process.findings import Finding, find_nearest, suggest
-from mlteam.process.markdown import Page, Span, split_words
+from mlteam.process.page import Page, Span, split_words
 from mlteam.process.project import PROCESS, Project
 from mlteam.process.team import ANYONE
 

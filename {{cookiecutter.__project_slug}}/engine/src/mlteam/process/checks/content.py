@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mlteam.process.checks.documents import list_answers, list_documents
 from mlteam.process.checks.registry import check
 from mlteam.process.findings import STAGES, WARNING, Finding, suggest
-from mlteam.process.markdown import OPEN, Block, Page, Section
+from mlteam.process.page import OPEN, Block, Page, Section
 from mlteam.process.project import PROCESS, Project
 
 PLACEHOLDER = re.compile(

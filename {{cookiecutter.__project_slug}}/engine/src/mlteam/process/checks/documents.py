@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from mlteam.process.checks.registry import check
 from mlteam.process.findings import ON_ENTRY, STAGES, WARNING, Finding, find_nearest, suggest
-from mlteam.process.markdown import Heading, Page, Section
+from mlteam.process.page import Heading, Page, Section
 from mlteam.process.project import PROCESS, Project
 from mlteam.process.settings import Document, Question
 

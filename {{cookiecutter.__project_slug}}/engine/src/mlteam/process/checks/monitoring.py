@@ -9,7 +9,7 @@ from mlteam.process.checks.registry import check
 from mlteam.process.checks.statements import list_quantities
 from mlteam.process.dbt_files import list_tables, parse_yaml
 from mlteam.process.findings import WARNING, Finding, suggest
-from mlteam.process.markdown import Section
+from mlteam.process.page import Section
 from mlteam.process.project import ENGINE, Project
 from mlteam.process.python_code import find_exported_metrics, list_calls
 from mlteam.process.toml_files import get_table

@@ -9,7 +9,7 @@ from mlteam.process.checks.registry import check
 from mlteam.process.codeowners import FILE as CODEOWNERS
 from mlteam.process.codeowners import build_code_owners
 from mlteam.process.findings import WARNING, Finding, suggest
-from mlteam.process.markdown import Page
+from mlteam.process.page import Page
 from mlteam.process.project import PROCESS, Project
 from mlteam.process.settings import FILE as SETTINGS
 from mlteam.process.team import FILE as TEAM

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from mlteam.process.checks.registry import check
 from mlteam.process.findings import WARNING, Finding, find_nearest, suggest
-from mlteam.process.markdown import Span
+from mlteam.process.page import Span
 from mlteam.process.project import ENGINE, Project
 from mlteam.process.python_code import list_tests
 
