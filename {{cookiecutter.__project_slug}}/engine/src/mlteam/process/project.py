@@ -4,10 +4,11 @@ import os
 import re
 import subprocess
 import tomllib
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from mlteam.process import python_code
 from mlteam.process.dbt_files import DbtProject, read_dbt_project
@@ -19,6 +20,7 @@ from mlteam.process.team import FILE as TEAM_FILE
 from mlteam.process.team import Team
 from mlteam.process.toml_files import parse_toml
 
+Result = TypeVar("Result")
 PROCESS = "PROCESS.md"
 ENGINE = "engine/src/mlteam"
 INSTALLED = Path(__file__).resolve().parents[1]
@@ -44,6 +46,7 @@ class Project:
         self.undecodable: dict[str, str] = {}
         self.built_blocks: dict[str, str] = {}
         self._defined: dict[str, bool] = {}
+        self._computed: dict[object, Any] = {}
 
     @cached_property
     def files(self) -> list[str]:
@@ -70,6 +73,13 @@ class Project:
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else ""
+
+    def remember(self, compute: Callable[["Project"], Result]) -> Result:
+        """Return what a function computes from the project, computed once."""
+        if compute not in self._computed:
+            self._computed[compute] = compute(self)
+        computed: Result = self._computed[compute]
+        return computed
 
     def changes(self, path: str) -> bool:
         """Return whether a file differs from the last commit, or there is none."""

@@ -173,7 +173,7 @@ def shows_run(content: str) -> bool:
 def build_newest(name: str, content: str, project: Project) -> str:
     """Return a block with the newest run of the pipeline that it shows, as long as there is one."""
     list_runs, show, empty = RUN_BLOCKS[name]
-    found, shown = list_current(project, list_runs(project)), NAMED.search(content)
+    found, shown = list_current(project, project.remember(list_runs)), NAMED.search(content)
     own = [run for run in found if shown and run[0] == shown[1]]
     run = next(reversed(own or list(found)), None)
     return show(run[1], found[run]) if run else empty
@@ -185,7 +185,7 @@ def build_committed(name: str, content: str, project: Project) -> str:
     named = NAMED.search(content)
     if named is None:
         return empty
-    facts = list_runs(project).get((named[1], named[3]))
+    facts = project.remember(list_runs).get((named[1], named[3]))
     return show(named[3], facts) if facts else content.strip("\n")
 
 

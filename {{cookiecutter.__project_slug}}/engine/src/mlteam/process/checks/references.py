@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -53,11 +52,18 @@ def _list_links(project: Project) -> Iterator[tuple[str, Span, str | None, str]]
             yield path, link, None if resolved.startswith("..") else resolved, unquote(anchor)
 
 
-@cache
 def _suggest_path(project: Project, path: str) -> str:
     folder = str(PurePosixPath(path.rstrip("/")).parent)
-    siblings = [p for p in (*project.files, *project.folders) if str(PurePosixPath(p).parent) == folder]
-    return suggest(path.rstrip("/"), siblings or project.folders)
+    by_folder = project.remember(_group_by_folder)
+    return suggest(path.rstrip("/"), by_folder.get(folder, project.folders))
+
+
+def _group_by_folder(project: Project) -> dict[str, frozenset[str]]:
+    """Return the files and folders in each folder."""
+    found: dict[str, set[str]] = {}
+    for path in (*project.files, *project.folders):
+        found.setdefault(str(PurePosixPath(path).parent), set()).add(path)
+    return {folder: frozenset(paths) for folder, paths in found.items()}
 
 
 @check("PRC029", "every path in code marks or in a command exists")
