@@ -14,6 +14,7 @@ nox.options.sessions = ["lint", "engine", "tests"]
 nox.options.default_venv_backend = "uv"
 
 PROJECT = nox.project.load_toml()
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "{{cookiecutter.__project_slug}}/engine/README.md")
 ENGINE = Path("{{cookiecutter.__project_slug}}", "engine").absolute()
 
 
@@ -43,12 +44,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and types of the template's own code, and the workflows."""
+    """Check style, types, spelling and prose of the template's own files, and the workflows."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     # Named, since the generated project's own pyproject.toml is TOML only once it is generated.
     session.run("ruff", "check", "--config", "pyproject.toml", ".")
     session.run("ruff", "format", "--check", "--config", "pyproject.toml", ".")
     session.run("mypy")
+    session.run("codespell")
+    session.run("proselint", "check", "--config", "{{cookiecutter.__project_slug}}/.proselintrc.json", *PAGES)
     session.run("zizmor", "--offline", "--quiet", ".github", "{{cookiecutter.__project_slug}}/.github")
 
 

@@ -59,7 +59,7 @@ def count_lines(function: Function) -> int:
 
 
 def is_action(function: Function) -> bool:
-    """Whether the name of a function should begin with a verb: it is no property and no special method."""
+    """Whether the name of a function should begin with a verb: it is not a property or a special method."""
     decorators = {ast.unparse(decorator).rpartition(".")[2] for decorator in function.decorator_list}
     return not function.name.startswith("__") and not decorators & {"property", "cached_property", "setter"}
 

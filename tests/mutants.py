@@ -60,7 +60,7 @@ class Source:
         return "\n".join([*self.lines[: number - 1], *new, *self.lines[number:]])
 
     def section(self, number: int) -> tuple[int, int]:
-        """The first and the last line of the section whose heading stands on a line."""
+        """The first and the last line of the section whose heading is on a line."""
         level = len(self.lines[number - 1].split(" ")[0])
         rest = enumerate(self.lines[number:], start=number + 1)
         fenced, end = False, len(self.lines)
@@ -100,7 +100,7 @@ def section_mutants(page: Source, title: str, number: int) -> Iterator[Mutant]:
     yield Mutant(f"{name} is renamed", page.path, page.with_line(at, f"## {title.upper()}!"), "PRC002", page.path, at)
     yield Mutant(f"{name} is a level lower", page.path, page.with_line(at, f"### {title}"), "PRC002", page.path, at)
     doubled = f"{page.text.rstrip()}\n\n{body.rstrip()}\n"
-    yield Mutant(f"{name} stands twice", page.path, doubled, "PRC003", page.path, len(page.lines) + 1)
+    yield Mutant(f"duplicate {name}", page.path, doubled, "PRC003", page.path, len(page.lines) + 1)
     yield Mutant(f"{name} is emptied", page.path, page.with_body(at, "<!-- soon -->"), "PRC010", page.path, at)
     text = PLACEHOLDERS[number % len(PLACEHOLDERS)]
     yield Mutant(f"{name} says {text!r}", page.path, page.with_body(at, text), "PRC011", page.path, at + 2)

@@ -20,6 +20,7 @@ from mutants import (
 FEATURES = "sql/models/features/"
 CARRIER_YML = f"{FEATURES}carrier_history.yml"
 PIPELINE = "pipelines/flight_delays.toml"
+DATA_PIPELINE, DATA_CARD, MODEL_CARD = "docs/data-pipeline.md", "docs/data-card.md", "docs/model-card.md"
 
 
 def mutants(project: Path) -> Iterator[Mutant]:
@@ -90,7 +91,11 @@ def data_mutants(project: Path) -> Iterator[Mutant]:
     yield sources.edit("owner: data_engineer", "owner: upstream_team", "PRC020")
     yield sources.edit("warn_after", "warn_later", "PRC044", line=first)
     yield sources.edit(
-        "{count: 7, period: day}", "{count: 9, period: day}", "PRC050", "PROCESS.md", block_row(project, "7 days")
+        "{count: 7, period: day}",
+        "{count: 9, period: day}",
+        "PRC050",
+        DATA_PIPELINE,
+        block_row(project, DATA_PIPELINE, "7 days"),
     )
     yield sources.edit("version: 2", "version: [2", "PRC043", line=3)
     carrier = read(project, CARRIER_YML)
@@ -106,20 +111,18 @@ def data_mutants(project: Path) -> Iterator[Mutant]:
         yield pipeline.edit(f'"{column}"', f'"{column}_x"', "PRC046")
     yield pipeline.edit('relation = "features.flight_features"', 'relation = "features.flights"', "PRC046")
     yield pipeline.edit('label = "is_late"', 'label = "late"', "PRC046")
-    yield pipeline.edit('"brier_score"', '"accuracy"', "PRC050", "PROCESS.md", block_row(project, "`brier_score`"))
-    yield pipeline.edit(
-        'primary = "roc_auc"', 'primary = "log_loss"', "PRC050", "PROCESS.md", block_row(project, "`brier_score`")
-    )
-    yield pipeline.edit(
-        "until = 2014-01-01", "until = 2014-02-01", "PRC050", "PROCESS.md", block_row(project, "2014-01-01")
-    )
+    metric_row = block_row(project, MODEL_CARD, "`brier_score`")
+    yield pipeline.edit('"brier_score"', '"accuracy"', "PRC050", MODEL_CARD, metric_row)
+    yield pipeline.edit('primary = "roc_auc"', 'primary = "log_loss"', "PRC050", MODEL_CARD, metric_row)
+    dates_row = block_row(project, DATA_CARD, "2014-01-01")
+    yield pipeline.edit("until = 2014-01-01", "until = 2014-02-01", "PRC050", DATA_CARD, dates_row)
     yield pipeline.edit('"log_loss"', '"logloss"', "PRC054", line=pipeline.line("metrics = "))
     yield pipeline.edit("[splits]", "[splits", "PRC043", line=pipeline.line("[splits]"))
 
 
-def block_row(project: Path, part: str) -> int:
-    """The line of PROCESS.md on which a generated block shows something."""
-    return read(project, "PROCESS.md").line(part)
+def block_row(project: Path, path: str, part: str) -> int:
+    """The line of a page on which a generated block shows something."""
+    return read(project, path).line(part)
 
 
 def service_mutants(project: Path) -> Iterator[Mutant]:
@@ -170,7 +173,7 @@ def other_mutants(project: Path) -> Iterator[Mutant]:
     ):
         at = design.line(f"click {node} ")
         gone = design.with_line(at, design.lines[at - 1].replace('"../', '"../gone/'))
-        yield Mutant(f"node {node} leads nowhere", design.path, gone, "PRC041", design.path, at)
+        yield Mutant(f"node {node} has a broken link", design.path, gone, "PRC041", design.path, at)
     for at, line in enumerate(design.lines, start=1):
         if "-->|" in line:
             silent = design.with_line(at, re.sub(r"\|[^|]*\|", "", line))
@@ -190,7 +193,7 @@ def codeowners_mutants(owners: Source) -> Iterator[Mutant]:
 
 
 def forbidden_mutants(project: Path) -> Iterator[Mutant]:
-    """What must not be in the repository, and references of a page that lead nowhere."""
+    """What must not be in the repository, and broken references of a page."""
     package = next(path.name for path in (project / "src").iterdir())
     design = read(project, "docs/design.md")
     yield Mutant("SQL in src/", f"src/{package}/rows.sql", "select 1\n", "PRC045", f"src/{package}/rows.sql", 1)

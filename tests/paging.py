@@ -158,7 +158,7 @@ class Stage:
         assert self.get("/predict", asked)
         time.sleep(1)  # answers are logged a moment later
 
-    def rings(self, receiver: str, title: str) -> None:
+    def notifies(self, receiver: str, title: str) -> None:
         wait(
             f"{receiver}: {title}; rang: {self.rang}",
             lambda: (receiver, title) in [(r, t.strip()) for r, t in self.rang],

@@ -1,4 +1,4 @@
-"""Whatever is typed comes out as the same text, or is refused with one line and an answer that would do."""
+"""Any text survives unchanged, or is rejected in one line with a suggestion."""
 
 import ast
 import json
@@ -175,7 +175,7 @@ def test_with_hooks_off_a_bad_project_name_stays_inside_the_folder(
     assert [path.name for path in output.iterdir()] == [project.name]
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     for path in baking.files(project):
-        # Nothing is refused here, so the package may have a name that Python cannot import.
+        # Nothing is rejected here, so the package may have a name that Python cannot import.
         assert path.suffix == ".py" or baking.strings(path) is not None
 
 

@@ -24,7 +24,7 @@ def commit(repository: Path, message: str) -> None:
 
 @pytest.fixture(scope="module")
 def published(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template as a repository: v1 is what stands here, v2 says more in one generated file."""
+    """The template as a repository: v1 is the present state, v2 adds a line to one generated file."""
     repository = tmp_path_factory.mktemp("published") / "mlteam-template"
     shutil.copytree(template, repository)
     ok("git", "-c", "init.defaultBranch=main", "init", "--quiet", cwd=repository)

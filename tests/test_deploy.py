@@ -31,10 +31,14 @@ def read(project: Path, name: str) -> Any:
 
 
 def manifests(project: Path) -> Iterator[dict[str, Any]]:
-    """Each object of Kubernetes, those of lists one by one."""
+    """Each object of Kubernetes, those of lists and of several documents one by one."""
     for path in sorted((project / "deploy" / "kubernetes").iterdir()):
-        found = read(project, f"kubernetes/{path.name}")
-        yield from found["items"] if found["kind"] == "List" else [found]
+        for found in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+            yield from found["items"] if found["kind"] == "List" else [found]
+
+
+def find_deployment(project: Path) -> dict[str, Any]:
+    return next(found for found in manifests(project) if found["kind"] == "Deployment")
 
 
 def pods(project: Path) -> Iterator[dict[str, Any]]:
@@ -72,7 +76,7 @@ def test_the_manifests_keep_to_the_schemas_of_kubernetes(project: Path, version:
 
 
 def test_the_schemas_refuse_a_manifest_that_is_wrong(project: Path) -> None:
-    deployment = read(project, "kubernetes/deployment.yaml")
+    deployment = find_deployment(project)
     deployment["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(deployment, KUBERNETES[-1], strict=True)
@@ -140,7 +144,7 @@ def test_everything_has_limits_and_is_asked_whether_it_is_well(project: Path) ->
         assert "healthcheck" in service or in_image or name == "jobs", name
     for pod in pods(project):
         assert {"cpu", "memory"} == set(pod["containers"][0]["resources"]["limits"])
-    (server,) = read(project, "kubernetes/deployment.yaml")["spec"]["template"]["spec"]["containers"]
+    (server,) = find_deployment(project)["spec"]["template"]["spec"]["containers"]
     assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(server)
 
 

@@ -1,4 +1,4 @@
-"""Faults ring, and whoever follows nothing but the runbook ends them: with a real Prometheus and Alertmanager."""
+"""Faults fire alerts, and the runbook alone ends them: with a real Prometheus and Alertmanager."""
 
 import shutil
 from collections.abc import Iterator
@@ -80,9 +80,9 @@ def test_a_dead_service_rings_until_it_is_started_again(stage: Stage) -> None:
     assert stage.server
     stage.server.kill()
     stage.server.wait()
-    stage.rings("page", "firing: ModelDown")
+    stage.notifies("page", "firing: ModelDown")
     stage.follow("ModelDown")
-    stage.rings("page", "resolved: ModelDown")
+    stage.notifies("page", "resolved: ModelDown")
 
 
 def test_a_source_that_is_late_rings_until_it_is_fetched(stage: Stage) -> None:
@@ -92,27 +92,27 @@ def test_a_source_that_is_late_rings_until_it_is_fetched(stage: Stage) -> None:
     table.project("* replace (_loaded_at - interval 100 day as _loaded_at)").write_parquet(str(old))
     old.replace(raw)
     stage.run("monitor", allowed=(1,))
-    stage.rings("ticket", "firing: SourceStale parcels")
+    stage.notifies("ticket", "firing: SourceStale parcels")
     deliver(stage.project.parent / "parcels.csv", nearest=700)
     raw.unlink()
     stage.follow("SourceStale")
-    stage.rings("ticket", "resolved: SourceStale parcels")
+    stage.notifies("ticket", "resolved: SourceStale parcels")
 
 
 def test_an_altered_bundle_rings_while_the_old_version_answers(stage: Stage) -> None:
     stage.run("train")
     stage.run("launch", "--version", "candidate", "--by", "ada", "--reason", "newer", call=BAD_DISK)
-    stage.rings("page", "firing: ModelReloadFailed parcels")
+    stage.notifies("page", "firing: ModelReloadFailed parcels")
     assert stage.version == 1
     stage.follow("ModelReloadFailed")
     assert stage.version == 1
-    stage.rings("page", "resolved: ModelReloadFailed parcels")
+    stage.notifies("page", "resolved: ModelReloadFailed parcels")
 
 
 def test_a_drifted_feature_rings_until_a_model_knows_it(stage: Stage) -> None:
     stage.ask()
     stage.run("monitor", allowed=(1,))
-    stage.rings("ticket", "firing: FeatureDrift parcels")
+    stage.notifies("ticket", "firing: FeatureDrift parcels")
     stage.follow("FeatureDrift")
     assert stage.version == 3
-    stage.rings("ticket", "resolved: FeatureDrift parcels")
+    stage.notifies("ticket", "resolved: FeatureDrift parcels")

@@ -225,13 +225,38 @@ WORDS = {
     "docs/data-card.md": "## Uses\n",
     "docs/product-requirements.md": "## Constraints\n",
 }
+PICTURE = "\n![What the planners see](figures/planners.svg)\n"
+PLAN, REQUIREMENTS = "docs/project-plan.md", "docs/product-requirements.md"
+LAUNCH = """---
+status: draft
+date: 2026-11-02
+decided_by: ada
+---
+
+# flight_delays version 2 as champion
+
+- [x] roc\\_auc: passed, 0.71, must be ≥ 0.65
+- [ ] The users have been told what has changed.
+"""
+POSTMORTEM = """---
+status: draft
+date: 2026-11-03
+---
+
+# The list came late
+
+The job of the night waited for `their/queue.py` and port 9999. In the end `kubectl delete pod` helped.
+"""
 DIARY: list[tuple[str, Edit]] = [
     *ACCEPTED.items(),
     *(
         (f"words in {path}", replace(path, title, f"{title}\nA sentence of its own, with 3 numbers.\n"))
         for path, title in WORDS.items()
     ),
-    ("an open item answered", replace(RUNBOOK, "**Open:** what do users get", "By the switch: what do users get")),
+    (
+        "an open item answered",
+        replace(RUNBOOK, "**Open:** what do callers do", "A list of yesterday: what do callers do"),
+    ),
     ("a longer freshness", both(replace(SOURCES, "count: 30", "count: 60"), fix)),
     ("another channel", both(replace(TEAM, '"#ml-team"', '"#flights"'), fix)),
     ("other dates", both(replace(PIPELINE, "until = 2014-01-01", "until = 2013-12-15"), fix)),
@@ -242,6 +267,24 @@ DIARY: list[tuple[str, Edit]] = [
     ("a macro", write("sql/macros/twice.sql", "{% macro twice(x) %}2 * {{ x }}{% endmacro %}\n")),
     ("a review", replace(DESIGN, "last_reviewed: never", "last_reviewed: 2026-11-01")),
     ("a license", append("LICENSE", "\n")),
+    ("a term", append("docs/glossary.md", "\nA *hub* is an airport with many connections.\n")),
+    ("a launch", write("docs/launches/2026-11-02-flight_delays-v2.md", LAUNCH)),
+    ("a postmortem", write("docs/postmortems/2026-11-03-late.md", POSTMORTEM)),
+    (
+        "a line of status",
+        replace(PLAN, "| **Open:** which day? |", "| 2026-11-09 | data is ready | train |\n| later |"),
+    ),
+    (
+        "a requirement",
+        replace(REQUIREMENTS, "| R8 |", "| R9 | The list is sent by mail. | could | a planner gets it |\n| R8 |"),
+    ),
+    ("a lesson", append(PLAN, "\nThe tail number as a category made the model worse: it was never seen again.\n")),
+    (
+        "a tool",
+        replace("docs/tools.md", "| Tune | Optuna |", "| Chat | our own server | it is there | - |\n| Tune | Optuna |"),
+    ),
+    ("a picture", both(write("docs/figures/planners.svg", "<svg/>\n"), append("docs/report.md", PICTURE))),
+    ("another cost", both(replace("metrics/cost_per_flight.py", "CONNECTION = 120.0", "CONNECTION = 150.0"), fix)),
     ("a dependency", replace("pyproject.toml", '    "mlteam",\n', '    "mlteam",\n    "polars>=1",\n')),
 ]
 # These change the same lines as others before them.
@@ -257,7 +300,7 @@ def test_a_month_of_commits_passes_the_hook(project: Path) -> None:
     hook.chmod(0o755)
     days = [(name, edit) for name, edit in DIARY if name not in ALONE]
     days += [(name, edit) for name, edit in DIARY if name == "1 another owner"]
-    assert len(days) >= 36
+    assert len(days) >= 40
     for name, edit in days:
         edit(project)
         fix(project)

@@ -77,5 +77,5 @@ def test_a_sentence_that_separates_rating_and_metric_passes(project: Path, text:
 def test_the_form_that_is_filled_in_its_own_page_is_reported(project: Path) -> None:
     page = project / FORM
     text = page.read_text(encoding="utf-8").replace("Role and period:", "Role and period: ML engineer, H1")
-    page.write_text(text.replace("Approver:", "Approver: Grace"), encoding="utf-8")
+    page.write_text(text.replace("Growth and next steps:", "Growth and next steps: lead a team"), encoding="utf-8")
     assert "PRC076" in {code for code, _, _ in findings(project)}

@@ -36,7 +36,8 @@ def test_fix_adds_what_is_missing_in_its_place_and_leaves_prose_alone(project: P
     assert done.returncode == 0
     assert f"completed {DESIGN}\n" in done.stdout
     after = (project / DESIGN).read_text(encoding="utf-8")
-    added = "## Training\n\n**Open:** What training reads, how it stops, what it records?\n\n"
+    hint = "A good answer contains: what training reads, how it stops, what it records."
+    added = f"## Training\n\n**Open:** to be written. {hint}\n\n"
     assert after == text[:start] + added + text[end:]
     assert "**Open:**" in (project / CARD).read_text(encoding="utf-8")
 
@@ -65,7 +66,7 @@ def test_fix_adds_front_matter_to_a_page_without_any(project: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
-        ("decision", "docs/decisions/0004-we-use-duckdb.md"),
+        ("decision", "docs/decisions/0009-we-use-duckdb.md"),
         ("design", "docs/design-we-use-duckdb.md"),
         ("page", "docs/we-use-duckdb.md"),
         ("postmortem", f"docs/postmortems/{dt.date.today()}-we-use-duckdb.md"),
@@ -211,8 +212,9 @@ def test_status_shows_the_newest_run(project: Path) -> None:
 
 def execute(project: Path, words: str, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Execute a project whose only runnable block is this one."""
-    for page in (project / "PROCESS.md", *project.glob("docs/*.md")):
-        page.write_text(page.read_text(encoding="utf-8").replace("```sh run", "```sh"), encoding="utf-8", newline="\n")
+    for page in (*project.glob("*.md"), *project.glob("docs/*.md")):
+        text = re.sub(r"```(sh|python) run", r"```\1", page.read_text(encoding="utf-8"))
+        page.write_text(text, encoding="utf-8", newline="\n")
     append(DESIGN, f"\n```sh run{words}\n{command}\n```\n")(project)
     return check(project, "--execute", **environment)
 

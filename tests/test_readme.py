@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import baking
@@ -12,11 +13,13 @@ from markdown_it import MarkdownIt
 from mlteam.process.project import Project
 
 README = baking.ROOT / "README.md"
+ENGINE = baking.ROOT / "{{cookiecutter.__project_slug}}" / "engine"
 PAGES = [README, baking.ROOT / "CONTRIBUTING.md", baking.ROOT / "CHANGELOG.md"]
 
 
-def test_the_readme_is_short() -> None:
-    assert 300 <= len(README.read_text(encoding="utf-8").split()) <= 500
+def test_the_prose_of_the_readme_is_short() -> None:
+    text = re.sub(r"```.*?```", "", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert 300 <= sum(len(line.split()) for line in text.splitlines() if not line.startswith("|")) <= 500
 
 
 def test_every_line_of_the_tree_names_what_is_generated(bake: baking.Bake, tmp_path: Path) -> None:
@@ -50,3 +53,24 @@ def test_continuous_integration_runs_the_readme_s_test_command() -> None:
     for part in command.split(" && "):
         words = [word.replace(".venv", "$scratch/venv") for word in shlex.split(part)]
         assert any(set(words) <= set(shlex.split(line, comments=True)) for line in script.splitlines()), part
+
+
+def test_the_first_screen_says_what_for_whom_what_you_get_how_long_and_what_not() -> None:
+    screen = README.read_text(encoding="utf-8").partition("## Quick start")[0]
+    for words in ("One command creates", "For teams with", "What you get", "minute", "GB", "**Not for:**", ".png"):
+        assert words in screen, words
+    assert len(screen.splitlines()) <= 45
+
+
+def test_the_pictures_of_the_readme_are_here_and_small() -> None:
+    pictures = re.findall(r"\]\((\.github/images/[^)]+)\)", README.read_text(encoding="utf-8"))
+    assert len(pictures) == 2
+    assert all(0 < (baking.ROOT / picture).stat().st_size < 300_000 for picture in pictures)
+
+
+def test_the_versions_in_the_readme_are_those_of_the_engine() -> None:
+    engine = tomllib.loads((ENGINE / "pyproject.toml").read_text(encoding="utf-8"))
+    shown = re.findall(r"`([a-z-]+[<>=][^`]+)`", README.read_text(encoding="utf-8"))
+    known = {requirement.partition(";")[0].strip() for requirement in engine["project"]["dependencies"]}
+    assert len(shown) >= 6
+    assert {re.sub(r"\[.*\]", "", name) for name in shown} <= {re.sub(r"\[.*\]", "", name) for name in known}

@@ -52,11 +52,14 @@ for name, line in commands.items():
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types and SQL, and look for secrets and notebook outputs."""
+    """Check style, types, SQL, spelling and prose, and look for secrets and notebook outputs."""
     run(session, "ruff", "check", ".")
     run(session, "ruff", "format", "--check", ".")
     run(session, "mypy")
-    run(session, "sqlfluff", "lint", "--disable-progress-bar", "sql")
+    run(session, "sqlfluff", "lint", "--disable-progress-bar", "sql/models", "sql/macros", "sql/tests")
+    run(session, "codespell")
+    pages = ("*.md", "docs/*.md", "docs/decisions/*.md")
+    run(session, "proselint", "check", *(str(page) for pattern in pages for page in sorted(Path().glob(pattern))))
     for hook in ("secrets", "notebooks", "workflows"):
         run(session, "pre-commit", "run", "--all-files", hook)
 
@@ -69,7 +72,7 @@ def process(session: nox.Session) -> None:
 
 @nox.session
 def status(session: nox.Session) -> None:
-    """Show where the project stands: stage, open questions, overdue reviews."""
+    """Show the status of the project: stage, open items, overdue reviews."""
     run(session, "python", "-m", "mlteam.process.status", *session.posargs)
 
 

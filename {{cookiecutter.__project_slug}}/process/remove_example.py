@@ -1,67 +1,79 @@
-"""Take the flights example out, once, so that the project holds nothing but the team's own work.
+"""Remove the flights example, once, so that the project contains only the team's own work.
 
-Run from the root of the project. Whatever is not named here stays as it is.
+Run from the root of the project. Files that are not listed here stay as they are.
 """
 
 import re
 from pathlib import Path
 
-from mlteam.process.writing import fix_project
-from reset_example import reset_pages
+from mlteam.process.markdown import parse_page
+from mlteam.process.page import Page
+from mlteam.process.project import Project
+from mlteam.process.settings import Document
+from mlteam.process.writing import build_section, fix_project, save_text
 
+STAGING = "airlines airports flights planes weather"
+FEATURES = "carrier_history departures_per_hour flight_features flown_flights route_history"
 FILES = [
     "examples/flight_delays.json",
     "metrics/cost_per_flight.py",
     "pipelines/flight_delays.toml",
     "process/remove_example.py",
-    "process/reset_example.py",
     "sql/macros/clock_minutes.sql",
     "sql/macros/late_history.sql",
     "sql/models/sources.yml",
     "tests/test_cost_per_flight.py",
-    *(
-        f"sql/models/{model}.{ending}"
-        for model in (
-            "features/carrier_history",
-            "features/departures_per_hour",
-            "features/flight_features",
-            "features/flown_flights",
-            "features/route_history",
-            "staging/stg_airlines",
-            "staging/stg_airports",
-            "staging/stg_flights",
-            "staging/stg_planes",
-            "staging/stg_weather",
-        )
-        for ending in ("sql", "yml")
-    ),
+    *(f"sql/models/staging/stg_{name}.{end}" for name in STAGING.split() for end in ("sql", "yml")),
+    *(f"sql/models/features/{name}.{end}" for name in FEATURES.split() for end in ("sql", "yml")),
 ]
 FOLDERS = {
-    "examples": "One JSON file a pipeline: an example to predict, with a value for each feature.",
-    "pipelines": "One TOML file a model: what it learns from, how it is trained and how it is judged.",
-    "sql/models/features": "The tables that models learn from, one file a model: one row for each thing to predict.",
-    "sql/models/staging": "One model a source: renamed, typed, cleaned, nothing else.",
+    "examples": "One JSON file per pipeline: an example to predict, with a value for each feature.",
+    "pipelines": "One TOML file per model: its data, how it is trained and how it is evaluated.",
+    "sql/models/features": "The tables that models are trained on, one file each: one row per thing to predict.",
+    "sql/models/staging": "One model per source, which renames, casts and cleans it.",
 }
 BEGIN = """\
-```sh
+```sh skip=example
 nox -s new_pipeline -- NAME --table FILE --label COLUMN
 ```
 
-makes a pipeline from a CSV or Parquet file: SQL with its tests, the file in `pipelines/` that decides about the model,
-an example. It says what it decided, why, and where to change it. `nox -s pipeline` then trains and judges the model.
-Before there is a table, `nox -s lint process tests` sets the environment up and shows that all is in order.
+This creates a pipeline from a CSV or Parquet file: SQL with its tests, a pipeline file and an example. It prints what
+it decided, why, and where to change it. `nox -s pipeline` then trains and evaluates the model. If you have no table
+yet, run `nox -s lint process tests`: it installs the environment and checks the project.
 """
-# In which files, what, and what to put in its place.
+# File, pattern to replace, and replacement.
 REPLACED = [
-    ("README.md", r"```sh\nnox -s pipeline\n```.*?(?=\n#)", BEGIN),
+    ("README.md", r"```sh[^\n]*\nnox -s pipeline\n```.*?(?=\n#)", BEGIN),
     ("noxfile.py", r"\n\n\n@nox\.session[^\n]*\ndef remove_example\(.*?(?=\n\n\n|\n\Z)", ""),
     ("pyproject.toml", r"example = \[\n(?: [^\n]*\n)*\]\n", ""),
     ("src/*/loaders.py", r"\nimport .*\Z", ""),
 ]
 
+# The sections of each page that are about the example.
+EXAMPLE = {
+    "docs/product-requirements.md": (
+        "Problem and users; Use cases; Decision the prediction changes; Why a model; Goals and non-goals; "
+        "Requirements; Success metrics; Cost of errors; Stop criteria; Data and privacy; Constraints; "
+        "Stakeholders and approvals; Risks and open questions"
+    ),
+    "docs/design.md": "Data; Model and baseline",
+    "docs/project-plan.md": (
+        "Outcome and decision dates; Milestones; Experiments; Dependencies; Risks; Status; Lessons from failed "
+        "experiments"
+    ),
+    "docs/report.md": "Question and decision; Data used; Limits",
+    "docs/data-pipeline.md": "What breaks if a source is late",
+    "docs/data-card.md": (
+        "Summary and owners; Motivation; Representativeness; Collection and provenance; Transformations; Labels; "
+        "Splits; Validation; Uses; Access, licence, retention; Maintenance"
+    ),
+    "docs/model-card.md": "Intended use; Factors; Ethical considerations; Caveats",
+}
+PAGES = ("docs/decisions/0008-cancelled-flights-are-left-out.md",)
+
 
 def main() -> None:
-    """Remove the example's files, what other files hold for its sake, and this script; open its answers again."""
+    """Remove the example's files, the parts of other files that belong to it, and this script; reset its answers."""
     for name in FILES:
         Path(name).unlink(missing_ok=True)
     Path("process").rmdir()
@@ -75,9 +87,35 @@ def main() -> None:
 
 
 def replace(path: Path, pattern: str, replacement: str) -> None:
-    """Put other text in the place of what the pattern finds in a file."""
+    """Replace what a pattern matches in a file."""
     text = path.read_text(encoding="utf-8")
     path.write_text(re.sub(pattern, replacement, text, flags=re.DOTALL), encoding="utf-8", newline="\n")
+
+
+def reset_pages(root: Path) -> None:
+    """Reset every section of the example to an open item, and remove its pages."""
+    for name in PAGES:
+        (root / name).unlink(missing_ok=True)
+    project = Project(root)
+    for document in project.documents:
+        titles = tuple(filter(None, EXAMPLE.get(document.path, "").split("; ")))
+        if titles and document.path in project.pages:
+            save_text(root / document.path, reset_sections(project.pages[document.path], document, titles))
+
+
+def reset_sections(page: Page, document: Document, titles: tuple[str, ...]) -> str:
+    """Return the page's text with the named sections as they are before anybody has answered them."""
+    text = page.text
+    for title in titles:
+        lines = text.split("\n")
+        headings = parse_page(text).headings
+        index = next((i for i, h in enumerate(headings) if h.text == title), None)
+        if index is None:
+            continue
+        end = next((h.line - 1 for h in headings[index + 1 :] if h.level <= headings[index].level), len(lines))
+        fresh = build_section(document.sections[title]).split("\n")
+        text = "\n".join([*lines[: headings[index].line - 1], *fresh, *lines[end:]])
+    return text.rstrip("\n") + "\n"
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def run_sql(sql: str) -> None:
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Replace a text that must stand in the file."""
+    """Replace a text that must be in the file."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")

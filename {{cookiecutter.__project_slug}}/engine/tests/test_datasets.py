@@ -24,7 +24,7 @@ COLUMNS = ["id", "carrier", "hour", "wind", "late"]
 
 @pytest.fixture
 def brought(spec: Spec, version: RegisteredVersion) -> pa.Table:
-    """The rows of the split test, which also stand in rows.csv and rows.parquet."""
+    """The rows of the split test, which are also in rows.csv and rows.parquet."""
     rows = version_rows.load_version_rows(spec, version, "test").table.select(COLUMNS)
     write(rows)
     return rows

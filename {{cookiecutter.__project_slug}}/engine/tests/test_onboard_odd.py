@@ -1,4 +1,4 @@
-"""Tables that nobody would make, drawn at random: they are refused in words, or their values come out as they were."""
+"""Tables that nobody would make, drawn at random: they are rejected in words, or their values come out unchanged."""
 
 import tomllib
 from pathlib import Path

@@ -19,7 +19,7 @@ EXAMPLE_OPTION = "--example"
 
 
 def read_example(given: str) -> tuple[dict[str, Any], str]:
-    """Return an example written as JSON, or in the file of that name; and where it stands.
+    """Return an example written as JSON, or in the file of that name; and its place.
 
     Raises:
         ProjectError: It is not a JSON object.
@@ -45,7 +45,7 @@ def encode_example(schema: Schema, example: dict[str, Any], where: str) -> tuple
     Args:
         schema: The model's features.
         example: A value for each feature; None where it is not known.
-        where: Where the example stands, for messages.
+        where: The place of the example, for messages.
 
     Returns:
         Shape (1, features), and a line for each value that training did not see.

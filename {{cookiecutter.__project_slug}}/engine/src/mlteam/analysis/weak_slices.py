@@ -69,7 +69,7 @@ def find_weak_slices(
     where they say more than either alone.
 
     Args:
-        columns: What may tell rows apart, by name.
+        columns: The columns by which rows are grouped, by name.
         loss: Of each row, shape (rows,).
         confidence: Of the intervals, all of them together.
         most: How many slices to give.

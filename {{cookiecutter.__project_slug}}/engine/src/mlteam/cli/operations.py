@@ -110,6 +110,6 @@ def retrain(pipeline: PipelineOption = None, log: LogOption = None) -> None:
     rival = versions.open_version(chosen, str(champion.version)) if champion else None
     decided = launching.run_gates(chosen, versions.open_version(chosen, str(trained.number)), rival)
     refused = [gate.name for gate in decided if not gate.passed]
-    verdict = f"would be refused: {', '.join(refused)}" if refused else "may be launched"
+    verdict = f"would be rejected: {', '.join(refused)}" if refused else "may be launched"
     level = logging.WARNING if refused else logging.INFO
     console.print_line(f"{chosen.name} version {trained.number} {verdict}", level)

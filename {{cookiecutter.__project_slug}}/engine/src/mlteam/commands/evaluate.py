@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from mlteam.commands.pages import refresh_pages
+from mlteam.commands.pages import refresh_pages, save_figures
 from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.data import datasets, snapshot
@@ -39,8 +40,14 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
     numbers = target.with_suffix(".json")
     judgements = [section.result for section in sections]
     with console.show_progress("write the report"):
-        evaluation.write_report(target, spec, version, taken.metadata, sections)
-        content = {"version": version.number, "snapshot": taken.digest, "datasets": [j.to_dict() for j in judgements]}
+        pictures = evaluation.write_report(target, spec, version, taken.metadata, sections)
+        content = {
+            "version": version.number,
+            "snapshot": taken.digest,
+            "model": _describe_model(version),
+            "figures": [] if on else save_figures(spec.name, pictures),
+            "datasets": [j.to_dict() for j in judgements],
+        }
         write_json(numbers, content)
         versions.log_evaluation(version, judgements, [target, numbers])
     for section in sections:
@@ -53,6 +60,20 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
     console.print_line(f"report: {target}")
     refresh_pages()
     return target
+
+
+def _describe_model(version: RegisteredVersion) -> dict[str, Any]:
+    """Return what the model card says about a version: where it comes from, and what it reads."""
+    tags, prefix = version.tags, "libraries."
+    return {
+        "factory": version.spec.model.factory,
+        "content_sha256": tags["content_sha256"],
+        "trained_at": tags["created_at"],
+        "git_commit": None if tags["git_commit"] == "None" else tags["git_commit"],
+        "git_dirty": tags["git_dirty"] == "True",
+        "libraries": {name.removeprefix(prefix): tags[name] for name in sorted(tags) if name.startswith(prefix)},
+        "features": list(version.schema.names),
+    }
 
 
 def _print_metrics(spec: Spec, version: RegisteredVersion, judgement: EvaluationResult) -> None:

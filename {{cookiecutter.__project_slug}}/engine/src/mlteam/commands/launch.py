@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from mlteam.commands.pages import refresh_pages
+from mlteam.commands.pages import refresh_pages, write_launch_page
 from mlteam.config.spec import Spec
 from mlteam.config.team import load_team
 from mlteam.core import console
@@ -65,12 +65,13 @@ def launch_version(
     _commit_record(spec, before, record)
     role = f"shadow, answers {canary:.0%}" if shadow else CHAMPION
     console.print_line(f"{spec.name} version {version.number} is {role}: {folder}")
+    write_launch_page(spec.name, record)
     refresh_pages()
     return record
 
 
 def roll_back(spec: Spec, by: str, reason: str, *, shadow: bool = False) -> LaunchRecord:
-    """Let the champion before the present one answer again, or take the shadow away.
+    """Make the previous champion the champion again, or remove the shadow.
 
     Raises:
         ProjectError: There is nothing to go back to, or its bundle is not whole; names those that are.
@@ -98,6 +99,7 @@ def roll_back(spec: Spec, by: str, reason: str, *, shadow: bool = False) -> Laun
     _commit_record(spec, before, record)
     now = launch_log.get_launch_state(spec).champion
     console.print_line(f"{spec.name} version {now.version if now else 'none'} is {CHAMPION}")
+    refresh_pages()
     return record
 
 

@@ -33,7 +33,7 @@ def report_mistakes(spec: Spec, version: RegisteredVersion, rows: EvaluationRows
         rows: The rows to judge it on.
 
     Returns:
-        The page; the Parquet file of the same name stands beside it.
+        The page; the Parquet file of the same name is in the same folder.
 
     Raises:
         ProjectError: There is no row.

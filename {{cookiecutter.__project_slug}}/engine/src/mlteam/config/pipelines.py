@@ -24,7 +24,7 @@ def load_spec(name: str | None, overrides: Sequence[str] = ()) -> Spec:
 
     Args:
         name: The pipeline.
-        overrides: Settings that stand above the file, such as "model.params.max_depth=4".
+        overrides: Settings that override the file, such as "model.params.max_depth=4".
     """
     known = list_pipelines()
     if not known:
@@ -42,7 +42,7 @@ def load_spec(name: str | None, overrides: Sequence[str] = ()) -> Spec:
 
 
 def read_spec_file(path: Path, overrides: Sequence[str] = ()) -> Spec:
-    """Read one pipeline file, with settings that stand above it.
+    """Read one pipeline file, with settings that override it.
 
     Raises:
         ProjectError: The file is not TOML, or says something that a spec does not know; names the line.

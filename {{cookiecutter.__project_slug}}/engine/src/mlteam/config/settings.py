@@ -1,4 +1,4 @@
-"""Settings in TOML: frozen, refusing what they do not know, and saying on which line a fault stands."""
+"""Settings in TOML: frozen, without unknown keys, with the line of each error."""
 
 import re
 from pathlib import Path
@@ -16,12 +16,12 @@ class Settings(pydantic.BaseModel):
 
 
 def explain_validation_error(error: pydantic.ValidationError, path: Path, prefix: tuple[str, ...] = ()) -> ProjectError:
-    """Say the first fault that pydantic found in a pipeline file, with the line that it stands on.
+    """Describe the first error that pydantic found in a pipeline file, with its line.
 
     Args:
         error: What pydantic raised.
         path: The pipeline file.
-        prefix: The table below which the validated settings stand, such as ("model", "params").
+        prefix: The table that contains the validated settings, such as ("model", "params").
     """
     # A misspelt key is missing under its right name as well; the unknown one is the cause.
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
@@ -46,14 +46,14 @@ def _suggest_key(title: str, loc: tuple[str, ...]) -> str:
     for parent in loc[:-1]:
         fields = [f for model in models for name, f in model.model_fields.items() if parent in (name, f.alias)]
         kinds = [kind for field in fields for kind in (get_args(field.annotation) or (field.annotation,))]
-        # A name that is no field is one that the team gave, such as that of a dataset.
+        # A name that is not a field is one that the team gave, such as that of a dataset.
         models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)] or models
     known = [field.alias or name for model in models for name, field in model.model_fields.items()]
     return suggest(loc[-1], [name for name in known if name != "name"])
 
 
 def find_line(text: str, keys: list[str]) -> int:
-    """Return the line, counted from 1, on which a TOML key stands, or else the nearest table above it."""
+    """Return the line, counted from 1, of a TOML key, or else of the nearest table above it."""
     found: dict[tuple[str, ...], int] = {}
     table: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):

@@ -74,7 +74,7 @@ class DatasetSpec(Settings):
             return self
         if self.split != "test":
             raise ValueError("split goes with where: no model learns from the rows of a file")
-        # Both kinds of paths, so that a file is refused on every machine or on none.
+        # Both kinds of paths, so that a file is rejected on every machine or on none.
         path = PurePath(self.file)
         if path.is_absolute() or ".." in path.parts or self.file.startswith(("/", "\\", "~")) or ":" in self.file:
             raise ValueError(f"file {self.file!r} must be a path inside the repository")

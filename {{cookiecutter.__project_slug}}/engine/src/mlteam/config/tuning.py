@@ -26,7 +26,7 @@ class SearchSpace(Settings):
 
     @classmethod
     def parse(cls, name: str, setting: Any) -> Self:
-        """Return what stands behind a parameter's name.
+        """Return the value of a parameter's name.
 
         Raises:
             ValueError: It has none of the forms, or nothing lies between its ends.

@@ -1,4 +1,4 @@
-"""Where things stand, seen from the root of the repository, in which every command runs."""
+"""Paths from the root of the repository, where every command runs."""
 
 import os
 from pathlib import Path

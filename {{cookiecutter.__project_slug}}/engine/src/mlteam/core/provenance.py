@@ -21,7 +21,7 @@ LIBRARIES = {
     "xgboost",
     "xgboost-cpu",
 }
-PAGES = (":(exclude,glob)**/*.md", ":(exclude)CODEOWNERS")
+PAGES = (":(exclude,glob)**/*.md", ":(exclude)docs/figures", ":(exclude)CODEOWNERS")
 
 
 def get_timestamp() -> str:

@@ -1,6 +1,6 @@
 """Whether persons can be told from the rows: k-anonymity, l-diversity, and columns that look personal.
 
-Everything is counted in the warehouse, and a failure gives counts: no value of a row ever stands in a message.
+Everything is counted in the warehouse, and a failure gives counts: a message never contains a value of a row.
 """
 
 import dataclasses
@@ -51,7 +51,7 @@ class Anonymity:
     Attributes:
         rows: How many rows there are.
         k: The size of the smallest group of rows that share the quasi-identifiers.
-        rows_below_k: How many rows stand in groups smaller than required.
+        rows_below_k: Number of rows in groups smaller than required.
         l: The fewest different values of a sensitive column within a group.
         groups_below_l: How many groups have fewer than required.
     """

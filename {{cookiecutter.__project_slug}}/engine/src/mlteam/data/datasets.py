@@ -119,7 +119,7 @@ def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
     """Return the rows of a file that SQL chooses.
 
     Raises:
-        ProjectError: It is no SQL over the columns, or leaves no row.
+        ProjectError: It is not SQL over the columns, or selects no row.
     """
     try:
         with duckdb.connect() as connection:
@@ -199,7 +199,7 @@ def read_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, where: str 
         where: SQL that chooses among its rows.
 
     Raises:
-        ProjectError: There is no such dataset, what chooses the rows is no SQL over the columns, or no row is left.
+        ProjectError: There is no such dataset, the selection is not SQL over the columns, or no row is left.
     """
     chosen = f"({build_dataset_condition(spec, dataset)}) and ({where or 'true'})"
     rows = _query_snapshot(f"select * from read_parquet(?) where {chosen}", snapshot, spec, dataset, where)

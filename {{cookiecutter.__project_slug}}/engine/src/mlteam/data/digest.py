@@ -42,7 +42,7 @@ class TableDigest:
 
 
 def _select_encoder(field: pa.Field) -> Callable[[pa.Array], list[bytes]]:
-    """Return how values of a type become bytes, nulls as zeros (where they stand is hashed apart)."""
+    """Return how values of a type become bytes, nulls as zeros (their places are hashed separately)."""
     if kinds.is_integer(field.type) or kinds.is_floating(field.type):
         return lambda column: [pc.fill_null(column, 0).to_numpy(zero_copy_only=False).tobytes()]
     if kinds.is_boolean(field.type):

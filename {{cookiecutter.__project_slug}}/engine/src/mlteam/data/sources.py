@@ -23,7 +23,7 @@ class Source:
         loader: `module:function` of this package that fetches it; empty where somebody else does.
         owner: The role that answers for it.
         origin: What the loader reads, such as the path of a file.
-        location: The Parquet file that SQL reads; None for a table that stands in the warehouse already.
+        location: The Parquet file that SQL reads; None for a table that is already in the warehouse.
         relation: What SQL selects from.
         late_after_hours: Hours after its load at which it is too old, if that is declared.
     """

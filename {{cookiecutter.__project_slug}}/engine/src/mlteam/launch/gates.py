@@ -1,4 +1,4 @@
-"""May a version answer? Each gate compares one fresh number with its limit; a number that is not finite is refused."""
+"""The gates of a launch: each compares one fresh number with its limit; a number that is not finite fails."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -31,7 +31,7 @@ from mlteam.serving.request_schema import RequestField, RequestSchema
 
 
 def build_request_schema(spec: Spec, taken: Snapshot, schema: Schema) -> RequestSchema:
-    """Read the fields off a snapshot: every value that stands in one of its rows is answered.
+    """Read the fields off a snapshot: every value in one of its rows is accepted.
 
     Args:
         spec: Today's; its `[serving]` may widen ranges.

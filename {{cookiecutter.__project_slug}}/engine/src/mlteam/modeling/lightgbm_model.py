@@ -18,7 +18,7 @@ from mlteam.modeling.model import Predictions
 
 
 class LightGBMParams(Settings):
-    """The parameters of `[model.params]`; their meaning is LightGBM's, `max_depth = -1` is no limit."""
+    """The parameters of `[model.params]`; their meaning is LightGBM's, `max_depth = -1` means no limit."""
 
     num_leaves: int = Field(default=31, ge=2, le=131072)
     max_depth: int = Field(default=-1, ge=-1)

@@ -11,7 +11,7 @@ from mlteam.onboarding.names import clean_names
 ColumnKind = Literal["integer", "number", "boolean", "date", "text", "other"]
 MISSING_TOKENS = ("", "na", "n/a", "null", "none", "nan", "-", "?")
 TRUE_WORDS, FALSE_WORDS = ("yes", "y", "true", "t"), ("no", "n", "false", "f")
-# Eighteen digits always fit 64 bits; a leading zero means a code, and a code is no number.
+# Eighteen digits always fit 64 bits; a leading zero means a code, and a code is not a number.
 INTEGER_PATTERN = r"[+-]?(0|[1-9]\d{0,17})"
 # A double does not keep all digits of these, so a column that mixes them with fractions stays text.
 LONG_NUMBER_PATTERN = r"[+-]?\d{16,}"

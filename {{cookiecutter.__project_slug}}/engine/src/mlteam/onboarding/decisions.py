@@ -48,7 +48,7 @@ class OnboardingRequest:
 
 @dataclass
 class Plan:
-    """The decisions; `left_out` gives the reason for each column that is no feature."""
+    """The decisions; `left_out` gives the reason for each column that is not a feature."""
 
     request: OnboardingRequest
     columns: list[SourceColumn]
@@ -178,7 +178,7 @@ def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
         plan.key = _find_role_column(columns, wish.key, "--key")
         if plan.key.missing or plan.key.distinct < plan.rows:
             what = f"--key: {plan.key.raw!r} is missing or repeated in {plan.rows - plan.key.distinct:,} rows"
-            raise ProjectError(what, fix="name a column that tells rows apart, or leave --key out")
+            raise ProjectError(what, fix="name a unique key column, or leave --key out")
         return
     taken = {plan.label.name, *(column.name for column in (plan.time, plan.group) if column)}
     named = [
@@ -248,7 +248,7 @@ def _explain_exclusion(column: SourceColumn, plan: Plan) -> str:
     if column.kind == "date":
         return "is a date: pass --time if it orders the rows"
     if column.kind == "integer" and column.distinct == plan.rows and KEY_PATTERN.search(column.name):
-        return "tells rows apart"
+        return "unique key"
     if (
         column.kind == "integer"
         and column.distinct == plan.rows

@@ -14,7 +14,7 @@ LEAK_THRESHOLD = 0.99
 EXACT_THRESHOLD = 1 - 1e-9
 # Rows that lie on a curve, and not only near one, as those of a time series do.
 CURVE_THRESHOLD = 0.998
-# Fewer rows of a class can stand together by chance.
+# Fewer rows of a class can be neighbors by chance.
 MIN_SEPARATION_ROWS = 5
 FloatArray = NDArray[np.float64]
 

@@ -88,7 +88,7 @@ def _render(template: str, plan: Plan, source: Source) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 the files are SQL, YAML and TOML; each value is quoted where it stands
+        autoescape=False,  # noqa: S701 the files are SQL, YAML and TOML; each value is quoted in its place
     )
     environment.filters |= {
         "q": _quote,

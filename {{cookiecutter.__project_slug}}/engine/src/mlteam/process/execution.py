@@ -1,7 +1,8 @@
-"""Runs the documented commands: each shell block tagged `run`, in a copy of the repository.
+"""Runs the documented commands: each block of shell or Python tagged `run`, in a copy of the repository.
 
 After the word `run` a block may state the outcome: `exit=1` is the exit code (0 by default), `creates=PATTERN` names
-files that it creates, and `needs=pipeline` skips it if pipelines/ is empty.
+files that it creates, and `needs=pipeline` skips it if pipelines/ is empty. A block that cannot run here says
+`skip=REASON` instead, and is listed as not run.
 """
 
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from mlteam.core.errors import ProjectError
@@ -35,6 +37,8 @@ def execute_blocks(root: Path) -> int:
     pages = sorted(project.pages.items(), key=lambda item: (item[0] != PROCESS, item[0]))
     blocks = [(f"{path}:{f.line}", f) for path, page in pages for f in page.fences if "run" in f.words]
     parsed = [(place, fence, parse_outcome(place, fence)) for place, fence in blocks]
+    for reason, count in Counter(r for _, page in pages for f in page.fences for r in list_skip_reasons(f)).items():
+        print(f"not run  {count} blocks: {reason}")
     failed = False
     with tempfile.TemporaryDirectory(prefix="process-") as scratch:
         copy = Path(scratch) / root.name
@@ -49,10 +53,15 @@ def execute_blocks(root: Path) -> int:
                 done[fence.content] = _run_block(fence, copy)
             problem = _find_problem(done[fence.content], outcome, copy)
             failed = failed or bool(problem)
-            shown = "; ".join(command.text for command in fence.commands)
+            shown = "; ".join(command.text for command in fence.commands) or f"{fence.language} block"
             state = "failed" if problem else "passed"
             print(f"{state:<8} {place}: {shown} ({time.monotonic() - started:.0f} s)\n{problem}", end="", flush=True)
     return int(failed)
+
+
+def list_skip_reasons(fence: Fence) -> list[str]:
+    """Return why a block is not run, from its words `skip=REASON`."""
+    return [word.partition("=")[2].replace("-", " ") for word in fence.words if word.startswith("skip=")]
 
 
 def parse_outcome(place: str, fence: Fence) -> dict[str, list[str]]:
@@ -84,11 +93,14 @@ def _run_block(fence: Fence, folder: Path) -> tuple[int, str]:
     """Run the commands of a block until one fails; return its exit code and output."""
     kept = {name: value for name, value in os.environ.items() if not SECRET.search(name) and name not in ACTIVATED}
     code, output = 0, ""
-    for command in fence.commands:
-        words = split_words(command.text)
+    if fence.language == "python":
+        calls = [[sys.executable, "-m", "uv", "run", "--quiet", "python", "-c", fence.content]]
+    else:
+        calls = [split_words(command.text) for command in fence.commands]
+    for words in calls:
         # These come from the environment that runs the check, whatever PATH names.
         if words[0] in ("nox", "uv", "python", "python3"):
-            words = [sys.executable, *([] if "python" in words[0] else ["-m", words[0]]), *words[1:]]
+            words[:1] = [sys.executable, *([] if "python" in words[0] else ["-m", words[0]])]
         try:
             done = subprocess.run(
                 words,

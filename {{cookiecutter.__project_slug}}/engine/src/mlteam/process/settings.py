@@ -22,7 +22,7 @@ NEEDS = ("owner", "run", "where", "expect")
 KINDS = ("reference", "readme", "plan", "record")
 ENTRY_KEYS: dict[str, dict[str, type]] = {
     "document": {"path": str, "title": str, "owner": str, "kind": str, "blocks": list, "sections": dict},
-    "section": {"has": str, "block": str, "needed_at": str},
+    "section": {"has": str, "block": str, "columns": list, "needed_at": str},
     "question": {"group": str, "owner": str, "needs": list, "session": str, "needed_at": str},
 }
 
@@ -35,12 +35,14 @@ class Section:
         title: Its heading on the second level.
         has: What a good answer contains.
         block: The generated block in it, or an empty text.
+        columns: The columns of the table that it contains, if it is one.
         needed_at: The stage at which an open item in it fails the check.
     """
 
     title: str
     has: str = ""
     block: str = ""
+    columns: tuple[str, ...] = ()
     needed_at: str = "pilot"
 
 

@@ -13,12 +13,12 @@ from mlteam.process.findings import suggest
 from mlteam.process.markdown import parse_page
 from mlteam.process.page import Page
 from mlteam.process.project import PROCESS, Project
+from mlteam.process.records import build_decision, build_postmortem
 from mlteam.process.settings import FILE as SETTINGS
 from mlteam.process.settings import Document, Question, Section
 
 NEW_KINDS = ("decision", "design", "page", "postmortem", "question")
-DECISION = ("Context", "Options", "Decision", "Case against", "Confirmation")
-POSTMORTEM = ("Impact", "Timeline", "Causes", "What went well", "Actions")
+RECORDS = {"decision": build_decision, "postmortem": build_postmortem}
 
 
 def fix_project(root: Path) -> list[str]:
@@ -109,7 +109,10 @@ def build_section(section: Section) -> str:
     if section.block:
         lines += [f"<!-- generated: {section.block} -->", "<!-- end generated -->", ""]
     else:
-        lines += [f"**Open:** {section.has[:1].upper()}{section.has[1:] or 'What belongs here'}?", ""]
+        hint = f" A good answer contains: {section.has}." if section.has else ""
+        lines += [f"**Open:** to be written.{hint}", ""]
+    if section.columns:
+        lines += [f"| {' | '.join(section.columns)} |", f"|{' --- |' * len(section.columns)}", ""]
     return "\n".join(lines)
 
 
@@ -148,16 +151,14 @@ def create_page(root: Path, kind: str, title: str) -> list[str]:
     if (root / path).exists():
         raise ProjectError("the page exists already", where=path, fix="choose another title")
     project = Project(root)
-    designs = [d for d in project.documents if d.name == "docs/design.md"]
-    listed = {"decision": DECISION, "design": tuple(designs[0].sections) if designs else (), "postmortem": POSTMORTEM}
-    sections = [Section(name, "", "") for name in listed.get(kind, ())]
-    front = build_front_matter("engineering_manager")
-    if kind == "decision":
-        front = f"---\nstatus: draft\ndate: {today}\ndecided_by: engineering_manager\n---\n"
-    save_text(
-        root / path,
-        "\n".join([front, f"# {title}\n", *(f"## {s.title}\n\n**Open:** to be written\n" for s in sections)]),
-    )
+    if kind in RECORDS:
+        text = RECORDS[kind](title, today)
+    else:
+        designs = [d for d in project.documents if d.name == "docs/design.md" and kind == "design"]
+        sections = [s for d in designs for s in d.sections.values() if not s.block]
+        front = build_front_matter("engineering_manager")
+        text = "\n".join([front, f"# {title}\n", *(build_section(section) for section in sections)])
+    save_text(root / path, text)
     return [f"wrote {path}", *refresh_pages(root)]
 
 

@@ -1,4 +1,4 @@
-"""Every launch and rollback, kept for ever as tags of the registered model; the last ones say what answers."""
+"""Every launch and rollback, kept permanently as tags of the registered model; the last ones name the champion."""
 
 import datetime as dt
 from collections.abc import Iterator

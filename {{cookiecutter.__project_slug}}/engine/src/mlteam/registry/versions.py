@@ -231,7 +231,7 @@ def _is_dead(tags: dict[str, str]) -> bool:
 
 
 def _log_model(tracking: "MlflowClient", run: str, factory: ModelSpec, model: Model, beside: dict[str, str]) -> str:
-    """Log a model with its parameters and facts, and the texts that stand beside it; the digest of all files."""
+    """Log a model with its parameters and facts, and the texts beside it; return the digest of all files."""
     for key, value in {"seed": factory.seed, **factory.params}.items():
         tracking.log_param(run, key, value)
     for key, value in model.metadata().items():

@@ -34,7 +34,7 @@ class Section:
 
 def write_report(
     target: Path, spec: Spec, version: RegisteredVersion, made: dict[str, Any], sections: Sequence[Section]
-) -> None:
+) -> list[Picture]:
     """Write the page.
 
     Args:
@@ -43,16 +43,16 @@ def write_report(
         version: The model.
         made: The snapshot's metadata.
         sections: The datasets, the most important one first.
+
+    Returns:
+        The pictures of the first dataset.
     """
-    page.write_page(
-        target,
-        "evaluation",
-        spec=spec,
-        version=version,
-        made=made,
-        datasets=[_draw_section(spec, version, section) for section in sections],
-        importance=common.draw_mean_contributions(_compute_mean_contributions(version, sections[0].data.matrix)),
-    )
+    drawn = [_draw_section(spec, version, section) for section in sections]
+    importance = common.draw_mean_contributions(_compute_mean_contributions(version, sections[0].data.matrix))
+    page.write_page(target, "evaluation", spec=spec, version=version, made=made, datasets=drawn, importance=importance)
+    slices = [Picture("Slices", drawn[0]["slices"], "On which groups is the model weaker than on the whole?")]
+    features = Picture("Feature importance", importance, "Which features move the predictions?")
+    return [*drawn[0]["pictures"], *(slices if drawn[0]["slices"] else []), features]
 
 
 def _draw_section(spec: Spec, version: RegisteredVersion, section: Section) -> dict[str, Any]:

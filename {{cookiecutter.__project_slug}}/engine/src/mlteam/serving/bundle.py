@@ -85,7 +85,7 @@ class Bundle:
 
 
 def get_bundles_folder(pipeline: str) -> Path:
-    """Return where a pipeline's bundles stand."""
+    """Return the folder of a pipeline's bundles."""
     return SERVING / pipeline
 
 

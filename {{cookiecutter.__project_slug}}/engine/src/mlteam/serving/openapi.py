@@ -79,7 +79,7 @@ class HealthResponse(BaseModel):
 
 
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": RejectionResponse, "description": "The body is no JSON, or did not arrive whole."},
+    400: {"model": RejectionResponse, "description": "The body is not JSON, or did not arrive whole."},
     401: {"model": RejectionResponse, "description": "The token is missing or wrong."},
     408: {"model": RejectionResponse, "description": "The body arrived too slowly."},
     413: {"model": RejectionResponse, "description": "The body is too large, or has too many rows."},

@@ -58,7 +58,7 @@ class PredictionLog:
     """Writes lines in a thread of its own, many at once: each switch between threads would hold up answers.
 
     Args:
-        folder: Where the files stand.
+        folder: The folder of the files.
         megabytes: Most that all of them take; the oldest are deleted first.
         dropped: Called for each answer that was not written.
     """

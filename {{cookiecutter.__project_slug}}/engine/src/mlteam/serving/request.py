@@ -176,7 +176,7 @@ def _describe_allowed_values(entry: RequestField) -> str:
 
 
 def _parse_json(body: bytes) -> Any:
-    """JSON in UTF-8, in which no key stands twice and every number is finite."""
+    """JSON in UTF-8, without duplicate keys, in which every number is finite."""
     try:
         return JSON_DECODER.decode(body.decode())
     except (ValueError, RecursionError):

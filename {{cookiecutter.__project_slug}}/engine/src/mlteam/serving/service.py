@@ -154,7 +154,7 @@ class Service:
         rows = [dict(example.features) for example in opened.golden_examples]
         predicted = opened.model.predict(loaded.reader.encode(rows)[0]).reshape(len(rows), -1)
         if not np.allclose(predicted, [example.prediction for example in opened.golden_examples], atol=TOLERANCE):
-            raise ProjectError("predicts its golden examples otherwise than when it was made", where=name)
+            raise ProjectError("no longer reproduces its golden predictions", where=name)
         return loaded
 
     def count_shadow_failure(self, now: ActiveModels) -> None:

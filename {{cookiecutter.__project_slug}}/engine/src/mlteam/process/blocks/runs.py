@@ -46,6 +46,18 @@ def list_evaluations(project: Project) -> Runs:
     return found
 
 
+def list_champion_evaluations(project: Project) -> Runs:
+    """Return the evaluations with whether the version is its pipeline's champion, those of champions last."""
+    folder = project.root / "data" / "serving"
+    bundles = {p.parent.name: str(_read_json(p).get("champion", "")) for p in folder.glob("*/live.json")}
+    champions = {pipeline: bundle.partition("-")[0] for pipeline, bundle in bundles.items()}
+    found = {
+        run: {**facts, "champion": str(facts.get("version")) == champions.get(run[0])}
+        for run, facts in project.remember(list_evaluations).items()
+    }
+    return dict(sorted(found.items(), key=lambda item: bool(item[1]["champion"])))
+
+
 def _rank_report(path: Path) -> tuple[bool, int, float]:
     """Return the order of reports: those on a single dataset first, then by version, the newest of a version last."""
     version = re.search(r"-v(\d+)(-|$)", path.stem)
@@ -133,12 +145,30 @@ def _is_lower_better(found: Facts) -> bool:
 
 
 def build_version(digest: str, facts: Facts) -> str:
-    """Show which version was evaluated, on which snapshot."""
-    snapshot = str(facts.get("snapshot", ""))[:DIGITS]
-    return (
-        f"{_describe_evaluation(digest, facts)} It was trained and evaluated on snapshot `{snapshot}`. The registry "
-        "has its content digest, git commit, parameters and library versions."
-    )
+    """Show where a version comes from, and what it reads."""
+    model = get_table(facts, "model")
+    libraries = [f"{name} {version}" for name, version in get_table(model, "libraries").items()]
+    commit = str(model.get("git_commit") or "none")[:DIGITS]
+    rows = [
+        ["Status", "champion: it answers requests" if facts.get("champion") else "not launched"],
+        ["Model", mark_code(model.get("factory"))],
+        ["Content digest", mark_code(str(model.get("content_sha256", ""))[:DIGITS])],
+        ["Git commit", mark_code(commit) + (", with uncommitted changes" if model.get("git_dirty") else "")],
+        ["Trained", escape_cell(model.get("trained_at", "-"))],
+        ["Snapshot", mark_code(str(facts.get("snapshot", ""))[:DIGITS])],
+        ["Libraries", escape_cell(", ".join(libraries)) or "-"],
+        ["Features", ", ".join(mark_code(name) for name in model.get("features", [])) or "-"],
+    ]
+    return f"{_describe_evaluation(digest, facts)}\n\n{build_table('Fact|Value', rows)}"
+
+
+def build_figures(digest: str, facts: Facts) -> str:
+    """Show the pictures of an evaluation, each below the question that it answers."""
+    shown = [
+        f"**{figure['title']}.** {figure['question']}\n\n![{figure['title']}]({figure['file'].removeprefix('docs/')})"
+        for figure in facts.get("figures", [])
+    ]
+    return "\n\n".join([f"{_describe_evaluation(digest, facts)} On `test`.", *shown])
 
 
 def _format_interval(estimate: object) -> str:
@@ -154,8 +184,10 @@ NO_EVALUATION = "Nothing has been evaluated yet: `nox -s pipeline` evaluates the
 RUN_BLOCKS: dict[str, tuple[Callable[[Project], Runs], Callable[[str, Facts], str], str]] = {
     "snapshot": (list_snapshots, build_snapshot, NO_SNAPSHOT),
     "evaluation": (list_evaluations, build_evaluation, NO_EVALUATION),
-    "slices": (list_evaluations, build_slices, NO_EVALUATION),
-    "version": (list_evaluations, build_version, NO_EVALUATION),
+    "figures": (list_evaluations, build_figures, NO_EVALUATION),
+    "champion": (list_champion_evaluations, build_evaluation, NO_EVALUATION),
+    "slices": (list_champion_evaluations, build_slices, NO_EVALUATION),
+    "version": (list_champion_evaluations, build_version, NO_EVALUATION),
 }
 BLOCKS |= {name: lambda project, name=name: build_newest(name, "", project) for name in RUN_BLOCKS}  # type: ignore[misc]
 

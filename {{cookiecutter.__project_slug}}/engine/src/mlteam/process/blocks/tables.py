@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mlteam.process.blocks.markup import block, build_flowchart, build_table, escape_cell, keep_markup, mark_code
-from mlteam.process.dbt_files import list_tables, parse_yaml
 from mlteam.process.project import ENGINE, PROCESS, Project
 from mlteam.process.toml_files import get_table
 
@@ -28,21 +27,15 @@ def _join_code(names: object) -> str:
 
 @block
 def build_people(project: Project) -> str:
-    """Show who holds which role, where questions go, and who responds to alerts."""
+    """Show who holds which role, and where questions go."""
     team = project.team
     rows = []
     for role in team.roles:
         for person in team.list_holders(role):
             handle = f" {escape_cell('@' + person.handle.lstrip('@'))}" if person.handle else ""
             rows.append([team.get_title(role), escape_cell(person.name), f"{escape_cell(person.email)}{handle}"])
-    keys = ("role", "within", "then")
-    calls = [
-        [escape_cell(s), *(escape_cell(team.get_title(str(e.get(key, "")))) for key in keys)]
-        for s, e in team.escalation.items()
-    ]
     channel = f"Questions go to {escape_cell(team.channel)}."
-    people = build_table("Role|Person|Contact", rows, "Nobody holds a role yet.")
-    return "\n\n".join([people, channel, build_table("Severity|Responds|Within|Then", calls)]).rstrip()
+    return f"{build_table('Role|Person|Contact', rows, 'Nobody holds a role yet.')}\n\n{channel}"
 
 
 @block
@@ -214,16 +207,15 @@ def build_metrics(project: Project) -> str:
 
 
 @block
-def build_features(project: Project) -> str:
-    """Show the features of each pipeline with their description from the SQL layer."""
-
-    def list_rows(spec: Spec) -> list[list[str]]:
-        model = project.dbt.models.get(str(get_table(spec, "data").get("relation", "")).rpartition(".")[2])
-        kinds = [(kind, c) for kind in ("categorical", "numeric") for c in get_table(spec, "features").get(kind, [])]
-        texts = {c: model.columns.get(c, (0, {}))[1].get("description", "") if model else "" for _, c in kinds}
-        return [[mark_code(c), kind, keep_markup(texts[c])] for kind, c in kinds]
-
-    return _build_pipeline_table(project, "Feature|Kind|Meaning", list_rows)
+def build_columns(project: Project) -> str:
+    """Show the columns of the relations that pipelines read, with their description from the SQL layer."""
+    used = {str(get_table(spec, "data").get("relation", "")) for spec in project.pipelines.values()}
+    rows = []
+    for relation in sorted(used):
+        model = project.dbt.models.get(relation.rpartition(".")[2])
+        for name, (_, column) in model.columns.items() if model else ():
+            rows.append([mark_code(relation), mark_code(name), keep_markup(column.get("description", ""))])
+    return build_table("Relation|Column|Meaning", rows, NO_PIPELINE)
 
 
 @block
@@ -275,15 +267,3 @@ def build_gates(project: Project) -> str:
         return [[mark_code(key), escape_cell(value)] for key, value in get_table(spec, "gates").items()]
 
     return _build_pipeline_table(project, "Key in `[gates]`|Limit", list_rows)
-
-
-@block
-def build_alerts(project: Project) -> str:
-    """Show every alert with its severity, its meaning and how long its condition must hold."""
-    rows = []
-    for group in list_tables(parse_yaml(project.read("monitoring/alerts.yml"))[0].get("groups")):
-        for rule in (rule for rule in list_tables(group.get("rules")) if "alert" in rule):
-            name, severity = str(rule["alert"]), str(get_table(rule, "labels").get("severity", ""))
-            text = keep_markup(get_table(rule, "annotations").get("summary", ""))
-            rows.append([f"[{name}](#{name.lower()})", escape_cell(severity), text, escape_cell(rule.get("for", "-"))])
-    return build_table("Alert|Severity|What happened|Fires after", rows, "There is no alert yet.")

@@ -17,7 +17,18 @@ PATH = re.compile(rf"(?:\.{{1,2}}/)?[\w.*<>{{}}-]+(?:/[\w.*<>={{}}-]*)+|[\w-]+\.
 TEST = re.compile(r"(?P<file>[\w./-]+\.py)::(?P<name>\w+)")
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 # What commands create is not in git.
-CREATED = ("data/", ".venv/", ".nox/", "sql/target/", "sql/logs/", "engine/dist/")
+CREATED = (
+    "data/",
+    ".venv/",
+    ".nox/",
+    "sql/target/",
+    "sql/logs/",
+    "engine/dist/",
+    "deploy/secrets/",
+    "docs/figures/",
+    "docs/launches/",
+    "docs/postmortems/",
+)
 
 
 @check("PRC027", "every link inside the repository leads to a file")
@@ -100,7 +111,8 @@ def _is_own_path(project: Project, text: str) -> bool:
     last = text.rpartition("/")[2]
     if "/" not in text:
         return "*" not in text
-    return ("." in last or not last) and (project.exists(first) or ("/" in rest and project.exists(rest)))
+    below = "/" in rest and (project.exists(rest) or rest.startswith(CREATED))
+    return ("." in last or not last) and (project.exists(first) or below)
 
 
 def _matches_file(project: Project, page: str, text: str) -> bool:

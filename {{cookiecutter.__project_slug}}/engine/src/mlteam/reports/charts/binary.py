@@ -36,14 +36,21 @@ def draw_evaluation(label: Labels, curves: NamedPredictions, classes: tuple[str,
     recall = [row for name, scores in curves.items() for row in _compute_precision_recall(name, label, scores)]
     return [
         render_picture(
-            "ROC", draw_dashed_line([(0, 0), (1, 1)]) + _draw_curve(roc, "False positive rate", "True positive rate")
+            "ROC",
+            draw_dashed_line([(0, 0), (1, 1)]) + _draw_curve(roc, "False positive rate", "True positive rate"),
+            "How many false alarms does each share of the positives cost?",
         ),
         render_picture(
             "Precision and recall",
             draw_dashed_line([(0, share), (1, share)]) + _draw_curve(recall, "Recall", "Precision"),
+            "Of the rows with the highest predictions, how many are positive?",
         ),
-        render_picture("Calibration", _draw_calibration(label, curves)),
-        render_picture("Score distribution", _draw_score_distribution(label, curves["model"], classes)),
+        render_picture("Calibration", _draw_calibration(label, curves), "Does a predicted probability come true?"),
+        render_picture(
+            "Score distribution",
+            _draw_score_distribution(label, curves["model"], classes),
+            "How well do the predictions separate the two classes?",
+        ),
     ]
 
 

@@ -20,10 +20,11 @@ NamedPredictions = Mapping[str, Floats]
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with its title."""
+    """A picture with its title and the question that it answers."""
 
     title: str
     svg: str
+    question: str = ""
 
 
 def draw_slice_metrics(judgement: EvaluationResult) -> str:
@@ -63,9 +64,9 @@ def draw_dashed_line(points: list[tuple[float, float]]) -> Any:
     return alt.Chart(alt.InlineData(values=rows)).mark_line(color="#d4d4d4", strokeDash=DASH).encode(x="x:Q", y="y:Q")
 
 
-def render_picture(title: str, chart: Any) -> Picture:
+def render_picture(title: str, chart: Any, question: str = "") -> Picture:
     """Return a chart of the usual size, drawn."""
-    return Picture(title, render_svg(chart.properties(width=WIDTH, height=HEIGHT)))
+    return Picture(title, render_svg(chart.properties(width=WIDTH, height=HEIGHT)), question)
 
 
 def render_svg(chart: Any) -> str:

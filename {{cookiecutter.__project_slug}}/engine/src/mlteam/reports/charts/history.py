@@ -9,7 +9,7 @@ from mlteam.reports.charts.common import BLUE
 
 
 def draw_metric_by_version(rows: Records) -> Any:
-    """Return a metric of each version with its interval; an evaluation that was repeated stands beside the first."""
+    """Return a metric of each version with its interval; a repeated evaluation is drawn beside the first."""
     values = [{key: row[key] for key in ("version", "value", "low", "high")} for row in rows]
     base = alt.Chart(alt.InlineData(values=values)).encode(x=alt.X("version:O", title="Version"))
     bars = base.mark_rule(color=BLUE).encode(

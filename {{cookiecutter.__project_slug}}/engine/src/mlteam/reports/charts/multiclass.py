@@ -32,10 +32,18 @@ def draw_evaluation(label: Labels, curves: NamedPredictions, classes: tuple[str,
     shown = np.argsort(-np.bincount(label.astype(int), minlength=len(classes)), kind="stable")[:MAX_CLASSES_DRAWN]
     return [
         render_picture(
-            "Confusion, share of each true class", _draw_confusion_matrix(label, curves["model"], classes, shown)
+            "Confusion, share of each true class",
+            _draw_confusion_matrix(label, curves["model"], classes, shown),
+            "Which classes does the model confuse?",
         ),
-        render_picture("Recall by class", _draw_recall(label, curves, classes, shown)),
-        render_picture("Calibration of the best class", _draw_calibration(label, curves)),
+        render_picture(
+            "Recall by class", _draw_recall(label, curves, classes, shown), "Which classes does it find, and which not?"
+        ),
+        render_picture(
+            "Calibration of the best class",
+            _draw_calibration(label, curves),
+            "Does the probability of the predicted class come true?",
+        ),
     ]
 
 

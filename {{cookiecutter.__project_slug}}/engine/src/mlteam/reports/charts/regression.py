@@ -30,9 +30,17 @@ def draw_evaluation(label: Labels, curves: NamedPredictions, classes: tuple[str,
         classes: Empty.
     """
     return [
-        render_picture("Truth and prediction, a sample of rows", _draw_scatter(label, curves["model"])),
-        render_picture("Mean truth along the prediction", _draw_calibration(label, curves)),
-        render_picture("Errors", _draw_errors(label, curves)),
+        render_picture(
+            "Truth and prediction, a sample of rows",
+            _draw_scatter(label, curves["model"]),
+            "How far is each prediction from the truth?",
+        ),
+        render_picture(
+            "Mean truth along the prediction",
+            _draw_calibration(label, curves),
+            "Are high or low predictions biased?",
+        ),
+        render_picture("Errors", _draw_errors(label, curves), "How large are the errors, and how many are large?"),
     ]
 
 
