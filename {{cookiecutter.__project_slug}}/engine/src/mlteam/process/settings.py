@@ -22,7 +22,7 @@ NEEDS = ("owner", "run", "where", "expect")
 KINDS = ("reference", "readme", "plan", "record")
 ENTRY_KEYS: dict[str, dict[str, type]] = {
     "document": {"path": str, "title": str, "owner": str, "kind": str, "blocks": list, "sections": dict},
-    "section": {"has": str, "block": str, "columns": list, "needed_at": str},
+    "section": {"has": str, "block": str, "columns": list, "open": bool, "needed_at": str},
     "question": {"group": str, "owner": str, "needs": list, "session": str, "needed_at": str},
 }
 
@@ -36,6 +36,7 @@ class Section:
         has: What a good answer contains.
         block: The generated block in it, or an empty text.
         columns: The columns of the table that it contains, if it is one.
+        open: Whether it needs words of a person beside its block.
         needed_at: The stage at which an open item in it fails the check.
     """
 
@@ -43,6 +44,7 @@ class Section:
     has: str = ""
     block: str = ""
     columns: tuple[str, ...] = ()
+    open: bool = False
     needed_at: str = "pilot"
 
 

@@ -108,7 +108,7 @@ def build_section(section: Section) -> str:
     lines = [f"## {section.title}", ""]
     if section.block:
         lines += [f"<!-- generated: {section.block} -->", "<!-- end generated -->", ""]
-    else:
+    if not section.block or section.open:
         hint = f" A good answer contains: {section.has}." if section.has else ""
         lines += [f"**Open:** to be written.{hint}", ""]
     if section.columns:
