@@ -97,8 +97,8 @@ def _shown(token: Token) -> str:
 PARSERS = {
     ".toml": lambda text: _walk(tomllib.loads(text)),
     ".json": lambda text: _walk(json.loads(text)),
-    ".yml": lambda text: _walk(yaml.safe_load(text)),
-    ".yaml": lambda text: _walk(yaml.safe_load(text)),
+    ".yml": lambda text: _walk(list(yaml.safe_load_all(text))),
+    ".yaml": lambda text: _walk(list(yaml.safe_load_all(text))),
     ".py": _python,
     ".md": _markdown,
 }

@@ -155,3 +155,14 @@ def test_taking_the_example_out_later_gives_the_same_project(baked: Baked, bake:
     removed = baking.run(sys.executable, "-B", "process/remove_example.py", cwd=later, env=environment)
     assert removed.returncode == 0, removed.stderr
     assert baking.tree(later) == baking.tree(project)
+
+
+def test_updates_of_packages_and_actions_are_proposed(baked: tuple[Path, dict[str, str]]) -> None:
+    project, choices = baked
+    name, schema = {"github": (".github/dependabot.yml", "dependabot"), "gitlab": ("renovate.json", "renovate")}[
+        choices["ci"]
+    ]
+    done = baking.run(baking.tool("check-jsonschema"), "--builtin-schema", f"vendor.{schema}", name, cwd=project)
+    assert done.returncode == 0, done.stdout
+    (other,) = {".github/dependabot.yml", "renovate.json"} - {name}
+    assert not (project / other).exists()

@@ -81,3 +81,14 @@ def test_what_must_not_be_in_a_repository_is_rejected(repository: Path, name: st
         if before is not None:
             (repository / path).write_bytes(before)
         baking.run("git", "add", "--all", cwd=repository)
+
+
+def test_a_commit_without_uv_says_how_to_install_it(repository: Path) -> None:
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(repository.parent)}
+    if shutil.which("uv", path=bare["PATH"]):
+        pytest.skip("uv is installed for everybody on this machine")
+    command = [str(repository / ".venv" / "bin" / "pre-commit"), "run", "--all-files"]
+    done = baking.run(*command, cwd=repository, env=bare)
+    assert done.returncode == 1
+    assert 'uv is installed (if not, run "pipx install uv")' in done.stdout
+    assert done.stdout.count("not found") == 1

@@ -1,6 +1,8 @@
 """The hooks, rendered as cookiecutter renders them and then read as modules."""
 
 import importlib.util
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -98,9 +100,9 @@ def test_a_python_that_is_too_old_is_named(template: Path, tmp_path: Path, monke
 @pytest.mark.parametrize("name", ["json", "2024 sales", "../../x", "🦓", "class", "9" * 60])
 def test_the_name_that_is_suggested_is_accepted(template: Path, tmp_path: Path, name: str) -> None:
     refusing = module(rendered(template, tmp_path, "pre_gen_project", project_name=name))
-    assert len(list(refusing.name_problems())) == 1
-    accepting = module(rendered(template, tmp_path, "pre_gen_project", project_name=refusing.usable_name()))
-    assert list(accepting.name_problems()) == []
+    assert len(list(refusing.list_name_problems())) == 1
+    accepting = module(rendered(template, tmp_path, "pre_gen_project", project_name=refusing.suggest_name()))
+    assert list(accepting.list_name_problems()) == []
 
 
 def test_the_last_hook_can_run_again(template: Path, bake: baking.Bake, tmp_path: Path) -> None:
@@ -121,5 +123,21 @@ def test_a_file_of_the_team_keeps_the_folder_of_the_other_ci(
     ours.write_text("ours")
     (ours.parent / "checks.yml").write_text("checks")
     monkeypatch.chdir(tmp_path)
-    hook.remove(Path(hook.NOT_CHOSEN))
+    for name in hook.NOT_CHOSEN:
+        hook.remove(Path(name))
     assert list(ours.parent.iterdir()) == [ours]
+
+
+def test_a_person_is_told_the_next_step_and_a_program_is_not(template: Path, tmp_path: Path) -> None:
+    """On a terminal the last line names the next command; cruft and others, who have none, see nothing."""
+    command = [sys.executable, "-m", "cookiecutter", str(template), "--no-input", "--default-config", "--output-dir"]
+    shown: list[bytes] = []
+
+    def read(terminal: int) -> bytes:
+        shown.append(os.read(terminal, 65536))
+        return shown[-1]
+
+    assert pty.spawn([*command, str(tmp_path / "person")], read) == 0
+    assert b"Created flight-delays/. Next: `cd flight-delays`, then run `nox -s pipeline`" in b"".join(shown)
+    done = baking.run(*command, str(tmp_path / "program"), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")

@@ -43,7 +43,9 @@ def test_an_example_has_no_rows_to_choose_among(
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 1
-    assert capsys.readouterr().err.startswith("error: --where chooses among rows, and an example is one\n")
+    assert capsys.readouterr().err.startswith(
+        "error: --where selects rows of a dataset, and --example is a single row\n"
+    )
 
 
 def test_a_wrong_call_exits_with_2(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

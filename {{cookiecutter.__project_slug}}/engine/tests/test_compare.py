@@ -43,7 +43,7 @@ def test_a_version_and_its_twin_cannot_be_told_apart(spec: Spec, version: Regist
     twin = train.train_version(spec, snapshot.load_newest("flights"))
     result = comparison.compare_versions(spec, version, twin, "test")
     assert result.format_verdict("roc_auc").startswith(
-        "version 2 and version 1 do not differ by roc_auc beyond sampling noise"
+        "version 2 and version 1 do not differ by roc_auc above sampling noise"
     )
     assert result.differences == []
 
@@ -123,7 +123,7 @@ def test_all_versions_are_scored_on_the_same_rows_and_a_lost_one_says_so(
     (file,) = Path("data/artifacts").rglob(f"{version.run_id}/**/model.ubj")
     file.unlink()
     lost = next(row for row in history.rescore_versions(spec, "test") if row["version"] == 1)
-    assert lost["undefined"] == "the model's files are not those that were registered"
+    assert lost["undefined"] == "the model's files have changed since they were registered"
     assert np.isfinite(next(row for row in history.rescore_versions(spec, "test") if row["version"] == 2)["value"])
 
 

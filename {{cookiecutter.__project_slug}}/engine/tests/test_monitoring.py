@@ -99,7 +99,7 @@ def test_a_shift_by_one_standard_deviation_is_named(spec: Spec, opened: Bundle) 
 
 def test_a_category_that_came_no_more_is_named(spec: Spec, opened: Bundle) -> None:
     log(opened, [row for row in rows(1200) if row["carrier"] != "XX"])
-    assert "XX came no more" in wrong(spec, opened)["vanished", "carrier"].message
+    assert "XX no longer arrive" in wrong(spec, opened)["vanished", "carrier"].message
 
 
 def test_values_that_are_missing_more_often_are_named(spec: Spec, opened: Bundle) -> None:

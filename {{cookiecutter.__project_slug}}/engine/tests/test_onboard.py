@@ -77,7 +77,7 @@ def test_the_task_that_was_asked_for_is_taken() -> None:
         (several(y=[0, 1] * 50), {"time": "size"}, "--time: column 'size' holds integer"),
         (several(y=[0, 1] * 50, day=["2013-01-01"] * 99 + [""]), {"time": "day"}, "--time: 'day' is missing in 1 rows"),
         (several(y=[0, 1] * 50, day=["2013-01-01"] * 100), {"time": "day"}, "too few different days"),
-        ({"empty": [None] * 100, "y": [0, 1] * 50}, {}, "no column is left to learn from"),
+        ({"empty": [None] * 100, "y": [0, 1] * 50}, {}, "no usable feature columns"),
     ],
 )
 def test_what_nothing_can_be_learned_from_is_refused(
@@ -188,7 +188,7 @@ def test_a_name_that_is_taken_is_refused_and_nothing_is_lost(shop: Path) -> None
 
 @pytest.mark.parametrize("name", ["", "Orders", "../orders", "1st", "a b", "x" * 41])
 def test_a_name_that_is_no_name_is_refused(shop: Path, name: str) -> None:
-    with pytest.raises(ProjectError, match="is not a name for a pipeline"):
+    with pytest.raises(ProjectError, match="is not a valid pipeline name"):
         create_pipeline(OnboardingRequest(name, "returned"), "orders.csv")
 
 
@@ -225,7 +225,7 @@ def test_a_table_that_is_not_there_is_refused(shop: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("569,30,1.5\n1,2,3\n4,5,6\n", "the first line holds numbers, no names"),
+        ("569,30,1.5\n1,2,3\n4,5,6\n", "the first line has numbers instead of names"),
         ("a,b\n", "has no rows"),
         ("id;x;y\n1;2;3\n" * 30 + "1;2\n", "rows.csv:61: has 2 values, and the first line names 3 columns"),
         ('a,b\n"x\ny",2\n' * 30 + "1,2,3\n", "rows.csv:91: has 3 values, and the first line names 2 columns"),

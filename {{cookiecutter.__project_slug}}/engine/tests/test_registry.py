@@ -71,6 +71,6 @@ def test_the_rows_of_a_snapshot_are_hashed_once_and_again_when_they_change(
         snapshot.load("flights", taken.digest)
     assert hashed == []
     taken.parquet.write_bytes(taken.parquet.read_bytes() + b" ")
-    with pytest.raises(ProjectError, match="was altered"):
+    with pytest.raises(ProjectError, match="has changed"):
         snapshot.load("flights", taken.digest)
     assert len(hashed) == 1

@@ -77,7 +77,7 @@ def test_a_table_that_needs_more_memory_than_it_may_have_names_the_line_to_chang
 def test_an_altered_snapshot_is_refused(spec: Spec) -> None:
     taken = snapshot.take(spec)
     taken.parquet.write_bytes(taken.parquet.read_bytes()[:-1])
-    with pytest.raises(ProjectError, match="was altered after it was taken"):
+    with pytest.raises(ProjectError, match="has changed since it was taken"):
         snapshot.load_newest(spec.name)
 
 

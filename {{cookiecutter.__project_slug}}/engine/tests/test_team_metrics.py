@@ -67,7 +67,7 @@ def test_a_file_that_holds_no_metric_says_what_is_missing(spec: Spec, text: str,
 
 def test_a_name_that_the_package_has_is_refused(spec: Spec) -> None:
     written(GOOD.replace("misses", "r2"), "r2")
-    with pytest.raises(ProjectError, match="is a metric of the package already"):
+    with pytest.raises(ProjectError, match="already is a metric of the engine"):
         custom_metrics.load_custom_metrics()
 
 
@@ -79,7 +79,7 @@ def test_a_mistake_in_the_function_is_told_with_its_line(spec: Spec) -> None:
 
 def test_what_is_not_one_number_is_refused_with_the_function(spec: Spec) -> None:
     written(GOOD.replace("(weight @ label)", "weight"))
-    with pytest.raises(ProjectError, match=r"misses.py:7: misses gives ndarray, which is not one number"):
+    with pytest.raises(ProjectError, match=r"misses.py:7: misses gives ndarray, which is not a single number"):
         custom_metrics.load_custom_metrics()["misses"].function(np.ones(2), np.ones(2), np.ones(2))
 
 

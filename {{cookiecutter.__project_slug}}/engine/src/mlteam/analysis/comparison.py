@@ -52,7 +52,7 @@ class VersionComparison:
             return f"version {better} is better than version {worse} by {primary}: {numbers}"
         if gain.high < 0:
             return f"version {better} is worse than version {worse} by {primary}: {numbers}"
-        return f"version {better} and version {worse} do not differ by {primary} beyond sampling noise: {numbers}"
+        return f"version {better} and version {worse} do not differ by {primary} above sampling noise: {numbers}"
 
 
 def compare_versions(
@@ -74,7 +74,7 @@ def compare_versions(
         raise ProjectError(
             f"version {first.number} predicts {labels[0]}, version {second.number} predicts {labels[1]}",
             where=str(spec.path),
-            fix="give the new label a pipeline file of its own: another label is another task",
+            fix="create another pipeline file for the new label",
         )
     for part in ("task", "classes"):
         if getattr(first.schema, part) != getattr(second.schema, part):

@@ -112,8 +112,8 @@ def evaluate(
 def predict(
     pipeline: PipelineOption = None,
     version: VersionOption = "candidate",
-    example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
-    explain: Annotated[bool, typer.Option(help="With --example: say which features were responsible.")] = False,
+    example: Annotated[str | None, typer.Option(help="An example as JSON, or a JSON file.")] = None,
+    explain: Annotated[bool, typer.Option(help="With --example: show the features responsible.")] = False,
     dataset: Annotated[str | None, typer.Option(help=f"{ROWS_HELP}.")] = None,
     where: WhereOption = None,
     plot: Annotated[bool, typer.Option(help="With --dataset: a page of pictures.")] = False,
@@ -136,7 +136,7 @@ def predict(
 def explain(
     pipeline: PipelineOption = None,
     version: VersionOption = "candidate",
-    example: Annotated[str | None, typer.Option(help="An example as JSON, or the file that holds it.")] = None,
+    example: Annotated[str | None, typer.Option(help="An example as JSON, or a JSON file.")] = None,
     dataset: DatasetOption = "test",
     where: WhereOption = None,
 ) -> None:
@@ -158,7 +158,9 @@ def explain(
 
 def _reject_where(where: str | None) -> None:
     if where is not None:
-        raise ProjectError("--where chooses among rows, and an example is one", fix="pass --dataset, or leave it out")
+        raise ProjectError(
+            "--where selects rows of a dataset, and --example is a single row", fix="pass --dataset, or leave it out"
+        )
 
 
 @app.command()
@@ -183,7 +185,7 @@ def mistakes(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="Number or alias of a version; with --as-of it is left out.")] = "",
+    first: Annotated[str, typer.Argument(help="Number or alias of a version; omit it with --as-of.")] = "",
     second: Annotated[str, typer.Argument(help="Number or alias of the version to compare with it.")] = "candidate",
     pipeline: PipelineOption = None,
     dataset: DatasetOption = "test",
@@ -229,12 +231,14 @@ def new_pipeline(
     name: Annotated[str, typer.Argument(help="Name of the pipeline, such as churn.")],
     table: Annotated[str, typer.Option(help="Path of a CSV or Parquet file, or schema.table of the warehouse.")],
     label: Annotated[str, typer.Option(help="Column to predict.")],
-    time: Annotated[str | None, typer.Option(help="Column that orders the rows in time; splits by it.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column with the time of each row; splits by it.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose rows must stay in one split.")] = None,
     key: Annotated[str | None, typer.Option(help="Unique key column.")] = None,
     task: Annotated[str, typer.Option(help="auto, binary, multiclass or regression.")] = "auto",
     drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; repeatable.")] = None,
-    allow_leak: Annotated[list[str] | None, typer.Option(help="Column that may give the label away.")] = None,
+    allow_leak: Annotated[
+        list[str] | None, typer.Option(help="Column that is known before the event although it predicts the label.")
+    ] = None,
 ) -> None:
     """Create a pipeline from your own table: SQL, tests, pipeline file, first snapshot."""
     from mlteam.commands.new_pipeline import create_pipeline as make

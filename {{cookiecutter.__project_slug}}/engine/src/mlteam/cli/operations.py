@@ -35,7 +35,7 @@ def rollback(
     by: PersonOption,
     reason: ReasonOption,
     pipeline: PipelineOption = None,
-    shadow: Annotated[bool, typer.Option(help="Take the shadow away; the champion stays.")] = False,
+    shadow: Annotated[bool, typer.Option(help="Remove the shadow; keep the champion.")] = False,
 ) -> None:
     """Roll back to the previous champion."""
     from mlteam.commands import launch as launching
@@ -47,7 +47,7 @@ def rollback(
 @app.command()
 def serve(
     pipeline: PipelineOption = None,
-    host: Annotated[str, typer.Option(help="Address; others than this machine's need MODEL_TOKEN.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but 127.0.0.1 needs MODEL_TOKEN.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     workers: Annotated[int, typer.Option(help="Processes that share the port.")] = 1,
 ) -> None:
@@ -60,7 +60,7 @@ def serve(
 
 @app.command()
 def verify(
-    url: Annotated[str, typer.Option(help="Where the service answers.")] = "http://127.0.0.1:8000",
+    url: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:8000",
     pipeline: PipelineOption = None,
 ) -> None:
     """Compare the answers of a running service with the launched version."""

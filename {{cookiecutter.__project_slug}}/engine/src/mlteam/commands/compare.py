@@ -61,7 +61,7 @@ def show_comparison(spec: Spec, first: str, second: str, dataset: str, day: dt.d
         for part in decided[:MAX_ROWS_SHOWN]
     ]
     console.print_table(
-        f"slices that differ beyond sampling noise, of {len(result.slices)}", ["slice", "rows", "gain"], rows
+        f"slices that differ above sampling noise, of {len(result.slices)}", ["slice", "rows", "gain"], rows
     )
     console.print_table("what differs between them", ["key", *names], [list(row) for row in result.differences])
     for note in result.collect_notes(spec):

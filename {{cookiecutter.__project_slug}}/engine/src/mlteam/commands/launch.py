@@ -40,9 +40,9 @@ def launch_version(
     version = versions.open_version(spec, which)
     champion = before.champion
     if shadow and champion is None:
-        raise ProjectError("a shadow needs a champion beside it", fix="launch one without --shadow first")
+        raise ProjectError("a shadow needs a champion", fix="launch one without --shadow first")
     if champion and champion.version == version.number:
-        raise ProjectError(f"version {version.number} is the champion already", fix="`nox -s history` lists the others")
+        raise ProjectError(f"version {version.number} already is the champion", fix="`nox -s history` lists the others")
     rival = versions.open_version(spec, str(champion.version)) if champion else None
     decided = run_gates(spec, version, rival)
     answers = not shadow or canary > 0
@@ -136,7 +136,7 @@ def _get_version_number(record: LaunchRecord | None) -> int | None:
 def _commit_record(spec: Spec, before: LaunchState, record: LaunchRecord) -> None:
     with launch_log.lock_launches():
         if launch_log.get_launch_state(spec) != before:
-            what = "another launch came first, so the gates compared with what is no longer the champion"
+            what = "another launch came first, so the gates were compared with a former champion"
             raise ProjectError(what, fix="run the command again")
         launch_log.append_launch_record(spec, record)
         sync_with_launch_log(spec)
@@ -157,5 +157,5 @@ def _check_restorable(spec: Spec, found: LaunchState, target: LaunchRecord) -> N
         bundle.load(home / target.folder)
     except ProjectError as error:
         whole = [str(record.version) for record in found.champions[:-1] if bundle.is_intact(home / record.folder)]
-        fix = f"restore {home} from a backup, or launch one of: {', '.join(whole) or 'none is whole'}"
+        fix = f"restore {home} from a backup, or launch one of: {', '.join(whole) or 'none is intact'}"
         raise ProjectError(f"version {target.version}: {error.what}", where=error.where, fix=fix) from None

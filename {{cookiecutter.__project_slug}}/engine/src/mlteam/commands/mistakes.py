@@ -82,7 +82,7 @@ def _print(spec: Spec, version: RegisteredVersion, name: str, found: Mistakes) -
     heading = f"{spec.name} version {version.number} on {name}: {found.rows:,} rows"
     console.print_line(
         f"{heading}, mean {found.unit} {found.loss.mean():.4f}; "
-        f"the worst 10 % hold {found.compute_loss_share(0.1):.0%} of it"
+        f"the worst 10 % have {found.compute_loss_share(0.1):.0%} of it"
     )
     parts = [(shared, shared.weak_slice) for shared in found.slices]
     lines = [
@@ -98,7 +98,9 @@ def _print(spec: Spec, version: RegisteredVersion, name: str, found: Mistakes) -
         title = f"slices that lose more than the average, of {found.slices_tested:,} looked at"
         console.print_table(title, ["slice", "rows", f"mean {found.unit}", "share"], lines)
     else:
-        console.print_line(f"none of {found.slices_tested:,} slices loses more than the average beyond sampling noise")
+        console.print_line(
+            f"none of {found.slices_tested:,} slices has more loss than the average above sampling noise"
+        )
     rows = [[w.key, w.label, w.prediction, (w.reasons or [""])[0]] for w in found.worst[:WORST_ROWS_SHOWN]]
     console.print_table("worst rows", [spec.data.key, "label", "predicted", "first reason"], rows)
     console.print_line(f"reasons: {found.attribution_note}")

@@ -53,7 +53,7 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
 def _build_source(name: str, table: str) -> Source:
     if not NAME_PATTERN.fullmatch(name):
         raise ProjectError(
-            f"{name!r} is not a name for a pipeline", fix="use up to 40 small letters, digits and underscores"
+            f"{name!r} is not a valid pipeline name", fix="use up to 40 small letters, digits and underscores"
         )
     taken = {*pipelines.list_pipelines(), *(source.system for source in sources.load_sources())}
     there = next(
@@ -103,7 +103,7 @@ def _open_source(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(f"select 1 from {source.relation} limit 1").fetchall()
         except duckdb.Error:
             raise ProjectError(
-                "the warehouse has no such relation", where=source.relation, fix="name schema.table"
+                "no such relation in the warehouse", where=source.relation, fix="name schema.table"
             ) from None
         yield connection
 

@@ -130,7 +130,7 @@ def _print_profile(spec: Spec, taken: Snapshot, before: Snapshot | None, changed
     if len(listed) > MAX_PRINTED:
         console.print_line(f"and {len(listed) - MAX_PRINTED} more on the page")
     if before is None:
-        console.print_line("there is no snapshot before it to compare with")
+        console.print_line("this is the first snapshot, nothing to compare it with")
         return
     rows = [[c.column, c.what, c.before, c.now] for c in changed[:MAX_PRINTED]]
     if rows:
@@ -138,4 +138,4 @@ def _print_profile(spec: Spec, taken: Snapshot, before: Snapshot | None, changed
             f"changed since snapshot {shorten_digest(before.digest)}", ["column", "", "before", "now"], rows
         )
     else:
-        console.print_line(f"nothing that is counted here changed since snapshot {shorten_digest(before.digest)}")
+        console.print_line(f"no change since snapshot {shorten_digest(before.digest)}")

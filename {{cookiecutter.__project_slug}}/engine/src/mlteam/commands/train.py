@@ -38,11 +38,11 @@ def fine_tune(spec: Spec, parent: RegisteredVersion, dataset: str) -> Registered
     """
     declared, file = spec.datasets.get(dataset), datasets.resolve_dataset_file(spec, dataset)
     if file:
-        what = f"the rows of {file} are for evaluation, and must not be trained on"
+        what = f"the rows of {file} are for evaluation, not for training"
         fix = 'bring them into the features model, or name a dataset with split = "train"'
         raise ProjectError(what, where=str(spec.path), fix=fix)
     if declared and declared.split != "train":
-        what = f"dataset {dataset} holds rows of the split {declared.split}, which must not be trained on"
+        what = f"dataset {dataset} has rows of the split {declared.split}, which is not for training"
         raise ProjectError(what, where=str(spec.path), fix='say split = "train" in its table')
     if spec.model.factory != parent.spec.model.factory:
         what = f"version {parent.number} is a {parent.spec.model.factory}, and the file says {spec.model.factory}"

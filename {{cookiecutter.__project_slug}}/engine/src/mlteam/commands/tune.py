@@ -29,7 +29,7 @@ TRIALS_SHOWN = 10
 
 
 def tune_model(spec: Spec, trials: int, minutes: float | None = None) -> Path:
-    """Search within a budget, keep what is better beyond sampling noise in the pipeline file; the page about it.
+    """Search within a budget, keep what is better above sampling noise in the pipeline file; the page about it.
 
     Args:
         spec: Says where to search.
@@ -53,7 +53,7 @@ def tune_model(spec: Spec, trials: int, minutes: float | None = None) -> Path:
     if found.is_improvement:
         write_parameters(spec, found.best.params)
         console.print_line(
-            f"{spec.path} has its parameters now; what they are worth, `nox -s train evaluate` says on test"
+            f"{spec.path} now has these parameters; run `nox -s train evaluate` to evaluate them on test"
         )
     else:
         console.print_line(f"{spec.path} was not changed")
@@ -78,7 +78,7 @@ def write_parameters(spec: Spec, params: ParamValues) -> None:
     written = tomllib.loads(text)["model"]["params"]
     if any(written[name] != value for name, value in params.items()):
         what = f"the parameters could not be written: {format_parameters(params)}"
-        raise ProjectError(what, where=str(spec.path), fix="write them there by hand")
+        raise ProjectError(what, where=str(spec.path), fix="add them by hand")
     with write_atomically(spec.path) as part:
         part.write_bytes(text.encode("utf-8"))
 

@@ -106,9 +106,9 @@ def verify_service(spec: Spec, url: str) -> None:
     console.print_text_table(f"{spec.name} version {champion.version} at {url}", ["check", "", "found"], rows)
     broken = [check.name for check in checks if not check.passed]
     if broken:
-        fix = "see docs/runbook.md; `nox -s rollback` goes back to the champion before"
+        fix = "see docs/runbook.md; `nox -s rollback` restores the previous champion"
         raise ProjectError(f"not verified: {', '.join(broken)}", where=url, fix=fix)
-    console.print_line(f"verified: version {champion.version} answers as it did offline")
+    console.print_line(f"verified: version {champion.version} gives the same answers as offline")
 
 
 def _run_checks(client: ServiceClient, opened: Bundle) -> Iterator[VerificationCheck]:
@@ -153,7 +153,7 @@ def _check_rejection(client: ServiceClient, opened: Bundle) -> VerificationCheck
     entry = opened.request_schema.entries[0]
     strange = (entry.maximum or 0) * 2 + 1e9 if entry.kind == "numeric" else "no such category"
     status, _ = client.send_request("/predict", {**opened.golden_examples[0].features, entry.name: strange})
-    message = f"{entry.name} with a value that no row has gives status {status}, must give {REJECTED_STATUS}"
+    message = f"{entry.name} with a value never seen in training gets status {status}, must give {REJECTED_STATUS}"
     return VerificationCheck("refusal", status == REJECTED_STATUS, message)
 
 

@@ -13,7 +13,7 @@ class Gates(Settings):
     Attributes:
         floor: What the primary metric must reach with the worse end of its interval, if anything is demanded.
         champion: `not_worse`: not worse than the champion above sampling noise; `better`: better above sampling noise.
-        slice_loss: Share of the champion's primary metric that a slice may lose beyond sampling noise.
+        slice_loss: Share of the champion's primary metric that a slice may lose above sampling noise.
         calibration_error: Most that predictions may be off on average: probabilities from frequencies, or the mean
             of a regression from the true mean, in standard deviations of the label.
         latency_ms: Most that the slowest of 100 answers to one row may take, in milliseconds.

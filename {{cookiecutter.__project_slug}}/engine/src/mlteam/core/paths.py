@@ -46,7 +46,7 @@ def find_root(here: Path) -> Path:
         if (folder / TEAM_FILE).is_file() and (folder / PIPELINES).is_dir():
             return folder
     raise ProjectError(
-        "neither this folder nor one above it holds team.toml and pipelines/",
+        "no team.toml and pipelines/ in this folder or above",
         where=str(here),
         fix="run the command inside the repository",
     )

@@ -98,7 +98,7 @@ def check_privacy(
     _check_declared_columns(columns, declared, where)
     held = [column for column in declared.identifiers if column in columns]
     if held:
-        what = f"the rows hold {', '.join(held)}, declared to identify persons"
+        what = f"the rows contain {', '.join(held)}, declared as identifiers of persons"
         raise ProjectError(what, where=where, fix="leave the column out of the features model")
     suspicions = find_personal_columns(connection, relation, declared)
     if suspicions:

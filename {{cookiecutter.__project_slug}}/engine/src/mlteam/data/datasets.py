@@ -129,7 +129,7 @@ def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
         message = str(error).strip().splitlines()[0]
         raise ProjectError(f"--where: {message}", where=str(path), fix="fix the SQL") from None
     if left.num_rows == 0:
-        raise ProjectError("--where leaves no row", where=str(path), fix="change what it selects")
+        raise ProjectError("--where selects no row", where=str(path), fix="change what it selects")
     return left
 
 
@@ -151,7 +151,7 @@ def _convert_label(spec: Spec, schema: Schema, rows: pa.Table, where: str) -> pa
     if pc.any(strange).as_py():
         count, first = pc.sum(strange).as_py(), typed.filter(strange)[0].as_py()
         what = f"{name}, the label, is {'missing' if first is None else repr(first)} in the first of {count:,} rows"
-        raise ProjectError(what, where=where, fix=f"training knows: {', '.join(schema.classes)}")
+        raise ProjectError(what, where=where, fix=f"known from training: {', '.join(schema.classes)}")
     return rows.set_column(rows.column_names.index(name), name, typed)
 
 
@@ -173,7 +173,7 @@ def _convert_to_numbers(column: pa.ChunkedArray, name: str, where: str) -> pa.Ch
             f"{name} contains text that is not a number", where=where, fix="leave unknown values empty"
         ) from None
     except pa.ArrowNotImplementedError:
-        raise ProjectError(f"{name} holds {column.type}, no numbers", where=where, fix="write numbers") from None
+        raise ProjectError(f"{name} has type {column.type}, not numbers", where=where, fix="write numbers") from None
     # What is missing may also be written as NaN.
     endless = pc.sum(pc.greater(pc.abs(typed), MAX_FLOAT32)).as_py()
     if endless:
@@ -186,7 +186,7 @@ def _convert_to_text(column: pa.ChunkedArray, name: str, where: str) -> pa.Chunk
     try:
         return pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-        raise ProjectError(f"{name} holds {column.type}, no text", where=where, fix="write text") from None
+        raise ProjectError(f"{name} has type {column.type}, not text", where=where, fix="write text") from None
 
 
 def read_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
@@ -251,5 +251,5 @@ def _query_snapshot(query: str, snapshot: Snapshot, spec: Spec, dataset: str, wh
 
 def _make_empty_dataset_error(spec: Spec, dataset: str, where: str | None = None) -> ProjectError:
     if where:
-        return ProjectError(f"--where leaves no row of {dataset}", fix="change what it selects")
+        return ProjectError(f"--where selects no row of {dataset}", fix="change what it selects")
     return ProjectError(f"dataset {dataset} has no rows", where=str(spec.path), fix="change what it selects")

@@ -53,7 +53,9 @@ def _select_encoder(field: pa.Field) -> Callable[[pa.Array], list[bytes]]:
         return lambda column: [pc.fill_null(column.cast(pa.int64()), 0).to_numpy().tobytes()]
     if kinds.is_string(field.type) or kinds.is_large_string(field.type) or kinds.is_decimal(field.type):
         return _encode_text
-    raise ProjectError(f"column {field.name} has type {field.type}, which a snapshot cannot hold", fix="cast it in SQL")
+    raise ProjectError(
+        f"column {field.name} has type {field.type}, which a snapshot cannot store", fix="cast it in SQL"
+    )
 
 
 def _encode_text(column: pa.Array) -> list[bytes]:

@@ -131,7 +131,7 @@ def build_examples(spec: Spec, schema: Schema, name: str, table: TableLike) -> E
         column = pc.index_in(_cast_to_text(column), value_set=pa.array(schema.classes))
     if column.null_count:
         raise ProjectError(
-            f"{column.null_count:,} rows of {name} have no label that training knows", where=str(spec.path)
+            f"{column.null_count:,} rows of {name} have a label that training did not see", where=str(spec.path)
         )
     label = pc.cast(column, pa.float64(), safe=False).to_numpy()
     return Examples(name, schema.encode(table), label.astype(np.int64) if schema.classes else label)
@@ -187,13 +187,13 @@ def _cast_to_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _make_kind_error(spec: Spec, name: str, kind: pa.DataType, declared: str) -> ProjectError:
     other = {"numeric": "categorical", "categorical": "numeric"}[declared]
-    what = f"feature {name} holds {kind}, which is not {declared}"
+    what = f"feature {name} is {kind}, not {declared}"
     return ProjectError(what, where=str(spec.path), fix=f"list it under features.{other}, or cast it in SQL")
 
 
 def _make_constant_feature_error(spec: Spec, name: str) -> ProjectError:
     what = f"feature {name} has the same value in all training rows, or none"
-    return ProjectError(what, where=str(spec.path), fix="take it out of the features, or fix its SQL")
+    return ProjectError(what, where=str(spec.path), fix="remove it from the features, or fix its SQL")
 
 
 def _encode_feature(table: TableLike, feature: Feature) -> NDArray[np.float32]:

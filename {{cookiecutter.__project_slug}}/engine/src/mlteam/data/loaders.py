@@ -111,7 +111,7 @@ def _make_source_error(source: Source, what: str) -> ProjectError:
     return ProjectError(
         f"source {source.name} {what}; nothing was built",
         where=str(source.location),
-        fix=f"delete the file and run `nox -s data` to fetch it again; if it comes back so, ask {source.owner}",
+        fix=f"delete the file and run `nox -s data` to fetch it again; if it happens again, ask {source.owner}",
     )
 
 
@@ -143,7 +143,9 @@ def read_table_file(path: Path) -> pa.Table:
     if not parquet and table.num_columns == 1:
         _reject_uneven_lines(path, table.column_names[0])
     if not parquet and all(NUMERIC_NAME_PATTERN.fullmatch(name) for name in table.column_names):
-        raise ProjectError("the first line holds numbers, no names", where=f"{path}:1", fix="name the columns there")
+        raise ProjectError(
+            "the first line has numbers instead of names", where=f"{path}:1", fix="name the columns there"
+        )
     return table
 
 

@@ -117,7 +117,7 @@ def load(pipeline: str, digest: str) -> Snapshot:
     folder = SNAPSHOTS / pipeline / shorten_digest(digest)
     if not (folder / "metadata.json").exists():
         raise ProjectError(
-            f"snapshot {shorten_digest(digest)} is not here",
+            f"no such snapshot: {shorten_digest(digest)}",
             where=str(folder),
             fix="restore the folder from a backup",
         )
@@ -125,7 +125,7 @@ def load(pipeline: str, digest: str) -> Snapshot:
     snapshot = Snapshot(folder, metadata)
     if not snapshot.parquet.exists() or _hash_rows(*_stat_rows(snapshot.parquet)) != metadata["parquet_sha256"]:
         raise ProjectError(
-            f"snapshot {shorten_digest(digest)} was altered after it was taken",
+            f"snapshot {shorten_digest(digest)} has changed since it was taken",
             where=str(snapshot.parquet),
             fix="restore the folder from a backup, or delete it and run `nox -s data`",
         )

@@ -57,7 +57,7 @@ def _check_columns_exist(types: dict[str, str], spec: Spec) -> None:
 def _check_no_post_event_columns(types: dict[str, str], spec: Spec) -> None:
     leaked = [column for column in spec.data.known_after_event if column in types]
     if leaked:
-        what = f"{spec.data.relation} holds {', '.join(leaked)}, known only after the event"
+        what = f"{spec.data.relation} contains {', '.join(leaked)}, known only after the event"
         raise _make_spec_error(spec, what, "leave the columns out of the features model in sql/models/features")
 
 

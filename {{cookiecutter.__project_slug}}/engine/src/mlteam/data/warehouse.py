@@ -120,7 +120,7 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             yield connection
         except duckdb.OutOfMemoryException as error:
-            fix = "raise memory_limit, or say fewer threads"
+            fix = "raise memory_limit, or set fewer threads"
             raise ProjectError(_extract_error_line(str(error)), where=str(PROFILES), fix=fix) from None
 
 

@@ -47,9 +47,7 @@ def load_custom_metrics() -> dict[str, Metric]:
 def _load_metric(path: Path) -> Metric:
     name = path.stem
     if name in BUILTIN_METRICS:
-        raise ProjectError(
-            f"{name} is a metric of the package already", where=str(path), fix="rename file and function"
-        )
+        raise ProjectError(f"{name} already is a metric of the engine", where=str(path), fix="rename file and function")
     found = importlib.util.spec_from_file_location(f"metrics_{name}", path)
     if found is None or found.loader is None:
         raise ProjectError("this file cannot be imported", where=str(path), fix=README_HINT)
@@ -61,7 +59,7 @@ def _load_metric(path: Path) -> Metric:
     function, tasks = getattr(module, name, None), getattr(module, "TASKS", ())
     higher = getattr(module, "HIGHER_IS_BETTER", None)
     if not inspect.isfunction(function) or not inspect.getdoc(function):
-        raise ProjectError(f"there is no function {name} with a docstring in it", where=str(path), fix=README_HINT)
+        raise ProjectError(f"no function {name} with a docstring", where=str(path), fix=README_HINT)
     if not tasks or not set(tasks) <= set(get_args(Task)):
         raise ProjectError(f"TASKS must name some of {', '.join(get_args(Task))}", where=str(path), fix=README_HINT)
     if not isinstance(higher, bool):
@@ -83,7 +81,7 @@ def _wrap_metric(function: MetricFunction, path: Path) -> MetricFunction:
         except Exception as error:
             raise _convert_error(error, path) from None
         if not isinstance(given, int | float | np.integer | np.floating):
-            what = f"{function.__name__} gives {type(given).__name__}, which is not one number"
+            what = f"{function.__name__} gives {type(given).__name__}, which is not a single number"
             raise ProjectError(what, where=f"{path}:{function.__code__.co_firstlineno}", fix=README_HINT)
         if not np.isfinite(given):
             raise UndefinedMetricError(f"gives {given}")

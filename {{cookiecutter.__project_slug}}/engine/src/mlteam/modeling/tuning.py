@@ -53,7 +53,7 @@ class TuningResult:
 
     @property
     def is_improvement(self) -> bool:
-        """Whether the gain lies beyond sampling noise."""
+        """Whether the gain lies above sampling noise."""
         return self.gain.low is not None and self.gain.low > 0
 
     @property
@@ -61,7 +61,7 @@ class TuningResult:
         """Whether the best trial is better than the present parameters, in a sentence."""
         if self.best.number == 0:
             return f"none of {len(self.trials) - 1} trials is better than the present parameters"
-        verdict = "better than the present parameters" if self.is_improvement else "not better beyond sampling noise"
+        verdict = "better than the present parameters" if self.is_improvement else "not better above sampling noise"
         compared = f"{verdict} by {self.metric.name} on validation"
         return f"trial {self.best.number} is {compared}: {self.gain.format(signed=True)}"
 
@@ -114,13 +114,13 @@ def validate_search_space(spec: Spec) -> None:
     """Refuse at once what the model would refuse after an hour."""
     if not spec.tune.params:
         fix = "add the table with a line such as max_depth = [3, 10]"
-        raise ProjectError("[tune.params] does not say where to search", where=str(spec.path), fix=fix)
+        raise ProjectError("[tune.params] is missing or empty", where=str(spec.path), fix=fix)
     validate_parameters(spec, "model", spec.model.params)
     for name, space in spec.tune.spaces.items():
         for value in space.among or (space.low, space.high):
             validate_parameters(spec, "tune", spec.model.params | {name: value})
         if name not in spec.model.params:
-            what = f"tune.params.{name}: [model.params] does not say what it is now"
+            what = f"tune.params.{name}: [model.params] has no current value"
             raise ProjectError(what, where=str(spec.path), fix=f"add {name} = … there")
 
 

@@ -69,7 +69,11 @@ def _check_volume(newest: Snapshot, factor: float) -> Finding:
 def _check_silence(rows: LoggedPredictions, launched: dt.datetime, now: dt.datetime, limit: float) -> Finding:
     since = max(launched, rows.last) if rows.last else launched
     hours = (now - since).total_seconds() / SECONDS_PER_HOUR
-    message = f"last answer {hours:.1f} hours ago" if rows.last else f"no answer since the launch {hours:.1f} hours ago"
+    message = (
+        f"last prediction {hours:.1f} hours ago"
+        if rows.last
+        else f"no prediction since the launch {hours:.1f} hours ago"
+    )
     if rows.unreadable:
         message += f"; {rows.unreadable} lines of the log are no records"
     return compare_with_limit("silence", "service", hours, limit, message)

@@ -51,7 +51,7 @@ def check_feature_drift(schema: Schema, train: Matrix, served: Matrix, limit: fl
     certain = find_significant([found.p_value for found in shifts])
     for feature, found, sure in zip(schema.features, shifts, certain, strict=True):
         size = found.size if sure else 0.0
-        message = f"index {found.size:.3f} beyond sampling noise" if sure else "within sampling noise"
+        message = f"index {found.size:.3f} above sampling noise" if sure else "within sampling noise"
         yield compare_with_limit("drift", feature.name, size, limit, message)
 
 
@@ -64,7 +64,7 @@ def check_prediction_drift(expected: Floats, served: Floats, limit: float, fewes
     found = measure_shift(*count_by_bin(ours.astype(np.float64), theirs.astype(np.float64), categorical=classes))
     size = found.size if found.p_value < SIGNIFICANCE_LEVEL else 0.0
     return compare_with_limit(
-        "prediction_drift", "prediction", size, limit, f"index {found.size:.3f} beyond sampling noise"
+        "prediction_drift", "prediction", size, limit, f"index {found.size:.3f} above sampling noise"
     )
 
 
@@ -75,7 +75,7 @@ def check_missing_values(schema: Schema, train: Matrix, served: Matrix, limit: f
         return
     for place, feature in enumerate(schema.features):
         before, now = (float(np.isnan(rows[:, place]).mean()) for rows in (train, served))
-        message = f"{now:.1%} missing or unseen, {before:.1%} in the training"
+        message = f"{now:.1%} missing or unseen, {before:.1%} in training"
         yield compare_with_limit("missing", feature.name, abs(now - before), limit, message)
 
 
@@ -90,7 +90,7 @@ def check_vanished_categories(schema: Schema, train: Matrix, served: Matrix, few
         before, now = (_count_by_value(rows[:, place], len(feature.categories)) for rows in (train, served))
         expected = before * len(served) / max(1, len(train))
         gone = [feature.categories[place] for place in np.flatnonzero((expected >= MIN_EXPECTED_ROWS) & (now == 0))]
-        message = f"{', '.join(gone[:5])} came no more" if gone else "all frequent categories came"
+        message = f"{', '.join(gone[:5])} no longer arrive" if gone else "all frequent categories arrive"
         yield compare_with_limit("vanished", feature.name, len(gone), 0, message)
 
 

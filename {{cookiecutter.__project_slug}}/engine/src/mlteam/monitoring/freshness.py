@@ -38,14 +38,14 @@ def _check_source(source: Source, before: int, now: dt.datetime, factor: float) 
             if "_loaded_at" in {column[0] for column in columns}:
                 ((loaded,),) = connection.execute(f"select max(_loaded_at) from {source.relation}").fetchall()
     except duckdb.Error:
-        message = f"cannot be read; its owner is the role {source.owner}"
+        message = f"cannot be read; owner: {source.owner}"
         yield Finding("freshness", source.name, None, limit or 0, "wrong", message)
         return
     if limit is None or loaded is None:
         yield report_unknown("freshness", source.name, limit or 0, "says no load time, or has no limit")
     else:
         hours = (now.replace(tzinfo=None) - loaded).total_seconds() / SECONDS_PER_HOUR
-        message = f"loaded {hours:.1f} hours ago; its owner is the role {source.owner}"
+        message = f"loaded {hours:.1f} hours ago; owner: {source.owner}"
         # A load time that lies ahead would keep a dead source fresh for as long.
         late = hours > limit or hours < -1
         yield Finding("freshness", source.name, hours, limit, "wrong" if late else "ok", message)

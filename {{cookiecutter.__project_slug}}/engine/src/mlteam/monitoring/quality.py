@@ -74,7 +74,7 @@ def _check_quality(spec: Spec, label: Labels, predicted: Floats, reference: Esti
 def _check_skew(opened: Bundle, served: Matrix, computed: Matrix, keys: list[str], limit: float) -> Finding:
     same = np.isclose(served, computed, rtol=SKEW_TOLERANCE, atol=SKEW_TOLERANCE, equal_nan=True)
     rows = np.flatnonzero(~same.all(axis=1))
-    message = f"{len(rows):,} of {len(keys):,} rows were served with other features than the warehouse has"
+    message = f"{len(rows):,} of {len(keys):,} rows were served with features that differ from the warehouse"
     if len(rows):
         worst = opened.schema.names[int((~same).sum(axis=0).argmax())]
         message += f", mostly {worst}; such as {', '.join(keys[row] for row in rows[:MAX_LISTED_KEYS])}"

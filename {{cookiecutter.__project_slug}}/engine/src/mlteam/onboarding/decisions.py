@@ -91,7 +91,7 @@ def plan_pipeline(
     rows, labelled = _fetch_row(connection, f"select count(*), count({label.name}) from {typed}")
     if labelled < MIN_ROWS:
         raise ProjectError(
-            f"{labelled} rows have a label, which is too few to learn from", fix=f"bring {MIN_ROWS} or more"
+            f"{labelled} rows have a label, which is too few for training", fix=f"bring {MIN_ROWS} or more"
         )
     plan = Plan(wish, columns, label, _infer_task(wish, label), rows)
     _check_classes(connection, typed, plan)
@@ -166,11 +166,11 @@ def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
     plan.group = _find_role_column(columns, wish.group, "--group") if wish.group else None
     plan.time = find_column(columns, wish.time, "--time") if wish.time else None
     if plan.time and plan.time.kind != "date":
-        what = f"--time: column {plan.time.raw!r} holds {plan.time.kind}, no dates in a form that is known"
+        what = f"--time: column {plan.time.raw!r} is {plan.time.kind}, not dates in a known format"
         raise ProjectError(what, fix="write dates as 2013-01-31")
     if plan.time and plan.time.missing:
         raise ProjectError(
-            f"--time: {plan.time.raw!r} is missing in {plan.time.missing:,} rows", fix="fill the dates in"
+            f"--time: {plan.time.raw!r} is missing in {plan.time.missing:,} rows", fix="fill in the dates"
         )
     if plan.time and not plan.group:
         plan.windows = _compute_windows(connection, typed, plan.time, plan.label)
@@ -235,7 +235,7 @@ def _choose_features(connection: duckdb.DuckDBPyConnection, typed: str, plan: Pl
         else:
             plan.categorical.append(column)
     if not plan.features:
-        raise ProjectError("no column is left to learn from", fix="bring columns that say something about the label")
+        raise ProjectError("no usable feature columns", fix="add columns that are related to the label")
 
 
 def _explain_exclusion(column: SourceColumn, plan: Plan) -> str:
@@ -285,7 +285,7 @@ def _reject_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
         message = "; ".join(f"{', '.join(original[c] for c in leak.columns)}: {leak.reason}" for leak in refused)
         columns = [original[c] for leak in refused for c in leak.columns]
         drop, allow = (" ".join(f"{option} {shlex.quote(c)}" for c in columns) for option in ("--drop", "--allow-leak"))
-        fix = f"known only after the event: {drop}\nreally known before: {allow}"
+        fix = f"known only after the event: {drop}\nknown before the event: {allow}"
         raise ProjectError(f"suspected leak of the label {plan.label.raw!r}: {message}", fix=fix)
 
 

@@ -137,7 +137,7 @@ def lock_launches() -> Iterator[None]:
     try:
         lock.acquire()
     except filelock.Timeout:
-        fix = "wait until it has ended, look at what it did, then run the command again"
+        fix = "wait for it to end, check its result, then run the command again"
         raise ProjectError("another launch is under way", where=str(LAUNCH_LOCK), fix=fix) from None
     try:
         yield

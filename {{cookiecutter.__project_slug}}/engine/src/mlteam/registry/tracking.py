@@ -52,11 +52,11 @@ def convert_mlflow_error(error: Exception) -> ProjectError | None:
     if server:
         message = message.partition(" failed with exception")[0]
         return ProjectError(
-            f"{message} failed", where=SERVER_VARIABLE, fix=f"see that {server} answers, or unset {SERVER_VARIABLE}"
+            f"{message} failed", where=SERVER_VARIABLE, fix=f"check that {server} responds, or unset {SERVER_VARIABLE}"
         )
     if "schema" in message:
         return ProjectError(message, where=str(TRACKING), fix=MIGRATION_FIX)
-    return ProjectError(message, where=str(TRACKING), fix="see that the file can be read and written")
+    return ProjectError(message, where=str(TRACKING), fix="check the permissions of the file")
 
 
 def _create_store() -> None:
@@ -87,5 +87,5 @@ def _update_artifact_paths() -> None:
             store.execute("update model_versions set source = replace(source, :old, :new)", root)
             store.execute("update model_versions set storage_location = replace(storage_location, :old, :new)", root)
     except (sqlite3.Error, ValueError) as error:
-        fix = "restore it from a backup; without one, move it away and train again"
+        fix = "restore it from a backup, or move it away and train again"
         raise ProjectError(f"is not an MLflow registry ({error})", where=str(TRACKING), fix=fix) from None

@@ -257,7 +257,7 @@ def _fetch_model(tracking: "MlflowClient", run: str, digest: str = "") -> tuple[
     except OSError:
         whole = False
     if not whole:
-        what = "the model's files are not those that were registered"
+        what = "the model's files have changed since they were registered"
         raise ProjectError(what, where=f"run {run}", fix="restore data/artifacts from a backup, or train again")
     return folder, load_model_class(tags["factory"], f"run {run}").load(folder)
 

@@ -152,4 +152,4 @@ def _verify_files(folder: Path, about: Manifest) -> None:
         raise ProjectError(what, where=str(folder / name), fix=RELAUNCH_FIX)
     for name, digest in about.files.items():
         if compute_sha256(folder / name) != digest:
-            raise ProjectError("was altered", where=str(folder / name), fix=RELAUNCH_FIX)
+            raise ProjectError("has changed", where=str(folder / name), fix=RELAUNCH_FIX)
