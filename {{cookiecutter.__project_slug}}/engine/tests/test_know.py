@@ -92,7 +92,7 @@ def test_rows_that_sql_chooses_are_predicted(spec: Spec, version: RegisteredVers
     assert sorted(set(hours)) == [20, 21, 22, 23]
     page = target.with_suffix(".html").read_text()
     assert f"Predictions for {name} where hour &gt;= 20" in page
-    assert f"{len(hours)} rows; a dataset of the pipeline file" in page
+    assert f"{len(hours)} rows; to evaluate them, add them to the pipeline file" in page
     with pytest.raises(ProjectError, match="--where: Binder Error"):
         predict.predict_dataset(spec, "candidate", name, "hours >= 20", plot=False)
 

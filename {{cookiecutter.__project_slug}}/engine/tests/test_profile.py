@@ -24,7 +24,7 @@ def test_every_column_is_drawn_but_the_key(spec: Spec, capsys: pytest.CaptureFix
     assert "<figcaption>id" not in html
     assert "F1000" not in html
     assert "Share of late = true by month" in html
-    assert "There is no snapshot before this one" in html
+    assert "This is the first snapshot" in html
     assert "1,500 rows, 6 columns" in capsys.readouterr().out
 
 

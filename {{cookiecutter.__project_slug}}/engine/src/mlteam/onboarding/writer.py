@@ -23,6 +23,7 @@ DEFAULT_METRICS = {
     "regression": ("mean_absolute_error", "root_mean_squared_error", "r2"),
 }
 SQL_TYPES = {"integer": "bigint", "number": "double", "boolean": "boolean", "text": "varchar"}
+MAX_LINE = 100
 PLAIN_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -95,6 +96,7 @@ def _render(template: str, plan: Plan, source: Source) -> str:
         "described": _quote_for_dbt,
         "sqlq": quote_literal,
         "aliased": _build_select_line,
+        "exempted": _build_exemption,
         "says": _describe_column,
     }
     environment.globals["called"] = lambda name: find_column(plan.columns, name, "").name
@@ -139,7 +141,21 @@ def _build_select_line(column: SourceColumn) -> str:
     # Quotes and capitals only where a name needs them, as sqlfluff asks: the engine reads plain names in any case.
     bare = PLAIN_NAME_PATTERN.fullmatch(column.raw) and column.raw.lower() not in load_reserved_words()
     sql = column.sql.replace(quote_identifier(column.raw), column.raw.lower()) if bare else _escape_jinja(column.sql)
+    if sql == column.name != column.raw:
+        # Without an alias, the column would keep its capitals.
+        return f"{quote_identifier(column.raw)} as {column.name}"
     return column.name if sql == column.name else f"{sql} as {column.name}"
+
+
+def _build_exemption(line: str) -> str:
+    """Return the comment that exempts a line from the rules of sqlfluff that it has to break."""
+    name = re.fullmatch(r'"(\w+)" as (\w+)', line)
+    rules = [
+        rule
+        for rule, broken in (("LT05", len(line) > MAX_LINE), ("RF06", name and name[1].lower() == name[2]))
+        if broken
+    ]
+    return f"  -- noqa: {','.join(rules)}" if rules else ""
 
 
 def _describe_column(column: SourceColumn) -> str:
