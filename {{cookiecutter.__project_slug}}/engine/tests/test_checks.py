@@ -17,7 +17,7 @@ def refusal(spec: Spec) -> str:
     ("sql", "said"),
     [
         ("alter table features.flights rename wind to winds", "has no column 'wind'\ndid you mean 'winds'?"),
-        ("alter table features.flights add column delay integer", "holds delay, known only after the event"),
+        ("alter table features.flights add column delay integer", "contains delay, known only after the event"),
         ("update features.flights set id = 'F1' where id in ('F2', 'F3')", "key id repeats in 2 of 1,500 rows"),
         ("update features.flights set id = null where id = 'F2'", "key id is missing in 1 of 1,500 rows"),
         ("update features.flights set wind = 'nan' where id = 'F2'", "wind is NaN or infinite in 1 rows"),

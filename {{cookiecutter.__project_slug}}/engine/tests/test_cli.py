@@ -70,5 +70,5 @@ def test_outside_a_repository_nothing_is_done(
     monkeypatch.setattr(sys, "argv", ["x", "data"])
     with pytest.raises(SystemExit):
         main()
-    assert "holds team.toml and pipelines/" in capsys.readouterr().err
+    assert "no team.toml and pipelines/" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -141,7 +141,7 @@ def test_versions_of_different_labels_are_not_compared(spec: Spec, version: Regi
     other = train.train_version(changed, snapshot.take(changed))
     with pytest.raises(ProjectError, match="version 1 predicts late, version 2 predicts windy") as refused:
         comparison.compare_versions(changed, version, other, "test")
-    assert "pipeline file of its own" in refused.value.fix
+    assert "another pipeline file" in refused.value.fix
     undefined = {row["version"]: row.get("undefined") for row in history.rescore_versions(changed, "test")}
     assert undefined[1] == "predicts late, not windy"
     assert not undefined[2]

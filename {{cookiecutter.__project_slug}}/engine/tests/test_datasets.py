@@ -122,7 +122,7 @@ def test_a_file_of_one_class_says_that_a_metric_is_not_defined(
 REFUSED = [
     ("late", None, "has no column late, the label\ndid you mean 'lat'"),
     ("wind", None, "has no column wind\ndid you mean 'win'"),
-    ("late", "maybe", "late, the label, is 'maybe' in the first of 600 rows\ntraining knows: false, true"),
+    ("late", "maybe", "late, the label, is 'maybe' in the first of 600 rows\nknown from training: false, true"),
     ("late", "", "late, the label, is missing in the first of 600 rows"),
     ("hour", "noon", "hour contains text that is not a number\nleave unknown values empty"),
     ("hour", "inf", "hour is infinite in 600 rows"),
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_judged_is_refused_by_its_name(
         version_rows.load_version_rows(spec, version, "no.csv")
     lists = brought.set_column(2, "hour", pa.array([["a"]] * brought.num_rows))
     pyarrow.parquet.write_table(lists, "rows.parquet")
-    with pytest.raises(ProjectError, match=r"hour holds list<.*>, no numbers"):
+    with pytest.raises(ProjectError, match=r"hour has type list<.*>, not numbers"):
         version_rows.load_version_rows(spec, version, "rows.parquet")
 
 
@@ -192,7 +192,7 @@ def test_a_dataset_that_says_too_much_or_too_little_is_refused(spec: Spec, table
 def test_a_file_for_evaluation_is_never_trained_on(
     spec: Spec, version: RegisteredVersion, brought: pa.Table, name: str
 ) -> None:
-    with pytest.raises(ProjectError, match=r"the rows of rows.csv are for evaluation, and must not be trained on"):
+    with pytest.raises(ProjectError, match=r"the rows of rows.csv are for evaluation, not for training"):
         train.fine_tune(declared(spec, "rows.csv"), version, name)
 
 

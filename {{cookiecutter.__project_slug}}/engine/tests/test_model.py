@@ -68,7 +68,7 @@ def test_a_missing_column_is_named(rows: Split) -> None:
     [
         ('numeric = ["hour", "wind"]', 'numeric = ["hour", "id"]', "is the key"),
         ('categorical = ["carrier"]', 'categorical = ["carrier", "hour"]', "twice"),
-        ('categorical = ["carrier"]\nnumeric = ["hour", "wind"]', 'numeric = ["carrier"]', "which is not numeric"),
+        ('categorical = ["carrier"]\nnumeric = ["hour", "wind"]', 'numeric = ["carrier"]', "is string, not numeric"),
     ],
 )
 def test_a_feature_of_the_wrong_kind_is_refused(spec: Spec, old: str, new: str, said: str) -> None:

@@ -74,7 +74,7 @@ def test_the_task_that_was_asked_for_is_taken() -> None:
         (several(y=[0, 1] * 50, g=[[1], [2]] * 50), {"group": "g"}, "--group: 'g' is neither number"),
         (several(yes=[0, 1] * 50), {}, "--label: the table has no column 'y'"),
         (several(y=[0, 1] * 50), {"key": "size"}, "--key: 'size' is missing or repeated in 93 rows"),
-        (several(y=[0, 1] * 50), {"time": "size"}, "--time: column 'size' holds integer"),
+        (several(y=[0, 1] * 50), {"time": "size"}, "--time: column 'size' is integer"),
         (several(y=[0, 1] * 50, day=["2013-01-01"] * 99 + [""]), {"time": "day"}, "--time: 'day' is missing in 1 rows"),
         (several(y=[0, 1] * 50, day=["2013-01-01"] * 100), {"time": "day"}, "too few different days"),
         ({"empty": [None] * 100, "y": [0, 1] * 50}, {}, "no usable feature columns"),
@@ -177,6 +177,17 @@ def test_a_file_becomes_a_pipeline_with_a_snapshot(shop: Path, capsys: pytest.Ca
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "looks like a person's name" in printed
     assert "next: nox -s pipeline -- --pipeline orders" in printed
+
+
+def test_headers_that_differ_from_their_column_by_case_only_work(shop: Path) -> None:
+    draw = np.random.default_rng(2)
+    rows = [f"{draw.choice(['m', 'f'])},{number % 70 + 0.5},{draw.integers(0, 2)}" for number in range(300)]
+    (shop / "titanic.csv").write_text("\n".join(["Sex,Age,Survived", *rows]) + "\n", encoding="utf-8")
+    create_pipeline(OnboardingRequest("titanic", "Survived"), "titanic.csv")
+    assert pipelines.load_spec("titanic").data.label == "survived"
+    with warehouse.connect() as connection:
+        names = [name for name, *_ in connection.execute("describe features.titanic_features").fetchall()]
+    assert {"sex", "age", "survived"} <= set(names)
 
 
 def test_a_name_that_is_taken_is_refused_and_nothing_is_lost(shop: Path) -> None:

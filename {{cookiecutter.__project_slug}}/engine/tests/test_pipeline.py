@@ -79,14 +79,14 @@ def test_the_page_names_the_commit_that_the_version_was_trained_at(
 def test_altered_files_are_refused_before_they_are_read(spec: Spec, version: RegisteredVersion, file: str) -> None:
     (found,) = ARTIFACTS.rglob(f"{version.run_id}/**/{file}")
     found.write_bytes(found.read_bytes() + b" ")
-    with pytest.raises(ProjectError, match="are not those that were registered"):
+    with pytest.raises(ProjectError, match="have changed since they were registered"):
         versions.open_version(spec)
 
 
 def test_a_pickle_under_the_name_of_the_model_runs_nothing(spec: Spec, version: RegisteredVersion) -> None:
     (found,) = ARTIFACTS.rglob(f"{version.run_id}/**/model.ubj")
     found.write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
-    with pytest.raises(ProjectError, match="are not those that were registered"):
+    with pytest.raises(ProjectError, match="have changed since they were registered"):
         versions.open_version(spec)
     with pytest.raises(xgboost.core.XGBoostError):
         XGBoost.load(found.parent)
@@ -96,7 +96,7 @@ def test_a_pickle_under_the_name_of_the_model_runs_nothing(spec: Spec, version: 
 def test_missing_files_are_refused(spec: Spec, version: RegisteredVersion) -> None:
     (found,) = ARTIFACTS.rglob(f"{version.run_id}/**/model.ubj")
     found.unlink()
-    with pytest.raises(ProjectError, match="are not those that were registered"):
+    with pytest.raises(ProjectError, match="have changed since they were registered"):
         versions.open_version(spec)
 
 

@@ -62,7 +62,7 @@ def test_a_group_that_is_too_alike_is_refused() -> None:
 
 
 def test_a_declared_identifier_must_not_be_in_the_rows() -> None:
-    with pytest.raises(ProjectError, match="the rows hold illness, declared as identifiers of persons"):
+    with pytest.raises(ProjectError, match="the rows contain illness, declared as identifiers of persons"):
         check_privacy(patients(PATIENTS), "patients", Privacy(identifiers=("illness",)), "pipelines/p.toml")
 
 

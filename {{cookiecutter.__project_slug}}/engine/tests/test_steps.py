@@ -95,5 +95,5 @@ def test_a_version_of_another_kind_is_not_trained_further(spec: Spec, shallow: R
 
 
 def test_rows_that_a_model_is_judged_on_are_never_learned_from(spec: Spec, version: RegisteredVersion) -> None:
-    with pytest.raises(ProjectError, match="dataset winter holds rows of the split test, which must not be trained on"):
+    with pytest.raises(ProjectError, match="dataset winter has rows of the split test, which is not for training"):
         train.fine_tune(with_late_winter(spec, "test"), version, "winter")

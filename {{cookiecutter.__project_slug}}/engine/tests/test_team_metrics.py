@@ -50,7 +50,7 @@ def test_a_metric_of_another_name_is_refused_with_the_nearest_one(spec: Spec) ->
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD.replace("def misses", "def hits"), "metrics/misses.py: there is no function misses with a docstring"),
+        (GOOD.replace("def misses", "def hits"), "metrics/misses.py: no function misses with a docstring"),
         (GOOD.replace('    """Share', '    # """Share'), "no function misses with a docstring"),
         (GOOD.replace('"binary"', '"two"'), "TASKS must name some of binary, multiclass, regression"),
         (GOOD.replace("HIGHER_IS_BETTER = False", ""), "HIGHER_IS_BETTER must be True or False"),

@@ -58,7 +58,7 @@ def test_the_winner_is_kept_and_nothing_else_changes(poor: Spec, capsys: pytest.
     assert kept["rounds"] == 2
     said = capsys.readouterr().out
     assert "is better than the present parameters by roc_auc on validation: +0." in said
-    assert "pipelines/flights.toml has its parameters now" in said
+    assert "pipelines/flights.toml now has these parameters" in said
     trials = pyarrow.parquet.read_table(page.with_suffix(".parquet")).to_pylist()
     assert [trial["trial"] for trial in trials] == list(range(7))
     best = max(trials, key=lambda trial: trial["roc_auc"])
@@ -141,13 +141,13 @@ def test_a_search_that_is_killed_leaves_the_whole_file(poor: Spec) -> None:
         ("max_dept = [3, 10]", "unknown key tune.params.max_dept\ndid you mean 'max_depth'"),
         ("max_depth = [3, 99]", "tune.params.max_depth: Input should be less than or equal to 30"),
         ("max_depth = [3.5, 5]", "tune.params.max_depth: Input should be a valid integer"),
-        ("gamma = [0, 1]", "model.params. does not say what it is now\nadd gamma = … there"),
+        ("gamma = [0, 1]", "model.params. has no current value\nadd gamma = … there"),
         ("max_depth = [10, 3]", "max_depth runs from 10 to 3: nothing lies there"),
         ('gamma = [0, 1, "log"]', "gamma runs from 0 to 1, log: nothing lies there"),
         ("max_depth = 3", 'max_depth: say .from, to., .from, to, "log"., or'),
         ("max_depth = [3, 4, 5]", "max_depth: say .from, to."),
         ("max_depth = { among = [3] }", "max_depth: say .from, to."),
-        ("", "does not say where to search\nadd the table with a line such as max_depth"),
+        ("", "is missing or empty\nadd the table with a line such as max_depth"),
     ],
 )
 def test_a_search_that_cannot_be_made_is_refused_before_it_begins(spec: Spec, params: str, said: str) -> None:

@@ -43,7 +43,7 @@ def fine_tune(spec: Spec, parent: RegisteredVersion, dataset: str) -> Registered
         raise ProjectError(what, where=str(spec.path), fix=fix)
     if declared and declared.split != "train":
         what = f"dataset {dataset} has rows of the split {declared.split}, which is not for training"
-        raise ProjectError(what, where=str(spec.path), fix='say split = "train" in its table')
+        raise ProjectError(what, where=str(spec.path), fix='write split = "train" in its table')
     if spec.model.factory != parent.spec.model.factory:
         what = f"version {parent.number} is a {parent.spec.model.factory}, and the file says {spec.model.factory}"
         raise ProjectError(what, where=str(spec.path), fix="name its factory under [model], or another version")

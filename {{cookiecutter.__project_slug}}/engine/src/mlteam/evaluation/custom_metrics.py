@@ -15,7 +15,7 @@ from mlteam.core.paths import METRICS as FOLDER
 from mlteam.data.features import Labels
 from mlteam.evaluation.metrics import BUILTIN_METRICS, Floats, Metric, MetricFunction, UndefinedMetricError
 
-README_HINT = "see metrics/README.md for what a metric's file holds"
+README_HINT = "metrics/README.md describes such a file"
 
 
 def get_metrics(names: Sequence[str], task: Task) -> list[Metric]:
