@@ -9,7 +9,7 @@ PHRASES = {
     r"\bmend(?:s|ed|ing)?\b": "fix",
     r"\bmade void\b|\bmake void\b": "revoke",
     r"\bmay be said again\b|\bsay --|\bbe said again\b": "repeatable; try --…",
-    r"\btells? \w+ apart\b": "distinguishes; the unique key",
+    r"\btells? (?:\w+ ){1,3}apart\b": "distinguishes; the unique key",
     r"\bnobody of the team\b": "no such person in team.toml",
     r"\bgives? no answer\b": "no response",
     r"\b[Ww]hoever\b": "to … , do …",

@@ -107,7 +107,7 @@ def test_the_repository_is_found_from_a_file(
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.chdir(elsewhere)
-    with pytest.raises(mlteam.ProjectError, match="no team.toml and pipelines/"):
+    with pytest.raises(mlteam.ProjectError, match=r"no team\.toml and pipelines/"):
         mlteam.open()
     assert mlteam.open(start=project / "pipelines" / "flights.toml").name == "flights"
     assert mlteam.list_pipelines(start=project) == ["flights"]

@@ -149,10 +149,10 @@ def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     if plan.positive is not None:
         yield f"positive class {plan.positive}", "the probability of it is predicted", ("data", "positive")
     if plan.key:
-        yield f"key {plan.key.name}", "asked for" if plan.request.key else "tells all rows apart", ("data", "key")
+        yield f"key {plan.key.name}", "asked for" if plan.request.key else "unique in all rows", ("data", "key")
     else:
         alike = f", {plan.repeated_rows:,} rows are like another" if plan.repeated_rows else ""
-        yield "key row_key", f"no column tells all rows apart{alike}", ("data", "key")
+        yield "key row_key", f"no column is unique in all rows{alike}", ("data", "key")
     yield "splits by " + _describe_split(plan), "", ("splits", "by")
     for column in plan.columns:
         for token, count in column.read_as_missing:

@@ -96,7 +96,7 @@ def find_leaks(
     rest = {name: values for name, values in numbers.items() if name not in (*copies, *strong)}
     if task != "regression":
         apart = [name for name, values in rest.items() if _separates_classes(values, targets.argmax(axis=1))]
-        return [*found, *(Leak((name,), "alone tells the classes apart in every row") for name in apart)]
+        return [*found, *(Leak((name,), "alone predicts the class of every row") for name in apart)]
     parts = _find_summands(rest, targets[:, 0])
     return [*found, *([Leak(parts, "together add up to the label")] if parts else [])]
 
