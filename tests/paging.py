@@ -183,7 +183,7 @@ def mitigation(project: Path, alert: str) -> list[list[str]]:
     page = (project / "docs" / "runbook.md").read_text(encoding="utf-8")
     section = page[page.index(f"### {alert}\n") :]
     part = section[section.index("**Mitigation:**") :]
-    lines = [shlex.split(line) for line in part.split("```sh\n")[1].split("```")[0].splitlines()]
+    lines = [shlex.split(line) for line in re.split(r"```sh .*\n", part)[1].split("```")[0].splitlines()]
     assert all(words[:2] == ["nox", "-s"] for words in lines)
     return [["ada" if word == "YOU" else word for word in words[2:] if word != "--"] for words in lines]
 

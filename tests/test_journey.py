@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -41,11 +42,13 @@ def test_the_report_needs_nothing_but_itself(demonstrated: Demonstrated) -> None
         assert attribute not in page
 
 
-def test_a_pipeline_leaves_nothing_but_the_lock_file_to_commit(
+def test_a_pipeline_leaves_nothing_but_the_lock_file_and_its_pictures_to_commit(
     demonstrated: Demonstrated, bake: baking.Bake, tmp_path: Path
 ) -> None:
     untracked = baking.run("git", "ls-files", "--others", "--exclude-standard", cwd=demonstrated[0]).stdout.split()
-    assert set(untracked) == {"uv.lock", *baking.tree(bake(tmp_path))}
+    pictures = {name for name in untracked if re.fullmatch(r"docs/figures/flight_delays/[a-z-]+\.svg", name)}
+    assert len(pictures) == 6
+    assert set(untracked) == {"uv.lock", *pictures, *baking.tree(bake(tmp_path))}
 
 
 @pytest.mark.parametrize("name", ["lint", "process", "status", "tests"])

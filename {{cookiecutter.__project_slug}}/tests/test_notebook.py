@@ -122,4 +122,4 @@ def test_a_cell_that_fails_makes_the_run_fail(folder: Path) -> None:
     (snapshots / "newest").write_text("gone\n", encoding="utf-8")
     done = run(folder, "first_look.py")
     assert done.returncode != 0
-    assert "snapshot gone is not here" in done.stderr
+    assert "no such snapshot: gone" in done.stderr

@@ -59,6 +59,8 @@ factory = "mlteam.modeling:GroupMean"
 params = { by = ["carrier"] }
 
 [evaluation]
+# Its rows are drawn one by one.
+cluster = "row"
 primary = "roc_auc"
 metrics = ["roc_auc", "average_precision", "log_loss", "brier_score"]
 slices = ["carrier", "hour"]

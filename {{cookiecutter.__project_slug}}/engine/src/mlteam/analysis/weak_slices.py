@@ -7,7 +7,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlteam.evaluation.evaluator import MIN_SLICE_ROWS, group_rows
@@ -95,10 +94,6 @@ def _encode_column(name: str, column: pa.ChunkedArray) -> _EncodedColumn:
     for value, members in group_rows(column):
         codes[members] = len(values)
         values.append(value)
-    missing = pc.is_null(column, nan_is_null=True).to_numpy()
-    if missing.any():
-        codes[missing] = len(values)
-        values.append("missing")
     return _EncodedColumn(name, codes, values)
 
 

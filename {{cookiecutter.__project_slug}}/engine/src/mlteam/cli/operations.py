@@ -106,8 +106,7 @@ def retrain(pipeline: PipelineOption = None, log: LogOption = None) -> None:
     chosen = pipelines.load_spec(pipeline)
     trained = train.train_version(chosen, data.generate_data(chosen))
     evaluate.evaluate_version(chosen, trained)
-    champion = launch_log.get_launch_state(chosen).champion
-    rival = versions.open_version(chosen, str(champion.version)) if champion else None
+    rival = launching.open_rival(chosen, launch_log.get_launch_state(chosen))
     decided = launching.run_gates(chosen, versions.open_version(chosen, str(trained.number)), rival)
     refused = [gate.name for gate in decided if not gate.passed]
     verdict = f"would be rejected: {', '.join(refused)}" if refused else "may be launched"

@@ -43,8 +43,7 @@ def launch_version(
         raise ProjectError("a shadow needs a champion", fix="launch one without --shadow first")
     if champion and champion.version == version.number:
         raise ProjectError(f"version {version.number} already is the champion", fix="`nox -s history` lists the others")
-    rival = versions.open_version(spec, str(champion.version)) if champion else None
-    decided = run_gates(spec, version, rival)
+    decided = run_gates(spec, version, open_rival(spec, before))
     answers = not shadow or canary > 0
     refused = [gate.name for gate in decided if not gate.passed and (answers or not gate.quality)]
     if refused:
@@ -101,6 +100,16 @@ def roll_back(spec: Spec, by: str, reason: str, *, shadow: bool = False) -> Laun
     console.print_line(f"{spec.name} version {now.version if now else 'none'} is {CHAMPION}")
     refresh_pages()
     return record
+
+
+def open_rival(spec: Spec, state: LaunchState) -> RegisteredVersion | None:
+    """Open the version that the gates compare with: the best champion so far, or None without one."""
+    if state.champion is None:
+        return None
+    earlier = dict.fromkeys(r.version for r in reversed(state.champions) if r.version != state.champion.version)
+    opened = [versions.open_version(spec, str(number)) for number in list(earlier)[: evidence.MAX_RIVALS]]
+    champion = versions.open_version(spec, str(state.champion.version))
+    return evidence.find_best_champion(spec, champion, opened) if opened else champion
 
 
 def run_gates(spec: Spec, version: RegisteredVersion, champion: RegisteredVersion | None) -> list[gates.GateResult]:

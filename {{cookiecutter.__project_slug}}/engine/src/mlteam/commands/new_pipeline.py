@@ -14,7 +14,7 @@ from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import remove
 from mlteam.core.paths import PIPELINES, RAW
-from mlteam.core.sql import quote_identifier
+from mlteam.core.sql import connect_duckdb, quote_identifier
 from mlteam.data import loaders, snapshot, sources, warehouse
 from mlteam.data.sources import Source
 from mlteam.onboarding import writer
@@ -96,7 +96,7 @@ def _undo_on_error(name: str, source: Source) -> Iterator[None]:
 
 @contextmanager
 def _open_source(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() if source.location else warehouse.connect() as connection:
+    with connect_duckdb() if source.location else warehouse.connect() as connection:
         # As in sql/profiles.yml, so that a day is the same day here and there.
         connection.execute("set TimeZone = 'UTC'")
         try:

@@ -7,12 +7,24 @@ from pydantic import Field, field_validator
 from mlteam.config.settings import Settings
 
 
+class Margin(Settings):
+    """How much worse than the champion a version may be and still be launched.
+
+    Attributes:
+        margin: In the unit of the primary metric.
+    """
+
+    margin: float = Field(gt=0)
+
+
 class Gates(Settings):
     """What a version must show before it may answer.
 
     Attributes:
         floor: What the primary metric must reach with the worse end of its interval, if anything is demanded.
-        champion: `not_worse`: not worse than the champion above sampling noise; `better`: better above sampling noise.
+        champion: `{ margin = 0.01 }`: worse than the best champion so far by less than the margin, with the whole
+            interval of the gain (a test of non-inferiority); `better`: better, with the whole interval. By default a
+            margin of one percent of that champion's primary metric.
         slice_loss: Share of the champion's primary metric that a slice may lose above sampling noise.
         calibration_error: Most that predictions may be off on average: probabilities from frequencies, or the mean
             of a regression from the true mean, in standard deviations of the label.
@@ -21,11 +33,18 @@ class Gates(Settings):
     """
 
     floor: float | None = None
-    champion: Literal["not_worse", "better"] = "not_worse"
+    champion: Literal["better"] | Margin | None = None
     slice_loss: float = Field(default=0.05, ge=0)
     calibration_error: float = Field(default=0.1, gt=0)
     latency_ms: float = Field(default=50, gt=0)
     snapshot_days: float = Field(default=30, gt=0)
+
+    @field_validator("champion", mode="before")
+    @classmethod
+    def _name_the_margin(cls, champion: object) -> object:
+        if champion == "not_worse":
+            raise ValueError('"not_worse" let small losses pass; write champion = { margin = 0.01 }')
+        return champion
 
 
 class Serving(Settings):

@@ -65,11 +65,22 @@ class ModelSpec(Settings):
 
 
 class Evaluation(Settings):
-    """How a model is judged."""
+    """How a model is evaluated.
+
+    Attributes:
+        primary: The metric that decides.
+        metrics: All metrics that are computed.
+        slices: The columns whose values are evaluated one by one.
+        cluster: The column whose rows are resampled together; `row` for each row by itself. By default the day of
+            splits by time and the group of splits by group.
+        confidence: Of the intervals.
+        resamples: Number of bootstrap resamples.
+    """
 
     primary: str
     metrics: tuple[str, ...] = Field(min_length=1)
     slices: tuple[ColumnName, ...] = ()
+    cluster: ColumnName | None = None
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=200, ge=20)
 

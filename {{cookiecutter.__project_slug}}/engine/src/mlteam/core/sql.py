@@ -1,8 +1,15 @@
-"""SQL helpers: quoting, and queries with one row."""
+"""SQL helpers: connections, quoting, and queries with one row."""
 
 from typing import Any
 
 import duckdb
+
+
+def connect_duckdb() -> duckdb.DuckDBPyConnection:
+    """Open a database in memory in which a day begins at midnight UTC, whatever the machine's time zone."""
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
 
 
 def quote_identifier(column: str) -> str:

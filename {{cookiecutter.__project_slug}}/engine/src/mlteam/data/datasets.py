@@ -11,7 +11,7 @@ import pyarrow.parquet
 from mlteam.config.spec import Spec
 from mlteam.config.splits import TABLE_FILE_SUFFIXES
 from mlteam.core.errors import ProjectError, suggest
-from mlteam.core.sql import quote_identifier
+from mlteam.core.sql import connect_duckdb, quote_identifier
 from mlteam.data import features
 from mlteam.data.features import EvaluationRows, Schema
 from mlteam.data.loaders import read_table_file
@@ -101,7 +101,7 @@ def count_training_overlap(spec: Spec, by: Spec, taken: Snapshot, dataset: str, 
     if key not in rows.column_names:
         return None
     learned = f"select cast({quote_identifier(key)} as varchar) from read_parquet(?) where {train}"
-    with duckdb.connect() as connection:
+    with connect_duckdb() as connection:
         connection.register("brought", rows.select([key]))
         query = f"select count(*) from brought where cast({quote_identifier(key)} as varchar) in ({learned})"
         ((found,),) = connection.execute(query, [str(taken.parquet)]).fetchall()
@@ -122,7 +122,7 @@ def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
         ProjectError: It is not SQL over the columns, or selects no row.
     """
     try:
-        with duckdb.connect() as connection:
+        with connect_duckdb() as connection:
             connection.register("brought", rows)
             left = connection.sql(f"select * from brought where {where}").to_arrow_table()
     except duckdb.Error as error:
@@ -211,7 +211,7 @@ def read_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, where: str 
 def count_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, also: str) -> int:
     """Return how many rows of a dataset fulfil a further condition."""
     query = f"select count(*) from read_parquet(?) where ({build_dataset_condition(spec, dataset)}) and ({also})"
-    with duckdb.connect() as connection:
+    with connect_duckdb() as connection:
         ((found,),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
     return int(found)
 
@@ -240,7 +240,7 @@ class LazySnapshotTable:
 
 def _query_snapshot(query: str, snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
     try:
-        with duckdb.connect() as connection:
+        with connect_duckdb() as connection:
             return connection.sql(query, params=[str(snapshot.parquet)]).to_arrow_table()
     except duckdb.Error as error:
         message = str(error).strip().splitlines()[0]

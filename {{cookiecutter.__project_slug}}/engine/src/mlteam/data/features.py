@@ -128,7 +128,7 @@ def build_examples(spec: Spec, schema: Schema, name: str, table: TableLike) -> E
     _check_column_in_snapshot(spec, table, spec.data.label)
     column = table[spec.data.label]
     if schema.classes:
-        column = pc.index_in(_cast_to_text(column), value_set=pa.array(schema.classes))
+        column = pc.index_in(_cast_to_class_names(column), value_set=pa.array(schema.classes))
     if column.null_count:
         raise ProjectError(
             f"{column.null_count:,} rows of {name} have a label that training did not see", where=str(spec.path)
@@ -150,7 +150,7 @@ def _learn_classes(spec: Spec, train: TableLike) -> tuple[str, ...]:
     _check_column_in_snapshot(spec, train, spec.data.label)
     column = train[spec.data.label]
     distinct = pc.unique(column if _is_number(column.type) else _cast_to_text(column))
-    classes = [str(value) for value in sorted(distinct.to_pylist())]
+    classes = [str(value) for value in sorted(distinct.drop_null().to_pylist())]
     positive = spec.data.positive
     if positive is not None and positive not in classes:
         raise ProjectError(
@@ -183,6 +183,15 @@ def _is_number(kind: pa.DataType) -> bool:
 
 def _cast_to_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.cast(column, pa.string())
+
+
+def _cast_to_class_names(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return labels as the schema names them: Arrow writes the number 1.0 as 1."""
+    if not pa.types.is_floating(column.type):
+        return _cast_to_text(column)
+    values = pc.unique(column)
+    names = pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
+    return pc.take(names, pc.index_in(column, value_set=values))
 
 
 def _make_kind_error(spec: Spec, name: str, kind: pa.DataType, declared: str) -> ProjectError:

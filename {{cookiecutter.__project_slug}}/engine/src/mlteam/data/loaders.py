@@ -16,6 +16,7 @@ import pyarrow.parquet
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import write_atomically
 from mlteam.core.references import describe_error, import_reference
+from mlteam.core.sql import connect_duckdb
 from mlteam.data.sources import SOURCES_FILE, Source
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -131,7 +132,7 @@ def read_table_file(path: Path) -> pa.Table:
     parquet = path.suffix.lower() in (".parquet", ".pq")
     read = "read_parquet(?)" if parquet else "read_csv(?, all_varchar = true, header = true, skip = 0)"
     try:
-        with duckdb.connect() as connection:
+        with connect_duckdb() as connection:
             table = connection.sql(f"select * from {read}", params=[str(path)]).to_arrow_table()
     except duckdb.Error as error:
         message = str(error).strip().splitlines()[0]

@@ -1,6 +1,8 @@
-"""Bootstrap: estimates with confidence intervals from resampled rows."""
+"""Bootstrap: estimates with confidence intervals from resampled rows, or from resampled clusters of rows."""
 
+import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,10 @@ from numpy.typing import NDArray
 from mlteam.config.spec import Evaluation
 from mlteam.data.features import Labels
 from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
+
+MIN_CLUSTERS = 10
+# Fewer resamples beyond a quantile do not say where it is.
+MIN_TAIL_RESAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -34,35 +40,59 @@ class Estimate:
 class Bootstrap:
     """Computes metrics with bootstrap intervals on one set of rows.
 
-    All models judged by it see the same resamples, so that the difference of two of them is a paired one.
+    All models evaluated by it see the same resamples, so that the difference of two of them is a paired one. Rows of
+    one cluster are drawn together, because they depend on each other. The quantiles are those of Student, so that few
+    rows or clusters widen the interval: the expanded percentile interval of Hesterberg 2015
+    (doi:10.1080/00031305.2015.1089789).
 
     Args:
         label: Shape (rows,).
         settings: Confidence and number of resamples.
         seed: Makes the intervals repeatable.
+        clusters: The cluster of each row, shape (rows,); None if each row is its own.
     """
 
-    def __init__(self, label: Labels, settings: Evaluation, seed: int = 0) -> None:
+    def __init__(
+        self, label: Labels, settings: Evaluation, seed: int = 0, clusters: NDArray[np.int64] | None = None
+    ) -> None:
         self._label, self._settings = label, settings
         random = np.random.default_rng(seed)
         rows = len(label)
+        codes = None if clusters is None else np.unique(clusters, return_inverse=True)[1]
+        self._units = rows if codes is None else int(codes.max(initial=-1)) + 1
         # How often each row counts, in few bytes: they are read once for each metric of each model.
         self._weights = [
             np.ones(rows, dtype=np.uint16),
-            *(_draw_resample(random, rows) for _ in range(settings.resamples)),
+            *(_draw_resample(random, self._units, codes) for _ in range(settings.resamples)),
         ]
 
     def compute_samples(self, metric: Metric, prediction: Floats) -> NDArray[np.float64]:
         """Compute the metric on all rows, then on each resample, NaN where it is undefined; shape (1 + resamples,).
 
         Raises:
-            UndefinedMetricError: All rows together have no such number.
+            UndefinedMetricError: All rows together have no such number, or there are too few clusters.
         """
+        if self._units < min(MIN_CLUSTERS, len(self._label)):
+            raise UndefinedMetricError(
+                f"{self._units} days or groups, at least {MIN_CLUSTERS} are needed for an interval"
+            )
+        return self._compute(metric, prediction, self._weights)
+
+    def compute_left_out_samples(self, metric: Metric, prediction: Floats) -> NDArray[np.float64]:
+        """Compute the metric on the rows that each resample leaves out, NaN if undefined; shape (resamples,)."""
+        whole, *resamples = self._weights
+        return self._compute(metric, prediction, [whole, *((weight == 0).astype(np.uint16) for weight in resamples)])[
+            1:
+        ]
+
+    def _compute(self, metric: Metric, prediction: Floats, weights: list[NDArray[np.uint16]]) -> NDArray[np.float64]:
+        if not np.isfinite(prediction).all():
+            raise UndefinedMetricError("some predictions are not finite numbers")
         # Metrics that rank rows would sort them for each resample.
         order = np.argsort(-prediction, kind="stable") if prediction.ndim == 1 else np.arange(len(prediction))
         label, prediction = self._label[order], prediction[order].astype(np.float64)
-        values = np.full(len(self._weights), np.nan)
-        for position, weight in enumerate(self._weights):
+        values = np.full(len(weights), np.nan)
+        for position, weight in enumerate(weights):
             try:
                 values[position] = metric.function(label, prediction, weight[order].astype(np.float64))
             except UndefinedMetricError:
@@ -77,12 +107,29 @@ class Bootstrap:
         except UndefinedMetricError as error:
             return Estimate(None, None, None, str(error))
 
-    def summarize(self, samples: NDArray[np.float64]) -> Estimate:
-        """Return the first sample is the value; the others give the interval."""
-        tail = (1 - self._settings.confidence) / 2
-        low, high = np.nanquantile(samples[1:], [tail, 1 - tail])
+    def summarize(self, samples: NDArray[np.float64], comparisons: int = 1) -> Estimate:
+        """Return the first sample with the interval that the others give.
+
+        Args:
+            samples: As `compute_samples` returns them.
+            comparisons: Number of estimates that are read together; all of their intervals hold at once.
+        """
+        tail = (1 - self._settings.confidence) / 2 / comparisons
+        reach = _find_student_quantile(1 - tail, self._units - 1) * math.sqrt(self._units / max(self._units - 1, 1))
+        inside = NormalDist().cdf(-reach)
+        if inside * (len(samples) - 1) < MIN_TAIL_RESAMPLES:
+            half = reach * float(np.nanstd(samples[1:]))
+            return Estimate(float(samples[0]), float(samples[0]) - half, float(samples[0]) + half)
+        low, high = np.nanquantile(samples[1:], [inside, 1 - inside])
         return Estimate(float(samples[0]), float(low), float(high))
 
 
-def _draw_resample(random: np.random.Generator, rows: int) -> NDArray[np.uint16]:
-    return np.bincount(random.integers(rows, size=rows), minlength=rows).astype(np.uint16)
+def _find_student_quantile(share: float, freedom: int) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(freedom, 1), share))
+
+
+def _draw_resample(random: np.random.Generator, units: int, codes: NDArray[np.intp] | None) -> NDArray[np.uint16]:
+    counts = np.bincount(random.integers(units, size=units), minlength=units).astype(np.uint16)
+    return counts if codes is None else counts[codes]

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from mlteam.config.spec import Spec
 from mlteam.data.features import EvaluationRows, Labels
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
+from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_metrics, get_primary_metric
 from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
 
 MAX_SLICE_VALUES = 24
 SLICE_BINS = 6
 MIN_SLICE_ROWS = 50
+MIN_CLASS_ROWS = 10
+Clusters = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,14 @@ def evaluate(spec: Spec, data: EvaluationRows, model: Floats, baseline: Floats) 
         baseline: Predictions of the baseline, of the same shape.
     """
     metrics = get_metrics(spec.evaluation.metrics, spec.task)
-    jury = Bootstrap(data.label, spec.evaluation, spec.model.seed)
+    clusters = find_clusters(spec, data.table)
+    jury = Bootstrap(data.label, spec.evaluation, spec.model.seed, clusters)
     return EvaluationResult(
         dataset=data.name,
         rows=len(data.label),
         label_mean=_compute_label_mean(spec, data.label),
         metrics=[_compare(jury, metric, model, baseline) for metric in metrics],
-        slices=list(_evaluate_slices(spec, data, model, metrics)),
+        slices=list(_evaluate_slices(spec, data, model, metrics, clusters)),
     )
 
 
@@ -98,15 +102,37 @@ def _compare(jury: Bootstrap, metric: Metric, model: Floats, baseline: Floats) -
     return MetricComparison(metric.name, *(jury.summarize(samples) for samples in (ours, theirs, gain)))
 
 
-def _evaluate_slices(spec: Spec, data: EvaluationRows, model: Floats, metrics: list[Metric]) -> Iterator[SliceMetrics]:
+def _evaluate_slices(
+    spec: Spec, data: EvaluationRows, model: Floats, metrics: list[Metric], clusters: Clusters | None
+) -> Iterator[SliceMetrics]:
+    for column, value, members in _list_slices(spec, data):
+        label = data.label[members]
+        if small := _describe_small_class(spec, label):
+            estimates = {metric.name: Estimate(None, None, None, small) for metric in metrics}
+        else:
+            jury = Bootstrap(label, spec.evaluation, spec.model.seed, None if clusters is None else clusters[members])
+            estimates = {metric.name: jury.estimate(metric, model[members]) for metric in metrics}
+        yield SliceMetrics(column, value, len(members), _compute_label_mean(spec, label), estimates)
+
+
+def _list_slices(spec: Spec, data: EvaluationRows) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
+    """Yield column, value and rows of each slice that has enough rows."""
     for column in get_slice_columns(spec, data):
         for value, members in group_rows(data.table[column]):
-            if len(members) < MIN_SLICE_ROWS:
-                continue
-            label = data.label[members]
-            jury = Bootstrap(label, spec.evaluation, spec.model.seed)
-            estimates = {metric.name: jury.estimate(metric, model[members]) for metric in metrics}
-            yield SliceMetrics(column, value, len(members), _compute_label_mean(spec, label), estimates)
+            if len(members) >= MIN_SLICE_ROWS:
+                yield column, value, members
+
+
+def _describe_small_class(spec: Spec, label: Labels) -> str:
+    """Return why the rows have too few of one of two classes for an interval, or an empty text."""
+    if spec.task != "binary":
+        return ""
+    fewest = min(int(label.sum()), len(label) - int(label.sum()))
+    return (
+        f"{fewest} of {len(label):,} rows in the rarer class, at least {MIN_CLASS_ROWS} are needed"
+        if fewest < MIN_CLASS_ROWS
+        else ""
+    )
 
 
 def get_slice_columns(spec: Spec, data: EvaluationRows) -> list[str]:
@@ -118,16 +144,28 @@ def group_rows(column: pa.ChunkedArray) -> Iterator[tuple[str, NDArray[np.int64]
     """Yield the rows of each value of a column, or of each of six ranges of equal counts where it has over 24 values.
 
     Yields:
-        What the rows share, and their positions; the largest groups of text first, numbers in their order.
+        What the rows share, and their positions; the largest groups of text first, numbers in their order, rows without
+        a value last.
     """
+    yield from _group_values(column)
+    missing = np.flatnonzero(pc.is_null(column, nan_is_null=True).to_numpy())
+    if len(missing):
+        yield "missing", missing
+
+
+def _group_values(column: pa.ChunkedArray) -> Iterator[tuple[str, NDArray[np.int64]]]:
     kind = column.type
+    if pa.types.is_decimal(kind):
+        column, kind = pc.cast(column, pa.float64(), safe=False), pa.float64()
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
     if number and pc.count_distinct(column).as_py() > MAX_SLICE_VALUES:
         yield from _group_by_range(column.to_numpy())
         return
     counts = pc.value_counts(column.combine_chunks())
     largest = sorted(counts.to_pylist(), key=lambda entry: -entry["counts"])[:MAX_SLICE_VALUES]
-    values = [entry["values"] for entry in largest if entry["values"] is not None]
+    values = [
+        entry["values"] for entry in largest if entry["values"] is not None and entry["values"] == entry["values"]
+    ]
     for value in sorted(values) if number else values:
         yield str(value), np.flatnonzero(pc.fill_null(pc.equal(column, value), False).to_numpy())
 
@@ -151,16 +189,20 @@ class SliceGain:
 
 
 def compute_slice_gains(spec: Spec, data: EvaluationRows, scores: list[Any]) -> Iterator[SliceGain]:
-    """Yield how much better the second scores are than the first, on each slice of at least 50 rows."""
-    metric = get_primary_metric(spec)
-    for column in get_slice_columns(spec, data):
-        for value, members in group_rows(data.table[column]):
-            if len(members) < MIN_SLICE_ROWS:
-                continue
-            jury = Bootstrap(data.label[members], spec.evaluation, spec.model.seed)
-            try:
-                old, new = (jury.compute_samples(metric, score[members]) for score in scores)
-            except UndefinedMetricError as error:
-                yield SliceGain(column, value, len(members), Estimate(None, None, None, str(error)))
-                continue
-            yield SliceGain(column, value, len(members), jury.summarize(metric.sign * (new - old)))
+    """Yield how much better the second scores are than the first, on each slice with enough rows.
+
+    The intervals of all slices hold at once, since somebody looks at the worst of them.
+    """
+    metric, clusters = get_primary_metric(spec), find_clusters(spec, data.table)
+    slices = list(_list_slices(spec, data))
+    for column, value, members in slices:
+        label = data.label[members]
+        jury = Bootstrap(label, spec.evaluation, spec.model.seed, None if clusters is None else clusters[members])
+        try:
+            if small := _describe_small_class(spec, label):
+                raise UndefinedMetricError(small)
+            old, new = (jury.compute_samples(metric, score[members]) for score in scores)
+        except UndefinedMetricError as error:
+            yield SliceGain(column, value, len(members), Estimate(None, None, None, str(error)))
+            continue
+        yield SliceGain(column, value, len(members), jury.summarize(metric.sign * (new - old), len(slices)))

@@ -8,6 +8,8 @@ from mlteam.config.operations import Gates
 from mlteam.evaluation.bootstrap import Estimate
 from mlteam.evaluation.evaluator import SliceGain
 
+DEFAULT_MARGIN_SHARE = 0.01
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -19,11 +21,12 @@ class Evidence:
         value: The metric on the test rows of the newest snapshot.
         seen_rows: How many of these rows the version was trained on.
         gain_over_baseline: How much better it is than its baseline on the same rows.
-        gain_over_champion: How much better it is than the champion on the same rows; None without a champion.
-        champion_version: The champion's number, or None.
-        reference_value: The metric of the champion, or of the baseline without one.
-        slices: How much better it is than the champion, or the baseline, on each slice.
+        gain_over_champion: How much better it is than the best champion so far on the same rows; None without one.
+        champion_version: The number of that champion, or None.
+        reference_value: The metric of that champion, or of the baseline without one.
+        slices: How much better it is than that champion, or the baseline, on each slice.
         calibration_error: As `[gates]` says.
+        calibration_chance: What a perfectly calibrated model would show on as many rows, but for one time in twenty.
         latency_ms: 99th percentile of answering one row, in milliseconds.
         snapshot_days: Days since the snapshot of the training was taken.
         privacy_finding: What the check of the anonymization found, or nothing.
@@ -42,6 +45,7 @@ class Evidence:
     reference_value: float
     slices: Sequence[SliceGain]
     calibration_error: float
+    calibration_chance: float
     latency_ms: float
     snapshot_days: float
     privacy_finding: str
@@ -75,7 +79,7 @@ def evaluate_gates(limits: Gates, found: Evidence) -> list[GateResult]:
         _check_gain_over_baseline(found),
         _check_gain_over_champion(limits, found),
         _check_slices(limits, found),
-        _check_limit("calibration error", found.calibration_error, limits.calibration_error, ""),
+        _check_calibration(limits, found),
         _check_limit("latency", found.latency_ms, limits.latency_ms, " ms", quality=False),
         _check_limit("snapshot age", found.snapshot_days, limits.snapshot_days, " days"),
         GateResult(
@@ -118,7 +122,8 @@ def _check_gain_over_champion(limits: Gates, found: Evidence) -> GateResult:
         return GateResult(name, False, message)
     if limits.champion == "better":
         return GateResult(name, gain.low > 0, f"{message}, must be > 0 with its whole interval")
-    return GateResult(name, gain.high >= 0, f"{message}, must reach 0")
+    margin = limits.champion.margin if limits.champion else DEFAULT_MARGIN_SHARE * abs(found.reference_value)
+    return GateResult(name, gain.low > -margin, f"{message}, must be > -{margin:.4g} with its whole interval")
 
 
 def _check_slices(limits: Gates, found: Evidence) -> GateResult:
@@ -144,6 +149,14 @@ def _list_worse_slices(slices: Sequence[SliceGain], allowed: float) -> Iterator[
 
 def _find_worst_slice(slices: Sequence[SliceGain]) -> SliceGain | None:
     return min((part for part in slices if part.gain.value is not None), key=lambda p: p.gain.value or 0, default=None)
+
+
+def _check_calibration(limits: Gates, found: Evidence) -> GateResult:
+    limit = limits.calibration_error + found.calibration_chance
+    passed = math.isfinite(found.calibration_error) and found.calibration_error <= limit
+    allowed = f"{limits.calibration_error:g} + {found.calibration_chance:.2g} by chance"
+    message = f"{found.calibration_error:.3g}, must be ≤ {allowed}"
+    return GateResult("calibration error", passed, message)
 
 
 def _check_limit(name: str, value: float, limit: float, unit: str, *, quality: bool = True) -> GateResult:

@@ -10,7 +10,7 @@ import duckdb
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.files import compute_sha256, reserve_temporary_path, write_json
-from mlteam.core.sql import quote_identifier
+from mlteam.core.sql import connect_duckdb, quote_identifier
 from mlteam.data import datasets, features, snapshot
 from mlteam.data.features import EvaluationRows, Schema
 from mlteam.data.snapshot import Snapshot
@@ -47,7 +47,7 @@ def build_request_schema(spec: Spec, taken: Snapshot, schema: Schema) -> Request
             where, fix = str(spec.path), suggest(name, numeric)
             raise ProjectError(f"serving.ranges: {name!r} is not a numeric feature", where=where, fix=fix)
     meanings = _read_descriptions(taken)
-    with duckdb.connect() as connection:
+    with connect_duckdb() as connection:
         file = str(taken.parquet).replace("'", "''")
         connection.execute(f"create view given as select * from read_parquet('{file}')")
         entries = [

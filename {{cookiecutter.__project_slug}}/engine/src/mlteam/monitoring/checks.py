@@ -7,6 +7,7 @@ from mlteam.config.spec import SPEC_FILE, Spec
 from mlteam.data import datasets, features, snapshot
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
+from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.metrics import Floats
 from mlteam.monitoring import drift, freshness, logged_predictions, quality
@@ -50,10 +51,11 @@ def _read_training_spec(spec: Spec, opened: Bundle) -> Spec:
 def _evaluate_reference(spec: Spec, opened: Bundle, taken: Snapshot) -> tuple[Floats, Estimate]:
     """Predictions of the test rows that the champion was evaluated on, and its primary metric there."""
     own = _read_training_spec(spec, opened)
-    rows = features.build_examples(own, opened.schema, "test", datasets.read_snapshot_rows(taken, own, "test"))
+    table = datasets.read_snapshot_rows(taken, own, "test")
+    rows = features.build_examples(own, opened.schema, "test", table)
     expected = opened.model.predict(rows.matrix)
-    metric = get_primary_metric(spec)
-    return expected, Bootstrap(rows.label, spec.evaluation, spec.model.seed).estimate(metric, expected)
+    jury = Bootstrap(rows.label, spec.evaluation, spec.model.seed, find_clusters(own, table))
+    return expected, jury.estimate(get_primary_metric(spec), expected)
 
 
 def _check_volume(newest: Snapshot, factor: float) -> Finding:

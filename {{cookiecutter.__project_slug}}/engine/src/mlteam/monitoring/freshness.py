@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 import duckdb
 
+from mlteam.core.sql import connect_duckdb
 from mlteam.data import sources, warehouse
 from mlteam.data.snapshot import Snapshot
 from mlteam.data.sources import Source
@@ -54,4 +55,4 @@ def _check_source(source: Source, before: int, now: dt.datetime, factor: float) 
 
 
 def _connect(source: Source) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-    return duckdb.connect() if source.location else warehouse.connect()
+    return connect_duckdb() if source.location else warehouse.connect()

@@ -6,12 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from mlteam.config.spec import Spec
 from mlteam.data import features
 from mlteam.data.features import Labels, Matrix
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
+from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.metrics import Floats
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
@@ -53,14 +55,17 @@ def check_quality_and_skew(
         yield report_unknown("skew", "served features", limit, f"{coverage}, needs {fewest:,}")
         return
     rows = features.build_examples(spec, opened.schema, "outcomes", known)
-    yield _check_quality(spec, rows.label, served.predictions[places], reference, coverage)
+    clusters = find_clusters(spec, known)
+    yield _check_quality(spec, rows.label, served.predictions[places], reference, coverage, clusters)
     yield _check_skew(opened, served.matrix[places], rows.matrix, [served.ids[place] or "" for place in places], limit)
 
 
-def _check_quality(spec: Spec, label: Labels, predicted: Floats, reference: Estimate, coverage: str) -> Finding:
+def _check_quality(
+    spec: Spec, label: Labels, predicted: Floats, reference: Estimate, coverage: str, clusters: NDArray[np.int64] | None
+) -> Finding:
     """Return how far the whole interval lies on the bad side of the interval at training time; 0 where they overlap."""
     metric = get_primary_metric(spec)
-    found = Bootstrap(label, spec.evaluation, spec.model.seed).estimate(metric, predicted)
+    found = Bootstrap(label, spec.evaluation, spec.model.seed, clusters).estimate(metric, predicted)
     bounds = (found.low, found.high, reference.low, reference.high)
     if any(bound is None or not np.isfinite(bound) for bound in bounds):
         return report_unknown("quality", metric.name, 0, f"{found.format()}; {coverage}")

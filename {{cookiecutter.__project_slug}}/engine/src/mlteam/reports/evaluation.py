@@ -11,6 +11,7 @@ import numpy as np
 from mlteam.config.spec import Spec
 from mlteam.data.features import EvaluationRows, Matrix
 from mlteam.data.splits import describe_dataset
+from mlteam.evaluation.clusters import choose_cluster_column
 from mlteam.evaluation.evaluator import EvaluationResult
 from mlteam.evaluation.metrics import Floats
 from mlteam.modeling.attribution import estimate_contributions, get_contributions, sample_rows
@@ -49,7 +50,16 @@ def write_report(
     """
     drawn = [_draw_section(spec, version, section) for section in sections]
     importance = common.draw_mean_contributions(_compute_mean_contributions(version, sections[0].data.matrix))
-    page.write_page(target, "evaluation", spec=spec, version=version, made=made, datasets=drawn, importance=importance)
+    page.write_page(
+        target,
+        "evaluation",
+        spec=spec,
+        version=version,
+        made=made,
+        datasets=drawn,
+        importance=importance,
+        cluster=choose_cluster_column(spec),
+    )
     slices = [Picture("Slices", drawn[0]["slices"], "On which groups is the model weaker than on the whole?")]
     features = Picture("Feature importance", importance, "Which features move the predictions?")
     return [*drawn[0]["pictures"], *(slices if drawn[0]["slices"] else []), features]

@@ -259,11 +259,16 @@ def build_factories(project: Project) -> str:
     return _build_pipeline_table(project, "Part|Factory|Parameters", list_rows)
 
 
+def _format_limit(value: object) -> str:
+    return escape_cell(", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value)
+
+
 @block
 def build_gates(project: Project) -> str:
     """Show the limits of each pipeline's gates."""
 
     def list_rows(spec: Spec) -> list[list[str]]:
-        return [[mark_code(key), escape_cell(value)] for key, value in get_table(spec, "gates").items()]
+        limits = get_table(spec, "gates").items()
+        return [[mark_code(key), _format_limit(value)] for key, value in limits]
 
     return _build_pipeline_table(project, "Key in `[gates]`|Limit", list_rows)
