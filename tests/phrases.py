@@ -24,13 +24,15 @@ PHRASES = {
     r"\bno longer true\b": "out of date",
     r"\bwho knows more\b": "the owner",
     r"\bknow otherwise\b|\botherwise than\b": "differently from",
-    r"\bby itself as it were\b": "",
     r"\bNot goals\b": "Non-goals",
     r"\bas if it were then\b": "as of this time",
     r"\bis a model already\b|\balready a model already\b": "already is a model",
     r"\ba key stands\b": "duplicate key",
     r"\bheard out\b": "drained",
     r"\bWhat can be done\b": "Commands",
+    r"\bjudge?ments?\b|\bjudged\b(?!\|)": "evaluation, result, evaluated",
+    r"\bwas not \w+ yet\b|\bwere not \w+ yet\b": "has not been … yet",
+    r"\bcan be gone back to\b": "can be restored",
     r"\b(?:is|are|be) refused\b(?! a\b)": "rejected",
 }
 PATTERNS = {re.compile(pattern): better for pattern, better in PHRASES.items()}

@@ -172,7 +172,7 @@ def parts(project: Project) -> list[Path]:
     return list(project.path("data").rglob("*.part"))
 
 
-def judged(root: Path) -> object:
+def evaluated(root: Path) -> object:
     (numbers,) = (root / "data" / "reports").glob("*-v1.json")
     return json.loads(numbers.read_text(encoding="utf-8"))["datasets"]
 
@@ -208,5 +208,5 @@ def test_a_training_and_an_evaluation_that_were_killed_half_way_leave_no_trace(
         assert list(project.path("data/reports").glob("*.html")) == []
     done = project.run("evaluate")
     assert done.returncode == 0, done.stderr
-    assert judged(project.root) == judged(demonstrated[0])
+    assert evaluated(project.root) == evaluated(demonstrated[0])
     assert parts(project) == []

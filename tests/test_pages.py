@@ -156,7 +156,7 @@ def list_skip_reasons(fence: Fence) -> list[str]:
 
 
 def is_explained(fence: Fence) -> bool:
-    """Whether a block runs, is no command, or gives a known reason for not running."""
+    """Whether a block runs, is not a command, or gives a known reason for not running."""
     reasons = list_skip_reasons(fence)
     shown = fence.language in ("mermaid", "text", "toml")
     return shown or (set(reasons) <= set(SKIPPED) and ("run" in fence.words) != bool(reasons))

@@ -1,4 +1,4 @@
-"""Tables that nobody prepared, from packages that ship them: each becomes a judged model, no file edited by hand."""
+"""Tables that nobody prepared, from packages that ship them: each becomes a evaluated model, no file edited by hand."""
 
 import importlib.util
 import json

@@ -1,7 +1,7 @@
 """The ways of a team member who changes something: another feature, another label, another kind of model.
 
 Each follows the words of PROCESS.md and docs/data-pipeline.md, does what the checker asks for next, and ends in a
-version that was trained and judged. The project has a small table in the example's place, so that it is quick.
+version that was trained and evaluated. The project has a small table in the example's place, so that it is quick.
 """
 
 import json
@@ -156,7 +156,7 @@ class Walk:
         assert text.count(old) == 1, text
         file.write_text(text.replace(old, new), encoding="utf-8")
 
-    def judged(self, number: int) -> dict[str, float]:
+    def evaluated(self, number: int) -> dict[str, float]:
         """The gains of a version over its baseline on the test rows, at the worse end of their intervals."""
         report = self.project / "data" / "reports" / f"parcels-v{number}.json"
         datasets = json.loads(report.read_text(encoding="utf-8"))["datasets"]
@@ -192,7 +192,7 @@ def test_a_changed_feature_ends_in_a_judged_version(walk: Walk) -> None:
     file.write_text(file.read_text(encoding="utf-8") + UNIT_TEST, encoding="utf-8")
     walk.call("pipeline")
     walk.settle()
-    assert walk.judged(1)["roc_auc"] > 0
+    assert walk.evaluated(1)["roc_auc"] > 0
 
 
 def test_a_changed_label_ends_in_a_judged_version(walk: Walk) -> None:
@@ -206,7 +206,7 @@ def test_a_changed_label_ends_in_a_judged_version(walk: Walk) -> None:
     refused = walk.run("python", "-c", CALL, "compare 1 candidate")
     assert "version 1 predicts late, version 2 predicts late_from_far" in refused.stderr
     walk.settle()
-    assert walk.judged(2)["roc_auc"] > 0
+    assert walk.evaluated(2)["roc_auc"] > 0
 
 
 def test_another_kind_of_model_ends_in_a_judged_version(walk: Walk) -> None:
@@ -221,4 +221,4 @@ def test_another_kind_of_model_ends_in_a_judged_version(walk: Walk) -> None:
     assert "hours_a_mile" in walk.call("train", "evaluate", "explain")
     walk.succeed("python", "-m", "mlteam.process")
     walk.succeed("ruff", "check", ".")
-    assert walk.judged(3)
+    assert walk.evaluated(3)

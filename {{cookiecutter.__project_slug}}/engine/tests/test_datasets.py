@@ -54,11 +54,11 @@ def test_the_rows_of_a_file_are_judged_as_they_are_in_a_split(
     spec: Spec, version: RegisteredVersion, brought: pa.Table, ending: str
 ) -> None:
     spec = declared(spec, f"rows.{ending}")
-    judged = found(evaluate.evaluate_version(spec, version))
-    assert list(judged) == ["test", "validation", "winter"]
-    assert judged["winter"]["metrics"] == judged["test"]["metrics"]
+    evaluated = found(evaluate.evaluate_version(spec, version))
+    assert list(evaluated) == ["test", "validation", "winter"]
+    assert evaluated["winter"]["metrics"] == evaluated["test"]["metrics"]
     path = found(evaluate.evaluate_version(spec, version, (f"rows.{ending}",)))[f"rows.{ending}"]
-    assert path["metrics"] == judged["test"]["metrics"]
+    assert path["metrics"] == evaluated["test"]["metrics"]
     kept = {row["dataset"] for row in history.read_history(spec)}
     assert kept == {"test", "validation", "winter", f"rows_{ending}"}
 
@@ -163,8 +163,8 @@ def test_a_number_to_predict_is_read_from_text_and_must_be_there(spec: Spec, ver
     version = train.train_version(spec, snapshot.take(spec))
     rows = version_rows.load_version_rows(spec, version, "test").table.select(["carrier", "hour", "wind", "target"])
     write(rows)
-    judged = found(evaluate.evaluate_version(spec, version, ("rows.csv", "test")))
-    assert judged["rows.csv"]["metrics"] == judged["test"]["metrics"]
+    evaluated = found(evaluate.evaluate_version(spec, version, ("rows.csv", "test")))
+    assert evaluated["rows.csv"]["metrics"] == evaluated["test"]["metrics"]
     for empty in ("", "nan"):
         changed(rows, "target", pa.array([empty] * rows.num_rows))
         with pytest.raises(ProjectError, match="600 rows have no target, the label"):

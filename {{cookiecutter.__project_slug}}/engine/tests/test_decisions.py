@@ -80,8 +80,8 @@ def test_intervals_hold_their_level_with_independent_rows(*, clustered: bool) ->
 
 
 def test_too_few_clusters_are_said_instead_of_an_interval() -> None:
-    found = Bootstrap(np.zeros(100), SETTINGS, 1, np.arange(100) % 9).estimate(ERROR, np.ones(100))
-    assert found == Estimate(None, None, None, "9 days or groups, at least 10 are needed for an interval")
+    found = Bootstrap(np.zeros(100), SETTINGS, 1, np.arange(100) % 4).estimate(ERROR, np.ones(100))
+    assert found == Estimate(None, None, None, "4 days or groups, at least 5 are needed for an interval")
 
 
 def test_a_prediction_that_is_not_a_number_has_no_metric() -> None:
@@ -202,11 +202,11 @@ def test_a_chain_of_small_losses_ends_within_one_margin() -> None:
     shared = random.normal(size=rows)
     assert margin.champion != "better"
     launched = 0
-    jury = Bootstrap(label, SETTINGS, 1)
-    best = jury.compute_samples(AUC, label + shared + 0.3 * random.normal(size=rows))
+    bootstrap = Bootstrap(label, SETTINGS, 1)
+    best = bootstrap.compute_samples(AUC, label + shared + 0.3 * random.normal(size=rows))
     for step in range(1, 11):
-        worse = jury.compute_samples(AUC, (1 - 0.02 * step) * label + shared + 0.3 * random.normal(size=rows))
-        gain = jury.summarize(worse - best)
+        worse = bootstrap.compute_samples(AUC, (1 - 0.02 * step) * label + shared + 0.3 * random.normal(size=rows))
+        gain = bootstrap.summarize(worse - best)
         if gain.low is None or gain.low <= -0.01:
             break
         launched += 1

@@ -23,9 +23,9 @@ from mlteam.registry.versions import RegisteredVersion
 
 def test_rows_become_a_registered_version_with_a_report(spec: Spec, version: RegisteredVersion) -> None:
     page = evaluate.evaluate_version(spec, versions.open_version(spec))
-    judged = json.loads(page.with_suffix(".json").read_text())
-    auc = judged["datasets"][0]["metrics"][0]["model"]
-    assert (judged["version"], judged["datasets"][0]["dataset"]) == (1, "test")
+    evaluated = json.loads(page.with_suffix(".json").read_text())
+    auc = evaluated["datasets"][0]["metrics"][0]["model"]
+    assert (evaluated["version"], evaluated["datasets"][0]["dataset"]) == (1, "test")
     assert 0.6 < auc["low"] < auc["value"] < auc["high"] < 1
     html = page.read_text()
     assert html.count("<svg") == 2 * (4 + 1) + 1

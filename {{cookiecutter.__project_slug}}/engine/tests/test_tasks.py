@@ -49,7 +49,7 @@ def tables(spec: Spec) -> Iterator[pa.Table]:
     return (datasets.read_snapshot_rows(taken, spec, split) for split in SPLITS)
 
 
-def judged(spec: Spec) -> dict[str, dict[str, float]]:
+def evaluated(spec: Spec) -> dict[str, dict[str, float]]:
     """From the snapshot to the evaluation; the metrics on the test rows by name."""
     train.train_version(spec, snapshot.take(spec))
     page = evaluate.evaluate_version(spec, versions.open_version(spec))
@@ -59,7 +59,7 @@ def judged(spec: Spec) -> dict[str, dict[str, float]]:
 
 def test_many_classes_are_learned_and_judged(spec: Spec) -> None:
     label = "case when late then 'late' when hour < 8 then 'early' else 'fine' end"
-    gain = judged(become(spec, "multiclass", label, '["log_loss", "accuracy", "balanced_accuracy"]'))
+    gain = evaluated(become(spec, "multiclass", label, '["log_loss", "accuracy", "balanced_accuracy"]'))
     assert gain["log_loss"]["low"] > 0
     assert gain["accuracy"]["low"] > 0
 
@@ -67,7 +67,7 @@ def test_many_classes_are_learned_and_judged(spec: Spec) -> None:
 def test_a_number_is_learned_and_judged(spec: Spec) -> None:
     label = "hour * 2 + case when carrier = 'XX' then 10 else 0 end"
     metrics = '["root_mean_squared_error", "mean_absolute_error", "r2"]'
-    assert judged(become(spec, "regression", label, metrics))["r2"]["low"] > 0
+    assert evaluated(become(spec, "regression", label, metrics))["r2"]["low"] > 0
 
 
 def test_classes_that_are_integers_stay_in_their_order(spec: Spec) -> None:

@@ -83,7 +83,7 @@ def compare_versions(
     rows = [datasets.load_evaluation_rows(spec, version.schema, taken, dataset) for version in (first, second)]
     scores = [version.model.predict(data.matrix) for version, data in zip((first, second), rows, strict=True)]
     plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
-    judged = evaluator.evaluate(plain, rows[1], scores[1], scores[0])
+    evaluated = evaluator.evaluate(plain, rows[1], scores[1], scores[0])
     return VersionComparison(
         first=first,
         second=second,
@@ -93,7 +93,7 @@ def compare_versions(
             version.number: datasets.count_training_overlap(spec, version.spec, taken, dataset, data.table)
             for version, data in zip((first, second), rows, strict=True)
         },
-        metrics=judged.metrics,
+        metrics=evaluated.metrics,
         slices=list(compute_slice_gains(spec, rows[1], scores)),
         slice_note=datasets.describe_missing_slices(spec, rows[1].table),
         differences=list(_list_differences(first, second)),

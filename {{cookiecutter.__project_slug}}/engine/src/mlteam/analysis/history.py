@@ -47,10 +47,10 @@ def rescore_versions(spec: Spec, dataset: str) -> Records:
             rows.append({**fixed, "metric": spec.evaluation.primary, "undefined": error.what})
             failed = error
             continue
-        judged = evaluator.evaluate(
+        evaluated = evaluator.evaluate(
             plain, data, version.model.predict(data.matrix), version.baseline.predict(data.matrix)
         )
-        for found in judged.metrics:
+        for found in evaluated.metrics:
             estimate = found.model
             numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
             rows.append({**fixed, "metric": found.metric, **numbers, "undefined": estimate.undefined})

@@ -20,7 +20,7 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
 
     Args:
         spec: Names metrics, slices and datasets.
-        version: What is judged.
+        version: What is evaluated.
         on: Which ones, or files; every one that the spec knows, but the training rows, where nothing is said.
     """
     from mlteam.core.files import write_json
@@ -34,11 +34,11 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
         with console.show_progress(f"evaluate on {name}"):
             data = load_version_rows(spec, version, name)
             ours, theirs = version.model.predict(data.matrix), version.baseline.predict(data.matrix)
-            judgement = evaluator.evaluate(spec, data, ours, theirs)
-        sections.append(evaluation.Section(judgement, data, ours, theirs))
+            result = evaluator.evaluate(spec, data, ours, theirs)
+        sections.append(evaluation.Section(result, data, ours, theirs))
     target = page.choose_page_path(spec.name, f"v{version.number}", *on)
     numbers = target.with_suffix(".json")
-    judgements = [section.result for section in sections]
+    results = [section.result for section in sections]
     with console.show_progress("write the report"):
         pictures = evaluation.write_report(target, spec, version, taken.metadata, sections)
         content = {
@@ -46,10 +46,10 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
             "snapshot": taken.digest,
             "model": _describe_model(version),
             "figures": [] if on else save_figures(spec.name, pictures),
-            "datasets": [j.to_dict() for j in judgements],
+            "datasets": [result.to_dict() for result in results],
         }
         write_json(numbers, content)
-        versions.log_evaluation(version, judgements, [target, numbers])
+        versions.log_evaluation(version, results, [target, numbers])
     for section in sections:
         _print_metrics(spec, version, section.result)
         learned = datasets.count_training_overlap(spec, version.spec, taken, section.data.name, section.data.table)
@@ -76,10 +76,9 @@ def _describe_model(version: RegisteredVersion) -> dict[str, Any]:
     }
 
 
-def _print_metrics(spec: Spec, version: RegisteredVersion, judgement: EvaluationResult) -> None:
-    title = f"{spec.name} version {version.number} on {judgement.dataset}: {judgement.rows:,} rows"
+def _print_metrics(spec: Spec, version: RegisteredVersion, result: EvaluationResult) -> None:
+    title = f"{spec.name} version {version.number} on {result.dataset}: {result.rows:,} rows"
     rows = [
-        [row.metric, row.model.format(), row.baseline.format(), row.gain.format(signed=True)]
-        for row in judgement.metrics
+        [row.metric, row.model.format(), row.baseline.format(), row.gain.format(signed=True)] for row in result.metrics
     ]
     console.print_table(title, ["metric", "model", "baseline", "gain"], rows)

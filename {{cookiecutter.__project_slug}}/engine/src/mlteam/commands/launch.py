@@ -1,4 +1,4 @@
-"""Make a version the champion if every gate lets it, or go back to the one before."""
+"""Make a version the champion if it passes every gate, or restore the previous one."""
 
 from typing import Literal
 

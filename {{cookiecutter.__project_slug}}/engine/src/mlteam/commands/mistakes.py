@@ -30,7 +30,7 @@ def report_mistakes(spec: Spec, version: RegisteredVersion, rows: EvaluationRows
     Args:
         spec: Names key, slices and confidence.
         version: The model.
-        rows: The rows to judge it on.
+        rows: The rows to evaluate it on.
 
     Returns:
         The page; the Parquet file of the same name is in the same folder.

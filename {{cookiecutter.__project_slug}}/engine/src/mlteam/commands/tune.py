@@ -34,7 +34,7 @@ def tune_model(spec: Spec, trials: int, minutes: float | None = None) -> Path:
     Args:
         spec: Says where to search.
         trials: Most sets of values that are tried.
-        minutes: No trial begins after so many.
+        minutes: No trial begins after this time.
 
     Raises:
         ProjectError: The pipeline file does not say where to search, or says what the model does not take.

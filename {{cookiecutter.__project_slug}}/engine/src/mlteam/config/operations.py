@@ -54,7 +54,7 @@ class Serving(Settings):
         ranges: By feature, the least and the greatest number that is answered, where the snapshot's are too narrow.
         batch_rows: Most rows of one request.
         body_bytes: Most bytes of one request.
-        log_megabytes: Most that logged predictions take on disk; the oldest give way.
+        log_megabytes: Most that logged predictions take on disk; the oldest are deleted.
     """
 
     ranges: dict[str, tuple[float, float]] = Field(default_factory=dict)
@@ -75,7 +75,7 @@ class Monitoring(Settings):
     """When something is wrong.
 
     Attributes:
-        days: Served rows of so many days are looked at.
+        days: Number of days whose served rows are checked.
         fewest_rows: With fewer served rows nothing is said about them.
         drift: Population stability index, beyond what chance gives, from which a feature or the prediction has drifted.
         missing: Difference of the share of missing values from the training's.

@@ -15,8 +15,8 @@ class Privacy(Settings):
         identifiers: Columns that name a person; the rows must not hold them.
         quasi_identifiers: Columns that together could single a person out.
         sensitive: Columns that nobody should learn about a person.
-        k: At least so many rows share each combination of the quasi-identifiers.
-        l: At least so many different values of each sensitive column occur in each combination.
+        k: Minimum number of rows that share each combination of the quasi-identifiers.
+        l: Minimum number of different values of each sensitive column in each combination.
         not_personal: Columns that look personal, were looked at, and are not.
         none_because: Why the rows touch no person, where no column is named.
     """

@@ -92,7 +92,7 @@ class Evaluation(Settings):
 
 
 class Spec(Settings):
-    """One model, from its data to its judgement."""
+    """One model, from its data to its evaluation."""
 
     name: str
     description: str

@@ -54,7 +54,7 @@ class HashSplits(Settings):
 
 
 class DatasetSpec(Settings):
-    """Further rows to judge a model on: those of a split for which `where` is true, or those of a file.
+    """Further rows to evaluate a model on: those of a split for which `where` is true, or those of a file.
 
     Attributes:
         where: SQL over the columns of the rows.

@@ -105,7 +105,7 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse for reading.
 
     Raises:
-        ProjectError: It was not built yet, another process holds it, or a query needs more memory than it may have.
+        ProjectError: It has not been built yet, another process holds it, or a query needs more memory than allowed.
     """
     if not WAREHOUSE.exists():
         raise ProjectError("the warehouse has not been built yet", where=str(WAREHOUSE), fix="run `nox -s data`")

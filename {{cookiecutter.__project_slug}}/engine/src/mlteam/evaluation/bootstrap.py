@@ -11,7 +11,7 @@ from mlteam.config.spec import Evaluation
 from mlteam.data.features import Labels
 from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
 
-MIN_CLUSTERS = 10
+MIN_CLUSTERS = 5
 # Fewer resamples beyond a quantile do not say where it is.
 MIN_TAIL_RESAMPLES = 4
 

@@ -78,12 +78,12 @@ def evaluate(spec: Spec, data: EvaluationRows, model: Floats, baseline: Floats) 
     """
     metrics = get_metrics(spec.evaluation.metrics, spec.task)
     clusters = find_clusters(spec, data.table)
-    jury = Bootstrap(data.label, spec.evaluation, spec.model.seed, clusters)
+    bootstrap = Bootstrap(data.label, spec.evaluation, spec.model.seed, clusters)
     return EvaluationResult(
         dataset=data.name,
         rows=len(data.label),
         label_mean=_compute_label_mean(spec, data.label),
-        metrics=[_compare(jury, metric, model, baseline) for metric in metrics],
+        metrics=[_compare(bootstrap, metric, model, baseline) for metric in metrics],
         slices=list(_evaluate_slices(spec, data, model, metrics, clusters)),
     )
 
@@ -92,14 +92,14 @@ def _compute_label_mean(spec: Spec, label: Labels) -> float | None:
     return None if spec.task == "multiclass" else float(label.mean())
 
 
-def _compare(jury: Bootstrap, metric: Metric, model: Floats, baseline: Floats) -> MetricComparison:
+def _compare(bootstrap: Bootstrap, metric: Metric, model: Floats, baseline: Floats) -> MetricComparison:
     try:
-        ours, theirs = jury.compute_samples(metric, model), jury.compute_samples(metric, baseline)
+        ours, theirs = bootstrap.compute_samples(metric, model), bootstrap.compute_samples(metric, baseline)
     except UndefinedMetricError as error:
         nothing = Estimate(None, None, None, str(error))
         return MetricComparison(metric.name, nothing, nothing, nothing)
     gain = ours - theirs if metric.higher_is_better else theirs - ours
-    return MetricComparison(metric.name, *(jury.summarize(samples) for samples in (ours, theirs, gain)))
+    return MetricComparison(metric.name, *(bootstrap.summarize(samples) for samples in (ours, theirs, gain)))
 
 
 def _evaluate_slices(
@@ -110,8 +110,10 @@ def _evaluate_slices(
         if small := _describe_small_class(spec, label):
             estimates = {metric.name: Estimate(None, None, None, small) for metric in metrics}
         else:
-            jury = Bootstrap(label, spec.evaluation, spec.model.seed, None if clusters is None else clusters[members])
-            estimates = {metric.name: jury.estimate(metric, model[members]) for metric in metrics}
+            bootstrap = Bootstrap(
+                label, spec.evaluation, spec.model.seed, None if clusters is None else clusters[members]
+            )
+            estimates = {metric.name: bootstrap.estimate(metric, model[members]) for metric in metrics}
         yield SliceMetrics(column, value, len(members), _compute_label_mean(spec, label), estimates)
 
 
@@ -197,12 +199,12 @@ def compute_slice_gains(spec: Spec, data: EvaluationRows, scores: list[Any]) -> 
     slices = list(_list_slices(spec, data))
     for column, value, members in slices:
         label = data.label[members]
-        jury = Bootstrap(label, spec.evaluation, spec.model.seed, None if clusters is None else clusters[members])
+        bootstrap = Bootstrap(label, spec.evaluation, spec.model.seed, None if clusters is None else clusters[members])
         try:
             if small := _describe_small_class(spec, label):
                 raise UndefinedMetricError(small)
-            old, new = (jury.compute_samples(metric, score[members]) for score in scores)
+            old, new = (bootstrap.compute_samples(metric, score[members]) for score in scores)
         except UndefinedMetricError as error:
             yield SliceGain(column, value, len(members), Estimate(None, None, None, str(error)))
             continue
-        yield SliceGain(column, value, len(members), jury.summarize(metric.sign * (new - old), len(slices)))
+        yield SliceGain(column, value, len(members), bootstrap.summarize(metric.sign * (new - old), len(slices)))

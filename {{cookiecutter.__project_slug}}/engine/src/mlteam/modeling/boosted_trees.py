@@ -118,7 +118,7 @@ class XGBoost:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the booster; nothing else in the folder is looked at."""
+        """Read the booster; nothing else in the folder is read."""
         return cls(xgboost.Booster(model_file=folder / cls.FILE))
 
 

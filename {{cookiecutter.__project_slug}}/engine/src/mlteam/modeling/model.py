@@ -31,7 +31,7 @@ class Model(Protocol):
         """Train a model; the same arguments give the same model.
 
         Args:
-            train: The rows to learn from.
+            train: The training rows.
             validation: Rows that may decide when to stop, and nothing else.
             schema: The task, its classes and the features.
             settings: The parameters (`params`) and the `seed`.

@@ -74,9 +74,9 @@ def search_parameters(
     Args:
         spec: Says where to search, which metric decides, and the seed.
         schema: The features.
-        rows: Those to learn from, and those to judge on.
+        rows: The training rows, and the rows to evaluate on.
         trials: Most sets of values that are tried.
-        minutes: No trial begins after so many.
+        minutes: No trial begins after this time.
     """
     import optuna
 
@@ -115,18 +115,19 @@ def estimate_selected_gain(spec: Spec, metric: Metric, label: Labels, trials: li
     resample and evaluated on the rows that the resample left out: the bootstrap bias correction of Tsamardinos 2018
     (doi:10.1007/s10994-018-5714-4). Trial number 0 has the present parameters.
     """
-    jury = Bootstrap(label, spec.evaluation, spec.model.seed)
-    samples = np.stack([metric.sign * jury.compute_samples(metric, trial.predictions) for trial in trials])
+    bootstrap = Bootstrap(label, spec.evaluation, spec.model.seed)
+    samples = np.stack([metric.sign * bootstrap.compute_samples(metric, trial.predictions) for trial in trials])
     best, *chosen = np.argmax(np.nan_to_num(samples, nan=-np.inf), axis=0).tolist()
     outside = {
-        place: metric.sign * jury.compute_left_out_samples(metric, trials[place].predictions) for place in {0, *chosen}
+        place: metric.sign * bootstrap.compute_left_out_samples(metric, trials[place].predictions)
+        for place in {0, *chosen}
     }
     gains = np.array([outside[place][at] - outside[0][at] for at, place in enumerate(chosen)])
     if np.isnan(gains).all():
         return Estimate(None, None, None, "the validation rows are too few")
     seen = samples[best] - samples[0]
     # The interval is that of the selected trial, moved by its optimism: rows left out are too few for one of their own.
-    return jury.summarize(seen + np.nanmean(gains) - seen[0])
+    return bootstrap.summarize(seen + np.nanmean(gains) - seen[0])
 
 
 def validate_search_space(spec: Spec) -> None:

@@ -54,8 +54,8 @@ def _evaluate_reference(spec: Spec, opened: Bundle, taken: Snapshot) -> tuple[Fl
     table = datasets.read_snapshot_rows(taken, own, "test")
     rows = features.build_examples(own, opened.schema, "test", table)
     expected = opened.model.predict(rows.matrix)
-    jury = Bootstrap(rows.label, spec.evaluation, spec.model.seed, find_clusters(own, table))
-    return expected, jury.estimate(get_primary_metric(spec), expected)
+    bootstrap = Bootstrap(rows.label, spec.evaluation, spec.model.seed, find_clusters(own, table))
+    return expected, bootstrap.estimate(get_primary_metric(spec), expected)
 
 
 def _check_volume(newest: Snapshot, factor: float) -> Finding:

@@ -304,6 +304,6 @@ def _fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, 
 
 
 def choose_slices(plan: Plan) -> list[str]:
-    """Up to three features of few values, by which a model is judged apart."""
+    """Up to three features of few values, by whose values a model is evaluated."""
     few: Iterable[SourceColumn] = (c for c in plan.features if 2 <= c.distinct <= 12)  # noqa: PLR2004
     return [column.name for column in sorted(few, key=lambda c: -plan.strengths.get(c.name, 0))[:3]]

@@ -66,7 +66,7 @@ class LaunchState(Settings):
     """What answers after some records.
 
     Attributes:
-        champions: Champions that can be gone back to, the present one last.
+        champions: Champions that can be restored, the present one last.
         shadow: What predicts beside it.
         last: The record that was made last.
     """

@@ -32,7 +32,7 @@ MAX_LISTED_VERSIONS = 10
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """One registered model with what is needed to use and to judge it.
+    """One registered model with what is needed to use and evaluate it.
 
     Attributes:
         number: Counted from 1 within the pipeline.
@@ -174,13 +174,13 @@ def _get_metric_history(tracking: "MlflowClient", run: str, key: str, part: str)
     return sorted(tracking.get_metric_history(run, key.removesuffix("value") + part), key=lambda entry: entry.timestamp)
 
 
-def log_evaluation(version: RegisteredVersion, judgements: list[EvaluationResult], files: list[Path]) -> None:
-    """Keep an evaluation with the version that it judges: every metric with its interval, and the report."""
+def log_evaluation(version: RegisteredVersion, results: list[EvaluationResult], files: list[Path]) -> None:
+    """Keep an evaluation with its version: every metric with its interval, and the report."""
     from mlflow.entities import Metric
 
     tracking = create_mlflow_client()
     now = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
-    defined = [(j.key, found) for j in judgements for found in j.metrics if found.model.value is not None]
+    defined = [(result.key, found) for result in results for found in result.metrics if found.model.value is not None]
     tracking.log_batch(
         version.run_id,
         metrics=[

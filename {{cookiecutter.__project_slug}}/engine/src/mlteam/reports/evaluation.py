@@ -25,7 +25,7 @@ MAX_SAMPLE_ROWS = 2_000
 
 @dataclass(frozen=True)
 class Section:
-    """One dataset on the page: its judgement, and its rows with the predictions of model and baseline."""
+    """One dataset on the page: its evaluation, and its rows with the predictions of model and baseline."""
 
     result: EvaluationResult
     data: EvaluationRows

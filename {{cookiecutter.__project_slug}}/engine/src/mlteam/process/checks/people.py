@@ -17,7 +17,7 @@ from mlteam.process.team import TITLES
 
 RESERVED = re.compile(r"@(.+\.)?(example(\.(com|org|net))?|invalid|test|localhost)$", re.IGNORECASE)
 EXPECTATIONS = "docs/performance-expectations.md"
-# The words of a form, whatever a team calls its fields, and of a judgement of a person.
+# The words of a form, whatever a team calls its fields, and of an evaluation of a person.
 FIELDS = {
     "person": r"name|employee|person|engineer|team member|report of|role",
     "period": r"period|half|quarter|year|cycle|date",

@@ -27,12 +27,12 @@ class Picture:
     question: str = ""
 
 
-def draw_slice_metrics(judgement: EvaluationResult) -> str:
+def draw_slice_metrics(result: EvaluationResult) -> str:
     """Return the first metric on each slice with its interval and row count; the rule is the whole dataset."""
-    metric = judgement.metrics[0]
+    metric = result.metrics[0]
     rows = [
         {"column": part.column, "slice": f"{part.value}  ({part.rows:,})", "order": order, **_unpack_estimate(estimate)}
-        for order, part in enumerate(judgement.slices)
+        for order, part in enumerate(result.slices)
         if (estimate := part.metrics[metric.metric]).value is not None
     ]
     if not rows:
@@ -45,7 +45,7 @@ def draw_slice_metrics(judgement: EvaluationResult) -> str:
     dots = base.mark_point(filled=True, color=BLUE, size=40).encode(x="value:Q")
     whole = alt.Chart(data).mark_rule(color=GREY, strokeDash=DASH).encode(x=alt.datum(metric.model.value))
     chart = (whole + bars + dots).properties(width=WIDTH, height=alt.Step(16))
-    facets = alt.Row("column:N", title=None, sort=list(dict.fromkeys(part.column for part in judgement.slices)))
+    facets = alt.Row("column:N", title=None, sort=list(dict.fromkeys(part.column for part in result.slices)))
     return render_svg(chart.facet(row=facets).resolve_scale(y="independent"))
 
 
