@@ -94,7 +94,7 @@ def verify_service(spec: Spec, url: str) -> None:
         url: Where it answers.
 
     Raises:
-        ProjectError: A check does not hold; names it.
+        ProjectError: A check failed; names it.
     """
     champion = launch_log.get_launch_state(spec).champion
     if champion is None:
@@ -102,7 +102,7 @@ def verify_service(spec: Spec, url: str) -> None:
     opened = bundle.load(bundle.get_bundles_folder(spec.name) / champion.folder)
     with ServiceClient(url) as client, console.show_progress(f"ask {url}"):
         checks = list(_run_checks(client, opened))
-    rows = [[check.name, "holds" if check.passed else "DOES NOT HOLD", check.message] for check in checks]
+    rows = [[check.name, "passed" if check.passed else "FAILED", check.message] for check in checks]
     console.print_text_table(f"{spec.name} version {champion.version} at {url}", ["check", "", "found"], rows)
     broken = [check.name for check in checks if not check.passed]
     if broken:
