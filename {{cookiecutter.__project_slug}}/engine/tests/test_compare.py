@@ -145,3 +145,19 @@ def test_versions_of_different_labels_are_not_compared(spec: Spec, version: Regi
     undefined = {row["version"]: row.get("undefined") for row in history.rescore_versions(changed, "test")}
     assert undefined[1] == "predicts late, not windy"
     assert not undefined[2]
+
+
+def test_few_clusters_give_numbers_without_an_interval(spec: Spec, version: RegisteredVersion) -> None:
+    """Two carriers say nothing about a third: page, history and verdict show the value and why there is no more."""
+    edit(spec.path, 'cluster = "row"', 'cluster = "carrier"')
+    few = pipelines.load_spec(None)
+    page = evaluate.evaluate_version(few, version)
+    assert "no interval: too few days or groups: 2, at least 5 are needed" in page.read_text(encoding="utf-8")
+    recorded = [row for row in history.read_history(few) if row["dataset"] == "test"]
+    assert recorded[-1]["value"] is not None
+    assert recorded[-1]["low"] is None
+    twin = train.train_version(few, snapshot.load_newest("flights"))
+    result = comparison.compare_versions(few, version, twin, "test")
+    why = "no verdict by roc_auc: +0.0000, no interval: too few days or groups: 2"
+    assert result.format_verdict("roc_auc").startswith(why)
+    compare.show_comparison(few, "1", "2", "test", None)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mlteam.analysis.weak_slices import find_weak_slices
 from mlteam.config.operations import Gates
 from mlteam.config.spec import Evaluation
 from mlteam.core.errors import ProjectError
@@ -81,7 +82,8 @@ def test_intervals_hold_their_level_with_independent_rows(*, clustered: bool) ->
 
 def test_too_few_clusters_are_said_instead_of_an_interval() -> None:
     found = Bootstrap(np.zeros(100), SETTINGS, 1, np.arange(100) % 4).estimate(ERROR, np.ones(100))
-    assert found == Estimate(None, None, None, "4 days or groups, at least 5 are needed for an interval")
+    assert found == Estimate(1.0, None, None, "too few days or groups: 4, at least 5 are needed")
+    assert found.format() == "1.0000, no interval: too few days or groups: 4, at least 5 are needed"
 
 
 def test_a_prediction_that_is_not_a_number_has_no_metric() -> None:
@@ -159,6 +161,35 @@ def test_a_slice_with_few_of_a_class_says_so() -> None:
     assert all("in the rarer class, at least 10 are needed" in text for text in texts)
 
 
+def count_noisy_slices(*, clustered: bool) -> int:
+    """How many of 20 tables have a weak slice although the loss is noise that the rows of a day share."""
+    random, found = np.random.default_rng(10), 0
+    day = np.repeat(np.arange(60), 40)
+    for _ in range(20):
+        loss = np.abs(random.normal(size=60))[day] + 0.1 * random.random(len(day))
+        columns = {
+            "weekday": pa.chunked_array([(day % 7).astype(str)]),
+            "temperature": pa.chunked_array([random.normal(size=60)[day]]),
+        }
+        weak, _ = find_weak_slices(columns, loss, 0.95, 12, day if clustered else None)
+        found += bool(weak)
+    return found
+
+
+def test_noise_that_the_rows_of_a_day_share_is_not_a_weak_slice() -> None:
+    assert count_noisy_slices(clustered=False) >= 18, "row by row, nearly each table had one"
+    assert count_noisy_slices(clustered=True) <= 3
+
+
+def test_a_slice_that_is_weak_on_every_day_is_found() -> None:
+    random = np.random.default_rng(11)
+    day = np.repeat(np.arange(60), 40)
+    shop = random.choice(["a", "b"], len(day))
+    loss = np.abs(random.normal(size=60))[day] + random.random(len(day)) + 2.0 * (shop == "b")
+    weak, _ = find_weak_slices({"shop": pa.chunked_array([shop])}, loss, 0.95, 12, day)
+    assert [part.name for part in weak] == ["shop = b"]
+
+
 def make_version(number: int, quality: float, *, label: str = "late") -> Any:
     """A version whose predictions follow the label by a given strength."""
 
@@ -227,6 +258,22 @@ def test_a_search_promises_no_gain_that_only_its_own_rows_show() -> None:
         promised.append(gain.value or 0)
     assert better <= 2, "one in forty is what the level allows"
     assert abs(np.mean(promised)) < 0.01
+
+
+def test_a_search_resamples_days() -> None:
+    """One good day is no reason for other parameters, and few days are none for an interval."""
+    random = np.random.default_rng(9)
+    day = np.repeat(np.arange(12), 50)
+    label = (random.random(600) < 0.3).astype(np.int64)
+    noise = random.normal(size=600)
+    lucky = label * 3.0 * (day < 2) + noise
+    trials = [Trial(0, {}, 0.0, 0.0, noise), Trial(1, {}, 0.0, 0.0, lucky)]
+    by_row, by_day = (estimate_selected_gain(fake_spec("key"), AUC, label, trials, rows) for rows in (None, day))
+    assert by_row.low is not None
+    assert by_day.low is not None
+    assert by_day.low < by_row.low
+    few = estimate_selected_gain(fake_spec("key"), AUC, label, trials, day % 3)
+    assert few.undefined == "too few days or groups: 3, at least 5 are needed"
 
 
 def test_a_search_says_that_a_trial_is_better_if_it_is() -> None:

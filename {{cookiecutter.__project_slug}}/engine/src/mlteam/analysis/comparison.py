@@ -44,6 +44,8 @@ class VersionComparison:
     def format_verdict(self, primary: str) -> str:
         """Return the comparison in one sentence, by the primary metric."""
         gain = next(found.gain for found in self.metrics if found.metric == primary)
+        if gain.value is not None and gain.low is None:
+            return f"no verdict by {primary}: {gain.format(signed=True)}"
         if gain.value is None or gain.low is None or gain.high is None:
             return f"no verdict: {primary} is not defined on these rows ({gain.undefined})"
         numbers = f"{gain.value:+.4f} [{gain.low:.4f}, {gain.high:.4f}]"

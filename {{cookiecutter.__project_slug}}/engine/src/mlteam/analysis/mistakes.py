@@ -12,6 +12,7 @@ from mlteam.analysis.weak_slices import WeakSlice
 from mlteam.config.spec import Spec, Task
 from mlteam.core.errors import ProjectError
 from mlteam.data.features import EvaluationRows, Labels
+from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.metrics import MIN_PROBABILITY, Floats
 from mlteam.modeling import attribution
 from mlteam.registry.versions import RegisteredVersion
@@ -73,7 +74,8 @@ def find_mistakes(spec: Spec, version: RegisteredVersion, rows: EvaluationRows, 
     loss = compute_losses(spec.task, rows.label, predictions)
     names = dict.fromkeys((*version.schema.names, *spec.evaluation.slices))
     columns = {name: rows.table[name] for name in names if name in rows.table.column_names}
-    parts, tested = weak_slices.find_weak_slices(columns, loss, spec.evaluation.confidence, MAX_SLICES)
+    clusters = find_clusters(spec, rows.table)
+    parts, tested = weak_slices.find_weak_slices(columns, loss, spec.evaluation.confidence, MAX_SLICES, clusters)
     shared = [_describe_slice(spec.task, part, rows.label, predictions) for part in parts]
     worst, exact = _find_worst_rows(spec, version, rows, predictions, loss)
     unit = "absolute error" if spec.task == "regression" else "log loss"

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mlteam.evaluation.bootstrap import MIN_CLUSTERS
 from mlteam.evaluation.evaluator import MIN_SLICE_ROWS, group_rows
 
 MAX_PAIRED_COLUMNS = 24
@@ -59,7 +60,7 @@ class _Cells:
 
 
 def find_weak_slices(
-    columns: Mapping[str, pa.ChunkedArray], loss: Loss, confidence: float, most: int
+    columns: Mapping[str, pa.ChunkedArray], loss: Loss, confidence: float, most: int, clusters: Codes | None = None
 ) -> tuple[list[WeakSlice], int]:
     """Return the slices where the loss is concentrated, and how many were looked at.
 
@@ -72,14 +73,18 @@ def find_weak_slices(
         loss: Of each row, shape (rows,).
         confidence: Of the intervals, all of them together.
         most: How many slices to give.
+        clusters: The cluster of each row, whose losses depend on each other; None if each row is its own.
     """
     if not len(loss):
         return [], 0
     coded = [_encode_column(name, column) for name, column in columns.items()]
     fewest = min(MIN_SLICE_ROWS, max(len(loss) // 20, 5))
-    singles = [_build_cells((column,), column.codes, len(column.values), loss, fewest) for column in coded]
+    group = None if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    singles = [_build_cells((column,), column.codes, len(column.values), loss, fewest, group) for column in coded]
     paired = sorted(range(len(coded)), key=lambda c: -_measure_spread(singles[c]))[:MAX_PAIRED_COLUMNS]
-    pairs = [_pair_columns(coded[a], coded[b], loss, fewest) for a, b in itertools.combinations(sorted(paired), 2)]
+    pairs = [
+        _pair_columns(coded[a], coded[b], loss, fewest, group) for a, b in itertools.combinations(sorted(paired), 2)
+    ]
     found = [cells for cells in (*singles, *pairs) if len(cells.code)]
     tested = sum(len(cells.code) for cells in found)
     if not tested:
@@ -97,7 +102,9 @@ def _encode_column(name: str, column: pa.ChunkedArray) -> _EncodedColumn:
     return _EncodedColumn(name, codes, values)
 
 
-def _build_cells(columns: tuple[_EncodedColumn, ...], codes: Codes, size: int, loss: Loss, fewest: int) -> _Cells:
+def _build_cells(
+    columns: tuple[_EncodedColumn, ...], codes: Codes, size: int, loss: Loss, fewest: int, clusters: Codes | None
+) -> _Cells:
     inside = codes >= 0
     kept, lost = codes[inside], loss[inside]
     rows = np.bincount(kept, minlength=size)
@@ -106,13 +113,34 @@ def _build_cells(columns: tuple[_EncodedColumn, ...], codes: Codes, size: int, l
     mean = np.bincount(kept, lost, size)[code] / rows
     square = np.bincount(kept, lost**2, size)[code] / rows
     deviation = np.sqrt(np.maximum(square - mean**2, 0) * rows / np.maximum(rows - 1, 1))
+    if clusters is not None:
+        center = np.zeros(size)
+        center[code] = mean
+        deviation = _compute_cluster_deviation(kept, clusters[inside], lost - center[kept], size)[code]
     return _Cells(columns, code, rows, mean, deviation, np.full(len(code), -np.inf))
 
 
-def _pair_columns(first: _EncodedColumn, second: _EncodedColumn, loss: Loss, fewest: int) -> _Cells:
+def _compute_cluster_deviation(codes: Codes, clusters: Codes, residual: Loss, size: int) -> Loss:
+    """Return the deviation of a row that gives the error of each cell's mean if the rows of a cluster are summed first.
+
+    A cell whose rows are in few clusters has no known error: its deviation is infinite.
+    """
+    pairs, place = np.unique(codes * (int(clusters.max(initial=0)) + 1) + clusters, return_inverse=True)
+    sums = np.bincount(place, residual, len(pairs))
+    cell = np.zeros(len(pairs), dtype=np.int64)
+    cell[place] = codes
+    found = np.bincount(cell, minlength=size)
+    squares = np.bincount(cell, sums**2, size) * found / np.maximum(found - 1, 1)
+    rows = np.maximum(np.bincount(codes, minlength=size), 1)
+    return np.where(found < MIN_CLUSTERS, np.inf, np.sqrt(squares / rows))
+
+
+def _pair_columns(
+    first: _EncodedColumn, second: _EncodedColumn, loss: Loss, fewest: int, clusters: Codes | None
+) -> _Cells:
     width = len(second.values)
     codes = np.where((first.codes < 0) | (second.codes < 0), -1, first.codes * width + second.codes)
-    cells = _build_cells((first, second), codes, len(first.values) * width, loss, fewest)
+    cells = _build_cells((first, second), codes, len(first.values) * width, loss, fewest, clusters)
     parent = np.maximum(
         _compute_group_means(first, loss)[cells.code // max(width, 1)],
         _compute_group_means(second, loss)[cells.code % max(width, 1)],

@@ -13,7 +13,8 @@ from mlteam.config.tuning import SearchSpace
 from mlteam.core import console, provenance
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import write_atomically
-from mlteam.data import snapshot
+from mlteam.data import datasets, snapshot
+from mlteam.evaluation.clusters import find_clusters
 from mlteam.modeling import training
 from mlteam.modeling.tuning import (
     ParamValues,
@@ -42,7 +43,8 @@ def tune_model(spec: Spec, trials: int, minutes: float | None = None) -> Path:
     validate_search_space(spec)
     taken = snapshot.load_newest(spec.name)
     schema, learn, watch = training.load_training_examples(spec, taken)
-    found = search_parameters(spec, schema, (learn, watch), trials, minutes)
+    clusters = find_clusters(spec, datasets.LazySnapshotTable(taken, spec, "validation"))
+    found = search_parameters(spec, schema, (learn, watch), trials, minutes, clusters)
     target = page.choose_page_path(spec.name, "tune")
     _write_trials(target.with_suffix(".parquet"), found, spec.tune.spaces)
     drawn = charts.draw_trials(list(_iter_rows(found)), spec.tune.spaces, found.metric)

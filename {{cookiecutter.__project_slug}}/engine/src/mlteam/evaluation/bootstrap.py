@@ -18,7 +18,7 @@ MIN_TAIL_RESAMPLES = 4
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval; or None for all three, and why."""
+    """A number with its interval; or None for the interval or all three, and why."""
 
     value: float | None
     low: float | None
@@ -34,6 +34,8 @@ class Estimate:
         """Return the number with its interval in brackets, or why there is none."""
         if self.value is None:
             return f"not defined: {self.undefined}"
+        if self.low is None or self.high is None:
+            return f"{self.value:{'+' if signed else ''}.4f}, no interval: {self.undefined}"
         return f"{self.value:{'+' if signed else ''}.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
@@ -70,12 +72,8 @@ class Bootstrap:
         """Compute the metric on all rows, then on each resample, NaN where it is undefined; shape (1 + resamples,).
 
         Raises:
-            UndefinedMetricError: All rows together have no such number, or there are too few clusters.
+            UndefinedMetricError: All rows together have no such number.
         """
-        if self._units < min(MIN_CLUSTERS, len(self._label)):
-            raise UndefinedMetricError(
-                f"{self._units} days or groups, at least {MIN_CLUSTERS} are needed for an interval"
-            )
         return self._compute(metric, prediction, self._weights)
 
     def compute_left_out_samples(self, metric: Metric, prediction: Floats) -> NDArray[np.float64]:
@@ -114,6 +112,9 @@ class Bootstrap:
             samples: As `compute_samples` returns them.
             comparisons: Number of estimates that are read together; all of their intervals hold at once.
         """
+        if self._units < min(MIN_CLUSTERS, len(self._label)):
+            few = f"too few days or groups: {self._units}, at least {MIN_CLUSTERS} are needed"
+            return Estimate(float(samples[0]), None, None, few)
         tail = (1 - self._settings.confidence) / 2 / comparisons
         reach = _find_student_quantile(1 - tail, self._units - 1) * math.sqrt(self._units / max(self._units - 1, 1))
         inside = NormalDist().cdf(-reach)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError, suggest
+from mlteam.data.features import TableLike
 
 ROW = "row"
 
@@ -21,7 +22,7 @@ def choose_cluster_column(spec: Spec) -> str | None:
     return spec.splits.column if spec.splits.by == "group" else None
 
 
-def find_clusters(spec: Spec, table: pa.Table) -> NDArray[np.int64] | None:
+def find_clusters(spec: Spec, table: TableLike) -> NDArray[np.int64] | None:
     """Return the cluster of each row: a day of a time, or a value of another column; None if each row is its own.
 
     A row without a value is a cluster of its own. The rows of a file may lack the column of the splits.

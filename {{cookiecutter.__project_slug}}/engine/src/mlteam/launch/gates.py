@@ -130,7 +130,7 @@ def _check_slices(limits: Gates, found: Evidence) -> GateResult:
     allowed = limits.slice_loss * abs(found.reference_value)
     rival = "the baseline" if found.champion_version is None else f"version {found.champion_version}"
     broken, worst = list(_list_worse_slices(found.slices, allowed)), _find_worst_slice(found.slices)
-    defined = sum(part.gain.value is not None for part in found.slices)
+    defined = sum(part.gain.low is not None for part in found.slices)
     message = f"{defined} of {len(found.slices)} slices compared with {rival}, none may lose over {allowed:.4f}"
     if broken:
         message = f"{'; '.join(broken[:3])}; over {allowed:.4f} worse than {rival}"
@@ -141,14 +141,14 @@ def _check_slices(limits: Gates, found: Evidence) -> GateResult:
 
 def _list_worse_slices(slices: Sequence[SliceGain], allowed: float) -> Iterator[str]:
     for part in slices:
-        if part.gain.value is None:
-            continue  # rows of one class have no such metric; the gate says how many slices were compared
+        if part.gain.low is None:
+            continue  # too few rows, classes or days; the gate says how many slices were compared
         if not _is_finite(part.gain) or (part.gain.high is not None and part.gain.high < -allowed):
             yield f"{part.column} = {part.value}: {part.gain.format(signed=True)} on {part.rows:,} rows"
 
 
 def _find_worst_slice(slices: Sequence[SliceGain]) -> SliceGain | None:
-    return min((part for part in slices if part.gain.value is not None), key=lambda p: p.gain.value or 0, default=None)
+    return min((part for part in slices if part.gain.low is not None), key=lambda p: p.gain.value or 0, default=None)
 
 
 def _check_calibration(limits: Gates, found: Evidence) -> GateResult:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pydantic
+from numpy.typing import NDArray
 
 from mlteam.config import settings
 from mlteam.config.spec import Spec
@@ -67,7 +68,12 @@ class TuningResult:
 
 
 def search_parameters(
-    spec: Spec, schema: Schema, rows: tuple[Examples, Examples], trials: int, minutes: float | None = None
+    spec: Spec,
+    schema: Schema,
+    rows: tuple[Examples, Examples],
+    trials: int,
+    minutes: float | None = None,
+    clusters: NDArray[np.int64] | None = None,
 ) -> TuningResult:
     """Try sets of values by TPE, which is trained on those before; the same seed tries the same ones.
 
@@ -77,6 +83,7 @@ def search_parameters(
         rows: The training rows, and the rows to evaluate on.
         trials: Most sets of values that are tried.
         minutes: No trial begins after this time.
+        clusters: The cluster of each validation row, for the interval of the gain.
     """
     import optuna
 
@@ -105,18 +112,23 @@ def search_parameters(
                 best = trial
                 console.print_line(f"  trial {number}: {metric.name} {trial.value:.4f}, {format_parameters(params)}")
             progress(f"{number}/{trials}, best {metric.name} {best.value:.4f}")
-    return TuningResult(metric, done, best, estimate_selected_gain(spec, metric, rows[1].label, done))
+    return TuningResult(metric, done, best, estimate_selected_gain(spec, metric, rows[1].label, done, clusters))
 
 
-def estimate_selected_gain(spec: Spec, metric: Metric, label: Labels, trials: list[Trial]) -> Estimate:
+def estimate_selected_gain(
+    spec: Spec, metric: Metric, label: Labels, trials: list[Trial], clusters: NDArray[np.int64] | None = None
+) -> Estimate:
     """Estimate how much better the selected trial is than the present parameters on rows that did not select it.
 
     The best of many trials looks better than it is on the rows that selected it. So a trial is selected on each
     resample and evaluated on the rows that the resample left out: the bootstrap bias correction of Tsamardinos 2018
     (doi:10.1007/s10994-018-5714-4). Trial number 0 has the present parameters.
     """
-    bootstrap = Bootstrap(label, spec.evaluation, spec.model.seed)
-    samples = np.stack([metric.sign * bootstrap.compute_samples(metric, trial.predictions) for trial in trials])
+    bootstrap = Bootstrap(label, spec.evaluation, spec.model.seed, clusters)
+    try:
+        samples = np.stack([metric.sign * bootstrap.compute_samples(metric, trial.predictions) for trial in trials])
+    except UndefinedMetricError as error:
+        return Estimate(None, None, None, str(error))
     best, *chosen = np.argmax(np.nan_to_num(samples, nan=-np.inf), axis=0).tolist()
     outside = {
         place: metric.sign * bootstrap.compute_left_out_samples(metric, trials[place].predictions)

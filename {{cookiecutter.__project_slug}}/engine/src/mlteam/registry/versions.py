@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import math
 import os
 import platform
 from collections.abc import Iterator
@@ -165,9 +166,13 @@ def list_evaluations(spec: Spec) -> list[dict[str, Any]]:
             fixed = {"version": int(version.version), "dataset": dataset, "metric": metric}
             for position, found in enumerate(parts["value"]):
                 when = dt.datetime.fromtimestamp(found.timestamp / 1000, dt.UTC)
-                numbers = {part: series[position].value for part, series in parts.items()}
+                numbers = {part: _read_number(series[position].value) for part, series in parts.items()}
                 rows.append({"when": when, **fixed, **numbers, "snapshot": shorten_digest(version.tags["snapshot"])})
     return sorted(rows, key=lambda row: (row["when"], row["version"]))
+
+
+def _read_number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _get_metric_history(tracking: "MlflowClient", run: str, key: str, part: str) -> list[Any]:
@@ -184,13 +189,18 @@ def log_evaluation(version: RegisteredVersion, results: list[EvaluationResult], 
     tracking.log_batch(
         version.run_id,
         metrics=[
-            Metric(f"{dataset}.{found.metric}.{part}", getattr(found.model, part), now, 0)
+            # Each evaluation logs all three, also without an interval, so that their histories have one length.
+            Metric(f"{dataset}.{found.metric}.{part}", _fill_missing(getattr(found.model, part)), now, 0)
             for dataset, found in defined
             for part in ("value", "low", "high")
         ],
     )
     for file in files:
         tracking.log_artifact(version.run_id, str(file), "evaluation")
+
+
+def _fill_missing(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _ensure_experiment(tracking: "MlflowClient", spec: Spec) -> str:

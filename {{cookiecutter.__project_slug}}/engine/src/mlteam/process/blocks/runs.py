@@ -172,10 +172,12 @@ def build_figures(digest: str, facts: Facts) -> str:
 
 
 def _format_interval(estimate: object) -> str:
-    """Return `0.697 (0.692 to 0.701)`, or why there is no number."""
+    """Return `0.697 (0.692 to 0.701)`, or why there is no interval or no number."""
     found = get_table(estimate)
     if found.get("value") is None:
         return escape_cell(found.get("undefined") or "not computed")
+    if found.get("low") is None or found.get("high") is None:
+        return f"{found['value']:.4f}, no interval: {escape_cell(found.get('undefined'))}"
     return f"{found['value']:.4f} ({found['low']:.4f} to {found['high']:.4f})"
 
 
