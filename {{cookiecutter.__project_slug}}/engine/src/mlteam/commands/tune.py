@@ -13,7 +13,7 @@ from mlteam.config.tuning import SearchSpace
 from mlteam.core import console, provenance
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import write_atomically
-from mlteam.data import datasets, snapshot
+from mlteam.data import snapshot
 from mlteam.evaluation.clusters import find_clusters
 from mlteam.modeling import training
 from mlteam.modeling.tuning import (
@@ -42,8 +42,9 @@ def tune_model(spec: Spec, trials: int, minutes: float | None = None) -> Path:
     """
     validate_search_space(spec)
     taken = snapshot.load_newest(spec.name)
-    schema, learn, watch = training.load_training_examples(spec, taken)
-    clusters = find_clusters(spec, datasets.LazySnapshotTable(taken, spec, "validation"))
+    train, validation = training.open_training_rows(spec, taken)
+    schema, learn, watch = training.encode_training_rows(spec, train, validation)
+    clusters = find_clusters(spec, validation)
     found = search_parameters(spec, schema, (learn, watch), trials, minutes, clusters)
     target = page.choose_page_path(spec.name, "tune")
     _write_trials(target.with_suffix(".parquet"), found, spec.tune.spaces)
