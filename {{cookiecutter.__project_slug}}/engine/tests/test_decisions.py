@@ -261,7 +261,7 @@ def test_a_search_promises_no_gain_that_only_its_own_rows_show() -> None:
 
 
 def test_a_search_resamples_days() -> None:
-    """One good day is no reason for other parameters, and few days are none for an interval."""
+    """One good day does not justify other parameters, and few days do not give an interval."""
     random = np.random.default_rng(9)
     day = np.repeat(np.arange(12), 50)
     label = (random.random(600) < 0.3).astype(np.int64)
