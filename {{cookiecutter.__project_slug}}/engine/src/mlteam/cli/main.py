@@ -43,6 +43,15 @@ def data(pipeline: PipelineOption = None, log: LogOption = None) -> None:
     generate_data(pipelines.load_spec(pipeline))
 
 
+@app.command(name="time_travel")
+def time_travel(pipeline: PipelineOption = None) -> None:
+    """Check that no feature uses what was not yet known: rebuild them from earlier states of the sources."""
+    from mlteam.commands.time_travel import check_time_travel
+    from mlteam.config import pipelines
+
+    check_time_travel(pipelines.load_spec(pipeline))
+
+
 @app.command()
 def profile(pipeline: PipelineOption = None) -> None:
     """Profile the newest snapshot: distributions, missing values, changes over time and since the last one."""

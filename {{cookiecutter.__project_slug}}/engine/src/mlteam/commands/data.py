@@ -9,7 +9,7 @@ from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier
-from mlteam.data import loaders, snapshot, sources, warehouse
+from mlteam.data import leak_report, loaders, snapshot, sources, warehouse
 from mlteam.data.snapshot import Snapshot
 from mlteam.onboarding import decisions, leaks
 
@@ -35,6 +35,9 @@ def generate_data(spec: Spec) -> Snapshot:
     with console.show_progress("take the snapshot"):
         taken = snapshot.take(spec, [reject_leaks])
     console.print_line(f"snapshot {taken.folder}: {taken.metadata['rows']:,} rows")
+    report = leak_report.find_report(spec)
+    command = f"nox -s time_travel -- --pipeline {spec.name}"
+    console.print_line(f"time travel: {report.describe() if report else f'not checked since a change: `{command}`'}")
     return taken
 
 

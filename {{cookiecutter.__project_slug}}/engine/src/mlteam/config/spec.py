@@ -25,6 +25,8 @@ class Data(Settings):
         relation: The table that dbt builds, as schema.table.
         key: Names a row; no two rows share it.
         time: When the row happened, where that is known.
+        decided_at: SQL over the relation: the instant (UTC) at which a row's prediction is asked for; the beginning of
+            its `time` where nothing is said.
         label: What is to be predicted; never missing.
         positive: Which of two labels the model gives the probability of; else the last in alphabetical order.
         known_after_event: Columns that must not be features.
@@ -36,6 +38,7 @@ class Data(Settings):
     relation: str = Field(pattern=r"^\w+\.\w+$")
     key: ColumnName
     time: ColumnName | None = None
+    decided_at: str | None = Field(default=None, min_length=1)
     label: ColumnName
     positive: str | None = None
     known_after_event: tuple[ColumnName, ...] = ()

@@ -1,6 +1,7 @@
 """The upstream tables, as sql/models/sources.yml declares them."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ class Source:
         origin: What the loader reads, such as the path of a file.
         location: The Parquet file that SQL reads; None for a table that is already in the warehouse.
         relation: What SQL selects from.
+        schema: The schema in which SQL finds it.
         late_after_hours: Hours after its load at which it is too old, if that is declared.
+        known_at: SQL over its columns: the instant (UTC) from which a row is known; empty for rows always known.
+        late_columns: Columns that become known after their row: SQL of the instant, or nothing where nobody records it.
     """
 
     system: str
@@ -35,7 +39,10 @@ class Source:
     origin: str
     location: Path | None
     relation: str
+    schema: str = ""
     late_after_hours: float | None = None
+    known_at: str = ""
+    late_columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
@@ -69,7 +76,7 @@ def _parse_source(system: dict[str, Any], table: dict[str, Any]) -> Source:
     freshness = (system["config"].get("freshness") or {}) | (table.get("config", {}).get("freshness") or {})
     late = freshness.get("error_after")
     location = Path(file.format(identifier=table["name"])) if file else None
-    schema = system.get("schema", system["name"])
+    schema = str(system.get("schema", system["name"]))
     return Source(
         system=system["name"],
         table=table["name"],
@@ -77,6 +84,16 @@ def _parse_source(system: dict[str, Any], table: dict[str, Any]) -> Source:
         owner=meta["owner"],
         origin=meta.get("origin", ""),
         location=location,
+        schema=schema,
         relation=f"read_parquet('{location.as_posix()}')" if location else f'"{schema}"."{table["name"]}"',
         late_after_hours=late["count"] * HOURS_PER_UNIT[late["period"]] if late else None,
+        known_at=meta.get("known_at", ""),
+        late_columns=dict(_list_late_columns(table)),
     )
+
+
+def _list_late_columns(table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for column in table.get("columns") or []:
+        meta = (column.get("config") or {}).get("meta") or {}
+        if "known_at" in meta or meta.get("known_after_event"):
+            yield column["name"], meta.get("known_at", "")

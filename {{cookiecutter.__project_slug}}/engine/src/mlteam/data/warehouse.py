@@ -40,7 +40,36 @@ def list_sources(select: Sequence[str]) -> set[str]:
     return {".".join(name.removeprefix("source:").split(".")[-2:]) for name in listed or ()}
 
 
-def _run_dbt(command: list[str], progress: Callable[[str], None]) -> Any:
+def build_apart(project: Path, relation: str) -> Path:
+    """Build a relation, and what it is made of, in a copy of the SQL project, without tests.
+
+    Args:
+        project: The copy, whose profile points to a warehouse of its own.
+        relation: The relation, as schema.table.
+
+    Returns:
+        dbt's manifest of the build.
+
+    Raises:
+        ProjectError: Some SQL does not run on these rows.
+    """
+    _, _, table = relation.partition(".")
+    command = [
+        "build",
+        "--select",
+        f"+{table}",
+        "--exclude-resource-type",
+        "test",
+        "--exclude-resource-type",
+        "unit_test",
+    ]
+    _run_dbt(command, lambda _: None, project=project, target=project / "target")
+    return project / "target" / "manifest.json"
+
+
+def _run_dbt(
+    command: list[str], progress: Callable[[str], None], project: Path = SQL, target: Path = DBT_MANIFEST.parent
+) -> Any:
     # Imported here because it takes two seconds, which other commands should not cost.
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -51,11 +80,11 @@ def _run_dbt(command: list[str], progress: Callable[[str], None]) -> Any:
 
     folders = [
         "--project-dir",
-        str(SQL),
+        str(project),
         "--profiles-dir",
-        str(SQL),
+        str(project),
         "--target-path",
-        str(DBT_MANIFEST.parent.absolute()),
+        str(target.absolute()),
     ]
     silent = ["--quiet", "--log-level", "none", "--log-path", str(DBT / "logs")]
     DATA.mkdir(exist_ok=True)
@@ -97,7 +126,9 @@ def _explain_dbt_failure(failed: list[Any]) -> ProjectError:
 
 def _extract_error_line(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return next((line for line in lines if "Error:" in line), lines[0] if lines else "no message")
+    named = (line for line in lines if "Error:" in line and not line.endswith("Error:"))
+    # A file that is not YAML comes as a heading, the file and the line.
+    return next(named, " ".join(lines[1:3]) or "".join(lines) or "no message")
 
 
 @contextmanager

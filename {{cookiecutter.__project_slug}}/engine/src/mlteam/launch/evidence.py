@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import NormalDist
 
@@ -14,7 +14,7 @@ from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import TEAM_FILE
 from mlteam.core.sql import connect_duckdb
-from mlteam.data import anonymity, datasets, features, snapshot
+from mlteam.data import anonymity, datasets, features, leak_report, snapshot
 from mlteam.data.features import Labels
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation import evaluator
@@ -62,6 +62,8 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
             beside = compare_versions(spec, champion, version, "test")
         primary = next(m for m in beside.metrics if m.metric == metric.name)
         over_champion, slices, rival_value = primary.gain, beside.slices, primary.baseline.value
+    with console.show_progress("rebuild the features from what was known") as progress:
+        leak_finding, leak_message = _check_time_travel(spec, progress)
     with console.show_progress("measure latency, check anonymization and process"):
         return Evidence(
             metric=metric.name,
@@ -78,6 +80,8 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
             latency_ms=_measure_latency_ms(spec, version, trained_on),
             snapshot_days=_count_days_since(trained_on.metadata["created_at"]),
             privacy_finding=_check_privacy(spec, trained_on),
+            leak_finding=leak_finding,
+            leak_message=leak_message,
             process_finding=_check_process(spec.name),
             commit=version.tags["git_commit"].replace("None", ""),
             dirty=version.tags["git_dirty"] != "False",
@@ -192,6 +196,15 @@ def _check_privacy(spec: Spec, taken: Snapshot) -> str:
     except ProjectError as error:
         return error.what
     return ""
+
+
+def _check_time_travel(spec: Spec, progress: Callable[[str], None]) -> tuple[str, str]:
+    """Return what is wrong with the features, or nothing, and what was compared."""
+    try:
+        report = leak_report.make_report(spec, progress)
+    except ProjectError as error:
+        return f"{error.what}; see `nox -s time_travel`", ""
+    return (report.describe() if report.leaks else ""), report.describe()
 
 
 def _check_process(pipeline: str) -> str:

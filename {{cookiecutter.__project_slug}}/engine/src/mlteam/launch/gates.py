@@ -30,6 +30,8 @@ class Evidence:
         latency_ms: 99th percentile of answering one row, in milliseconds.
         snapshot_days: Days since the snapshot of the training was taken.
         privacy_finding: What the check of the anonymization found, or nothing.
+        leak_finding: Which features use what was not yet known, or nothing.
+        leak_message: What time travel compared.
         process_finding: What the process check found, or nothing.
         commit: The commit that it was trained at, or nothing.
         dirty: Whether files differed from that commit.
@@ -49,6 +51,8 @@ class Evidence:
     latency_ms: float
     snapshot_days: float
     privacy_finding: str
+    leak_finding: str
+    leak_message: str
     process_finding: str
     commit: str
     dirty: bool
@@ -88,6 +92,7 @@ def evaluate_gates(limits: Gates, found: Evidence) -> list[GateResult]:
             found.privacy_finding or "no personal data in the snapshot",
             quality=False,
         ),
+        GateResult("time travel", not found.leak_finding, found.leak_finding or found.leak_message),
         GateResult(
             "process", not found.process_finding, found.process_finding or "process check passes at the team's stage"
         ),

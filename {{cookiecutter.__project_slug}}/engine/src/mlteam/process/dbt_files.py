@@ -116,6 +116,7 @@ def _read_sources(source: dict[str, Any], path: str) -> list[Source]:
     found = []
     for table in list_tables(source.get("tables")):
         own = {**above, **_merge_config(table)}
+        own["meta"] = {**get_table(above, "meta"), **get_table(own, "meta")}
         owner, unwatched = (str(get_table(own, "meta").get(key) or "") for key in ("owner", "unwatched"))
         name = f"{source.get('name')}.{table.get('name')}"
         described = " ".join(str(own.get("description", "")).split())

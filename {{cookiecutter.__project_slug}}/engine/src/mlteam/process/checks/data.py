@@ -56,7 +56,7 @@ def check_sources(project: Project) -> Iterator[Finding]:
 def check_models(project: Project) -> Iterator[Finding]:
     """Compare the SQL files with the models in the description files and with the `ref()` calls."""
     described, files = project.dbt.models, project.dbt.files
-    for path in (path for path in project.files if path.endswith(".sql") and not path.startswith("sql/")):
+    for path in (path for path in project.files if path.endswith(".sql") and not path.startswith(("sql/", "engine/"))):
         yield Finding(path, 1, "SQL outside sql/", fix="move it to sql/models/", allow=("paths", path))
     for name, path in files.items():
         if name not in described:

@@ -1,0 +1,1 @@
+select branch, issued, sum(bad) as bad, count(*) as loans from {{ ref('stg_loans') }} group by branch, issued
