@@ -29,12 +29,14 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
 
     taken = snapshot.load(spec.name, version.snapshot)
     spec = build_evaluation_spec(spec, version)
-    sections = []
+    sections: list[evaluation.Section] = []
     for name in on or spec.evaluation_datasets:
         with console.show_progress(f"evaluate on {name}"):
             data = load_version_rows(spec, version, name)
             ours, theirs = version.model.predict(data.matrix), version.baseline.predict(data.matrix)
-            result = evaluator.evaluate(spec, data, ours, theirs)
+            # The decision is made on the first dataset.
+            linear = version.linear.predict(data.matrix) if version.linear and not sections else None
+            result = evaluator.evaluate(spec, data, ours, theirs, linear)
         sections.append(evaluation.Section(result, data, ours, theirs))
     target = page.choose_page_path(spec.name, f"v{version.number}", *on)
     numbers = target.with_suffix(".json")
@@ -52,6 +54,8 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
         versions.log_evaluation(version, results, [target, numbers])
     for section in sections:
         _print_metrics(spec, version, section.result)
+        if sentence := section.result.describe_linear():
+            console.print_line(sentence)
         learned = datasets.count_training_overlap(spec, version.spec, taken, section.data.name, section.data.table)
         if note := datasets.describe_training_overlap(spec, version.number, learned):
             console.print_line(f"note: {section.data.name}: {note}")

@@ -1,6 +1,6 @@
 """`train`: train a model and its baseline, or train a registered version further."""
 
-from mlteam.config.spec import Spec
+from mlteam.config.spec import ModelSpec, Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.data import datasets
@@ -10,17 +10,21 @@ from mlteam.registry import versions
 from mlteam.registry.version_rows import build_evaluation_spec, load_version_rows
 from mlteam.registry.versions import RegisteredVersion
 
+LINEAR = ModelSpec(factory="mlteam.modeling:Linear")
+
 
 def train_version(spec: Spec, taken: Snapshot) -> RegisteredVersion:
-    """Train the model and its baseline on the training rows, register them as the candidate."""
+    """Train the model, its baseline and a linear model on the training rows, register them as the candidate."""
     from mlteam.modeling import model
+    from mlteam.modeling.linear import Linear
 
     schema, learn, watch = load_training_examples(spec, taken)
     with console.show_progress(f"train on {len(learn.label):,} rows"):
         baseline = model.fit_model(spec, "baseline", learn, watch, schema)
+        linear = Linear.fit(learn, watch, schema, LINEAR)
         trained = model.fit_model(spec, "model", learn, watch, schema)
     with console.show_progress("register"):
-        version = versions.register(spec, taken.digest, schema, trained, baseline)
+        version = versions.register(spec, taken.digest, schema, trained, baseline, linear)
     console.print_line(f"registered {spec.name} version {version.number} as {versions.CANDIDATE}")
     return version
 
@@ -53,7 +57,9 @@ def fine_tune(spec: Spec, parent: RegisteredVersion, dataset: str) -> Registered
         model = parent.model.fit_more(learn, watch, parent.schema, trained.model)
     with console.show_progress("register"):
         tags = {"parent": str(parent.number), "dataset": dataset}
-        version = versions.register(trained, parent.snapshot, parent.schema, model, parent.baseline, **tags)
+        version = versions.register(
+            trained, parent.snapshot, parent.schema, model, parent.baseline, parent.linear, **tags
+        )
     console.print_line(
         f"registered {spec.name} version {version.number}, continued from {parent.number}, as {versions.CANDIDATE}"
     )

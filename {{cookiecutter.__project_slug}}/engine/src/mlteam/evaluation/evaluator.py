@@ -49,25 +49,40 @@ class SliceMetrics:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """All that is known about a model on one dataset; `label_mean` as in a slice."""
+    """All that is known about a model on one dataset; `label_mean` as in a slice.
+
+    `linear` compares with a linear model, as the baseline, by the primary metric.
+    """
 
     dataset: str
     rows: int
     label_mean: float | None
     metrics: list[MetricComparison]
     slices: list[SliceMetrics]
+    linear: MetricComparison | None = None
 
     @property
     def key(self) -> str:
         """The dataset in the name of a recorded metric, whose parts a path's own dots would mix up."""
         return re.sub(r"[^\w-]+", "_", self.dataset)
 
+    def describe_linear(self) -> str:
+        """Return whether the model is better than a linear one, in a sentence, or an empty text."""
+        if self.linear is None or self.linear.gain.low is None or self.linear.gain.high is None:
+            return ""
+        gain, low, high = self.linear.gain.format(signed=True), self.linear.gain.low, self.linear.gain.high
+        verdict = "better than" if low > 0 else "worse than" if high < 0 else "not clearly better than"
+        against = f"{self.linear.metric} {self.linear.baseline.format()}"
+        return f"The model is {verdict} a linear model of the same rows: {gain} over its {against}."
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers."""
         return dataclasses.asdict(self)
 
 
-def evaluate(spec: Spec, data: EvaluationRows, model: Floats, baseline: Floats) -> EvaluationResult:
+def evaluate(
+    spec: Spec, data: EvaluationRows, model: Floats, baseline: Floats, linear: Floats | None = None
+) -> EvaluationResult:
     """Compute every metric of the spec on a dataset and its slices.
 
     Args:
@@ -75,6 +90,7 @@ def evaluate(spec: Spec, data: EvaluationRows, model: Floats, baseline: Floats) 
         data: The rows.
         model: Predictions of the model, shape (rows,) or (rows, classes).
         baseline: Predictions of the baseline, of the same shape.
+        linear: Predictions of a linear model, of the same shape, if there is one.
     """
     metrics = get_metrics(spec.evaluation.metrics, spec.task)
     clusters = find_clusters(spec, data.table)
@@ -85,6 +101,7 @@ def evaluate(spec: Spec, data: EvaluationRows, model: Floats, baseline: Floats) 
         label_mean=_compute_label_mean(spec, data.label),
         metrics=[_compare(bootstrap, metric, model, baseline) for metric in metrics],
         slices=list(_evaluate_slices(spec, data, model, metrics, clusters)),
+        linear=None if linear is None else _compare(bootstrap, get_primary_metric(spec), model, linear),
     )
 
 

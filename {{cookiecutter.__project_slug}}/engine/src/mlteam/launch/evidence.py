@@ -53,7 +53,9 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
         )
         ours, theirs = version.model.predict(rows.matrix), version.baseline.predict(rows.matrix)
         plain = _reduce_to_metric(spec, metric.name)
-        (against,) = evaluator.evaluate(plain, rows, ours, theirs).metrics
+        linear = version.linear.predict(rows.matrix) if version.linear else None
+        evaluated = evaluator.evaluate(plain, rows, ours, theirs, linear)
+        (against,) = evaluated.metrics
     over_champion, slices, rival_value = None, [], against.baseline.value
     if champion is None:
         slices = list(compute_slice_gains(spec, rows, [theirs, ours]))
@@ -71,6 +73,7 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
             value=against.model,
             seen_rows=count_training_rows(newest, version, spec, "test"),
             gain_over_baseline=against.gain,
+            gain_over_linear=evaluated.linear.gain if evaluated.linear else None,
             gain_over_champion=over_champion,
             champion_version=champion.number if champion else None,
             reference_value=float("nan") if rival_value is None else rival_value,

@@ -21,6 +21,7 @@ class Evidence:
         value: The metric on the test rows of the newest snapshot.
         seen_rows: How many of these rows the version was trained on.
         gain_over_baseline: How much better it is than its baseline on the same rows.
+        gain_over_linear: How much better it is than a linear model of the same training rows; None without one.
         gain_over_champion: How much better it is than the best champion so far on the same rows; None without one.
         champion_version: The number of that champion, or None.
         reference_value: The metric of that champion, or of the baseline without one.
@@ -42,6 +43,7 @@ class Evidence:
     value: Estimate
     seen_rows: int
     gain_over_baseline: Estimate
+    gain_over_linear: Estimate | None
     gain_over_champion: Estimate | None
     champion_version: int | None
     reference_value: float
@@ -81,6 +83,7 @@ def evaluate_gates(limits: Gates, found: Evidence) -> list[GateResult]:
         _check_floor(limits, found),
         GateResult("unseen rows", found.seen_rows == 0, f"was trained on {found.seen_rows:,} of the test rows"),
         _check_gain_over_baseline(found),
+        _check_gain_over_linear(found),
         _check_gain_over_champion(limits, found),
         _check_slices(limits, found),
         _check_calibration(limits, found),
@@ -116,6 +119,14 @@ def _check_gain_over_baseline(found: Evidence) -> GateResult:
     gain = found.gain_over_baseline
     passed = _is_finite(gain) and gain.low is not None and gain.low > 0
     return GateResult("gain over baseline", passed, f"{gain.format(signed=True)}, must be > 0 with its whole interval")
+
+
+def _check_gain_over_linear(found: Evidence) -> GateResult:
+    gain, name = found.gain_over_linear, "gain over linear model"
+    if gain is None:
+        return GateResult(name, True, "the version was registered without one")
+    passed = _is_finite(gain) and gain.high is not None and gain.high >= 0
+    return GateResult(name, passed, f"{gain.format(signed=True)}, must not be < 0 with its whole interval")
 
 
 def _check_gain_over_champion(limits: Gates, found: Evidence) -> GateResult:

@@ -10,6 +10,7 @@ from typing import Any
 MODELS = {
     "GroupMean": "baseline",
     "LightGBM": "lightgbm_model",
+    "Linear": "linear",
     "SklearnModel": "sklearn_model",
     "XGBoost": "boosted_trees",
 }

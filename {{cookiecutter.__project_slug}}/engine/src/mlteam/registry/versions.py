@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CANDIDATE = "candidate"
 ARTIFACT_PATH = "model"
+LINEAR_FACTORY = "mlteam.modeling:Linear"
 MAX_LISTED_VERSIONS = 10
 
 
@@ -43,6 +44,7 @@ class RegisteredVersion:
         schema: The features as training saw them.
         model: The model.
         baseline: What it had to beat.
+        linear: A linear model of the same rows; None for versions that were registered without one.
         tags: Provenance and digests, as they were registered.
         folder: Its files, once they were fetched and found to be those that were registered.
     """
@@ -54,12 +56,13 @@ class RegisteredVersion:
     schema: Schema
     model: Model
     baseline: Model
+    linear: Model | None = None
     tags: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
 
 
 def register(
-    spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model, **more_tags: str
+    spec: Spec, snapshot: str, schema: Schema, model: Model, baseline: Model, linear: Model | None, **more_tags: str
 ) -> RegisteredVersion:
     """Record a trained model and its baseline, and make it the candidate.
 
@@ -69,6 +72,7 @@ def register(
         schema: The features as training saw them.
         model: The model.
         baseline: What it has to beat.
+        linear: A linear model of the same rows, which it should beat, if there is one.
         more_tags: Further tags, such as the version that the training went on from.
     """
     tracking = create_mlflow_client()
@@ -77,6 +81,10 @@ def register(
     beside = {SCHEMA_FILE: schema.model_dump_json(indent=1), SPEC_FILE: spec.model_dump_json(indent=1, by_alias=True)}
     with _start_run(tracking, experiment, "baseline", tags) as baseline_run:
         _log_model(tracking, baseline_run, spec.baseline, baseline, beside)
+    if linear is not None:
+        with _start_run(tracking, experiment, "linear", tags) as linear_run:
+            _log_model(tracking, linear_run, ModelSpec(factory=LINEAR_FACTORY), linear, beside)
+        tags = tags | {"linear_run": linear_run}
     with _start_run(tracking, experiment, "model", tags) as run:
         digest = _log_model(tracking, run, spec.model, model, beside)
     if not tracking.search_registered_models(f"name='{spec.name}'"):
@@ -85,7 +93,7 @@ def register(
     tags |= {"content_sha256": digest, "baseline_run": baseline_run, **_flatten_tags({"param": spec.model.params})}
     made = tracking.create_model_version(spec.name, source, run, tags=tags)
     tracking.set_registered_model_alias(spec.name, CANDIDATE, made.version)
-    return RegisteredVersion(int(made.version), run, spec, snapshot, schema, model, baseline, tags)
+    return RegisteredVersion(int(made.version), run, spec, snapshot, schema, model, baseline, linear, tags)
 
 
 def open_version(spec: Spec, which: str = CANDIDATE) -> RegisteredVersion:
@@ -106,11 +114,12 @@ def open_version(spec: Spec, which: str = CANDIDATE) -> RegisteredVersion:
         raise ProjectError(f"{spec.name} has no version {which!r}", where="registry", fix=fix) from None
     folder, model = _fetch_model(tracking, found.run_id, found.tags["content_sha256"])
     _, baseline = _fetch_model(tracking, found.tags["baseline_run"])
+    linear = _fetch_model(tracking, found.tags["linear_run"])[1] if "linear_run" in found.tags else None
     schema = Schema.model_validate_json((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
     own = Spec.model_validate_json((folder / SPEC_FILE).read_text(encoding="utf-8"))
     tags = dict(found.tags)
     return RegisteredVersion(
-        int(found.version), found.run_id, own, tags["snapshot"], schema, model, baseline, tags, folder
+        int(found.version), found.run_id, own, tags["snapshot"], schema, model, baseline, linear, tags, folder
     )
 
 
