@@ -107,7 +107,7 @@ def list_tables(value: object) -> list[dict[str, Any]]:
 
 
 def _merge_config(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return an entry with the content of its `config` beside the rest, since dbt reads both; its line stays its own."""
+    """Return an entry with the content of its `config` beside the rest, as dbt reads both; its line stays its own."""
     return {**entry, **get_table(entry, "config"), "__line__": entry["__line__"]}
 
 
