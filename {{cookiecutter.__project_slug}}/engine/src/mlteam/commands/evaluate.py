@@ -10,6 +10,7 @@ from mlteam.core import console
 from mlteam.data import datasets, snapshot
 from mlteam.evaluation.evaluator import EvaluationResult
 from mlteam.registry import versions
+from mlteam.registry.looks import record_look
 from mlteam.registry.version_rows import build_evaluation_spec, load_version_rows
 from mlteam.registry.versions import RegisteredVersion
 from mlteam.reports import page
@@ -30,6 +31,8 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
     taken = snapshot.load(spec.name, version.snapshot)
     spec = build_evaluation_spec(spec, version)
     sections: list[evaluation.Section] = []
+    if not on or "test" in on:
+        record_look(spec, version.number, version.snapshot)
     for name in on or spec.evaluation_datasets:
         with console.show_progress(f"evaluate on {name}"):
             data = load_version_rows(spec, version, name)

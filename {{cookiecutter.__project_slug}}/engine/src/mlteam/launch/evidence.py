@@ -25,6 +25,7 @@ from mlteam.launch import publish
 from mlteam.launch.gates import Evidence
 from mlteam.launch.publish import make_golden_examples
 from mlteam.process.runner import list_launch_findings
+from mlteam.registry.looks import compute_confidence, record_look
 from mlteam.registry.versions import RegisteredVersion
 from mlteam.serving.request import RequestReader
 
@@ -47,6 +48,9 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
     """
     newest, trained_on = snapshot.load_newest(spec.name), snapshot.load(spec.name, version.snapshot)
     metric = get_primary_metric(spec)
+    look = record_look(spec, version.number, newest.digest)
+    confidence = compute_confidence(spec.evaluation.confidence, look)
+    spec = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"confidence": confidence})})
     with console.show_progress("score on the test rows of the newest snapshot"):
         rows = features.build_evaluation_rows(
             spec, version.schema, "test", datasets.read_snapshot_rows(newest, spec, "test")
@@ -71,6 +75,8 @@ def gather_evidence(spec: Spec, version: RegisteredVersion, champion: Registered
             metric=metric.name,
             higher_is_better=metric.higher_is_better,
             value=against.model,
+            look=look,
+            confidence=confidence,
             seen_rows=count_training_rows(newest, version, spec, "test"),
             gain_over_baseline=against.gain,
             gain_over_linear=evaluated.linear.gain if evaluated.linear else None,

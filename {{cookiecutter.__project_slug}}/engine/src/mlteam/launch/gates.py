@@ -19,6 +19,8 @@ class Evidence:
         metric: The primary metric.
         higher_is_better: Which way of it is good.
         value: The metric on the test rows of the newest snapshot.
+        look: How many versions were evaluated on these rows until this one was, itself included.
+        confidence: Of all intervals here, higher with each look.
         seen_rows: How many of these rows the version was trained on.
         gain_over_baseline: How much better it is than its baseline on the same rows.
         gain_over_linear: How much better it is than a linear model of the same training rows; None without one.
@@ -41,6 +43,8 @@ class Evidence:
     metric: str
     higher_is_better: bool
     value: Estimate
+    look: int
+    confidence: float
     seen_rows: int
     gain_over_baseline: Estimate
     gain_over_linear: Estimate | None
@@ -81,6 +85,7 @@ def evaluate_gates(limits: Gates, found: Evidence) -> list[GateResult]:
     """Return every gate, in the order in which people ask."""
     return [
         _check_floor(limits, found),
+        GateResult("look", True, f"{found.look} at these test rows, so intervals hold {100 * found.confidence:.4g} %"),
         GateResult("unseen rows", found.seen_rows == 0, f"was trained on {found.seen_rows:,} of the test rows"),
         _check_gain_over_baseline(found),
         _check_gain_over_linear(found),
