@@ -43,7 +43,7 @@ def test_evaluations_are_looks_and_the_gates_show_their_price(
     assert "1 at these test rows, so intervals hold 95 %" in said, said
     launch.run_gates(spec, version, None)
     assert "2 at these test rows, so intervals hold 97.5 %" in capsys.readouterr().out
-    edit(spec.path, "max_depth = 3", "max_depth = 2")
+    edit(spec.path, "rounds = 1,", "rounds = 2,")
     third = train.train_version(pipelines.load_spec(None), snapshot.load_newest("flights"))
     launch.run_gates(spec, third, None)
     assert "3 at these test rows, so intervals hold 99.17 %" in capsys.readouterr().out
