@@ -87,3 +87,9 @@ def test_the_shipped_features_pass(demonstrated: tuple[Path, str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"0 of \d+ features differ on [\d,]+ rows when rebuilt from what was known", done.stdout)
     assert "without a known_at: nycflights.planes, nycflights.airports" in done.stdout
+
+
+def test_every_drill_is_noticed(demonstrated: tuple[Path, str]) -> None:
+    done = baking.run(demonstrated[0] / ".venv" / "bin" / "mlteam", "drills", cwd=demonstrated[0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "9 noticed, 0 missed, 0 not run" in done.stdout

@@ -13,6 +13,7 @@ from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.data import snapshot
 from mlteam.registry import tracking, versions
+from mlteam.registry.versions import RegisteredVersion
 
 DEAD = subprocess.Popen([sys.executable, "-c", ""])
 DEAD.wait()
@@ -74,3 +75,12 @@ def test_the_rows_of_a_snapshot_are_hashed_once_and_again_when_they_change(
     with pytest.raises(ProjectError, match="has changed"):
         snapshot.load("flights", taken.digest)
     assert len(hashed) == 1
+
+
+def test_an_opened_version_leaves_no_files_behind(spec: Spec, version: RegisteredVersion, tmp_path: Path) -> None:
+    code = "from mlteam.config import pipelines; from mlteam.registry import versions\n"
+    code += "opened = versions.open_version(pipelines.load_spec(None)); assert opened.folder.is_dir()"
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(scratch)}, check=True)
+    assert list(scratch.iterdir()) == []

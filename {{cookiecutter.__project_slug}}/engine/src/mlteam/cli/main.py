@@ -235,6 +235,16 @@ def whole_pipeline(pipeline: PipelineOption = None, set_: OverridesOption = None
     evaluate_version(chosen, train_version(chosen, generate_data(chosen)))
 
 
+@app.command()
+def drills(pipeline: PipelineOption = None) -> None:
+    """Break one thing at a time in a scratch copy of the project: each must be noticed."""
+    from mlteam.commands.drills import run_drills
+    from mlteam.config import pipelines
+
+    if not run_drills(pipelines.load_spec(pipeline)):
+        raise typer.Exit(1)
+
+
 @app.command(name="new_pipeline")
 def new_pipeline(
     name: Annotated[str, typer.Argument(help="Name of the pipeline, such as churn.")],

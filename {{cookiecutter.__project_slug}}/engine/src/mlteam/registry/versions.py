@@ -1,7 +1,6 @@
 """The record of every model: MLflow keeps parameters, metrics, files and versions."""
 
 import datetime as dt
-import hashlib
 import math
 import os
 import platform
@@ -14,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from mlteam.config.spec import SPEC_FILE, ModelSpec, Spec
 from mlteam.core import provenance
 from mlteam.core.errors import ProjectError
-from mlteam.core.files import compute_sha256, reserve_temporary_path
+from mlteam.core.files import reserve_temporary_path
 from mlteam.core.paths import ARTIFACTS
 from mlteam.data.digest import shorten_digest
 from mlteam.data.features import SCHEMA_FILE, Schema
 from mlteam.evaluation.evaluator import EvaluationResult
-from mlteam.modeling.model import Model, load_model_class
+from mlteam.modeling.model import Model
+from mlteam.registry.artifacts import ARTIFACT_PATH, fetch_model, hash_folder
 from mlteam.registry.tracking import create_mlflow_client
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 
 CANDIDATE = "candidate"
-ARTIFACT_PATH = "model"
 LINEAR_FACTORY = "mlteam.modeling:Linear"
 MAX_LISTED_VERSIONS = 10
 
@@ -112,9 +111,9 @@ def open_version(spec: Spec, which: str = CANDIDATE) -> RegisteredVersion:
         there = [str(number) for number, _ in list_versions(spec)]
         fix = f"there are {', '.join(there[-MAX_LISTED_VERSIONS:])}, and {CANDIDATE}" if there else "run `nox -s train`"
         raise ProjectError(f"{spec.name} has no version {which!r}", where="registry", fix=fix) from None
-    folder, model = _fetch_model(tracking, found.run_id, found.tags["content_sha256"])
-    _, baseline = _fetch_model(tracking, found.tags["baseline_run"])
-    linear = _fetch_model(tracking, found.tags["linear_run"])[1] if "linear_run" in found.tags else None
+    folder, model = fetch_model(tracking, found.run_id, found.tags["content_sha256"])
+    _, baseline = fetch_model(tracking, found.tags["baseline_run"])
+    linear = fetch_model(tracking, found.tags["linear_run"])[1] if "linear_run" in found.tags else None
     schema = Schema.model_validate_json((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
     own = Spec.model_validate_json((folder / SPEC_FILE).read_text(encoding="utf-8"))
     tags = dict(found.tags)
@@ -265,27 +264,6 @@ def _log_model(tracking: "MlflowClient", run: str, factory: ModelSpec, model: Mo
     tracking.set_tag(run, "content_sha256", digest)
     tracking.set_tag(run, "factory", factory.factory)
     return digest
-
-
-def _fetch_model(tracking: "MlflowClient", run: str, digest: str = "") -> tuple[Path, Model]:
-    """Fetch and load a run's model, if its files are still those that were logged."""
-    tags = tracking.get_run(run).data.tags
-    try:
-        folder = Path(tracking.download_artifacts(run, ARTIFACT_PATH))
-        whole = hash_folder(folder) == (digest or tags["content_sha256"])
-    except OSError:
-        whole = False
-    if not whole:
-        what = "the model's files have changed since they were registered"
-        raise ProjectError(what, where=f"run {run}", fix="restore data/artifacts from a backup, or train again")
-    return folder, load_model_class(tags["factory"], f"run {run}").load(folder)
-
-
-def hash_folder(folder: Path) -> str:
-    """SHA-256 over the names and contents of a folder's files, in hexadecimal."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(folder).as_posix()} {compute_sha256(path)}\n" for path in files]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _flatten_tags(nested: dict[str, Any]) -> dict[str, str]:
