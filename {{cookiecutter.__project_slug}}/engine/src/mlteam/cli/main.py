@@ -245,6 +245,18 @@ def drills(pipeline: PipelineOption = None) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def scorecard(
+    pipeline: PipelineOption = None,
+    drills: Annotated[bool, typer.Option(help="Run the drills first; else those of before count.")] = True,
+) -> None:
+    """Compute the ML Test Score from tests that run, and say what would raise it."""
+    from mlteam.commands.scorecard import compute_scorecard
+    from mlteam.config import pipelines
+
+    compute_scorecard(pipelines.load_spec(pipeline), drills=drills)
+
+
 @app.command(name="new_pipeline")
 def new_pipeline(
     name: Annotated[str, typer.Argument(help="Name of the pipeline, such as churn.")],

@@ -1,10 +1,13 @@
 """The state of the project on one screen: stage, questions, people, reviews, open items, newest run."""
 
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mlteam.core.errors import ProjectError
+from mlteam.core.paths import SCORECARD
 from mlteam.process.blocks.runs import list_current, list_evaluations, list_snapshots
 from mlteam.process.checks.documents import count_days_to_review, list_answers, list_documents
 from mlteam.process.project import Project, find_root
@@ -38,8 +41,18 @@ def format_status(root: Path) -> str:
         *(("later", text) for text in _list_later(result)),
         ("data", _describe_snapshot(project)),
         ("model", _describe_evaluation(project)),
+        *(("score", text) for text in _list_scores(root)),
     ]
     return "\n".join(f"{name:<10} {text}" for name, text in lines)
+
+
+def _list_scores(root: Path) -> Iterator[str]:
+    """Yield the ML Test Score of each pipeline, as `scorecard` computed it last."""
+    for path in sorted((root / SCORECARD).glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        sections = ", ".join(f"{section} {points:g}" for section, points in content["sections"].items())
+        made = content["made"]["created_at"].partition("T")[0]
+        yield f"{path.stem} {content['score']:g} of 7 ({sections}), computed {made}"
 
 
 def _list_open_questions(project: Project) -> list[tuple[str, str]]:
