@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from sklearn import metrics as reference
 from mlteam.config.spec import Evaluation
 from mlteam.data.features import Labels
 from mlteam.evaluation.bootstrap import Bootstrap
-from mlteam.evaluation.metrics import BUILTIN_METRICS, Floats
+from mlteam.evaluation.metrics import BUILTIN_METRICS, Floats, UndefinedMetricError
 
 SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
 
@@ -98,3 +100,26 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     label, prediction = random.integers(0, 2, 300).astype(np.int64), random.random(300)
     first, second = (Bootstrap(label, SETTINGS, 5).estimate(BUILTIN_METRICS["log_loss"], prediction) for _ in range(2))
     assert first == second
+
+
+@given(draws=st.integers(0, 10_000))
+def test_many_weights_at_once_give_the_same_numbers(draws: int) -> None:
+    random = np.random.default_rng(draws)
+    rows = int(random.integers(2, 60))
+    weights = random.integers(0, 4, (5, rows)).astype(float)
+    cases: dict[str, tuple[Any, Any]] = {
+        "binary": (random.integers(0, 2, rows), random.random(rows).round(int(random.integers(1, 4)))),
+        "multiclass": (random.integers(0, 3, rows), random.dirichlet([1, 1, 1], rows)),
+        "regression": (random.normal(size=rows), random.normal(size=rows)),
+    }
+    for metric in (metric for metric in BUILTIN_METRICS.values() if metric.batch):
+        label, prediction = cases[metric.tasks[0]]
+        order = np.argsort(-prediction, kind="stable") if metric.ranks else np.arange(rows)
+        assert metric.batch
+        found = metric.batch(label[order], prediction[order], weights[:, order])
+        for weight, number in zip(weights, found, strict=True):
+            try:
+                expected = metric.function(label, prediction, weight) if weight.any() else np.nan
+            except UndefinedMetricError:
+                expected = np.nan
+            assert number == pytest.approx(expected, abs=1e-12, nan_ok=True), metric.name

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -286,6 +287,8 @@ def main() -> None:
     from mlteam.core.release import check_version
     from mlteam.registry.tracking import convert_mlflow_error
 
+    # The threads of small products of matrices wait for each other longer than they work; models have their own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         if not {"--help", "-h"} & set(sys.argv):
             enter_root()

@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from mlteam.config.spec import Evaluation
 from mlteam.data.features import Labels
-from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
+from mlteam.evaluation.metrics import BatchFunction, Floats, Metric, UndefinedMetricError
 
 MIN_CLUSTERS = 5
 # Fewer resamples beyond a quantile do not say where it is.
 MIN_TAIL_RESAMPLES = 4
+# Weights that are handled at once: some megabytes, which stay in the cache of the processor.
+BATCH_NUMBERS = 500_000
+# With more rows, running sums of all resamples cost more than a loop over them.
+BATCH_RANKED_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,13 @@ class Bootstrap:
         if not np.isfinite(prediction).all():
             raise UndefinedMetricError("some predictions are not finite numbers")
         # Metrics that rank rows would sort them for each resample.
-        order = np.argsort(-prediction, kind="stable") if prediction.ndim == 1 else np.arange(len(prediction))
+        ordered = prediction.ndim == 1 and (metric.ranks or metric.batch is None)
+        order = np.argsort(-prediction, kind="stable") if ordered else slice(None)
         label, prediction = self._label[order], prediction[order].astype(np.float64)
+        if metric.batch is not None and (not metric.ranks or len(label) <= BATCH_RANKED_ROWS):
+            # All rows together say why a number is undefined.
+            metric.function(label, prediction, weights[0][order].astype(np.float64))
+            return _compute_in_batches(metric.batch, label, prediction, [weight[order] for weight in weights])
         values = np.full(len(weights), np.nan)
         for position, weight in enumerate(weights):
             try:
@@ -123,6 +132,15 @@ class Bootstrap:
             return Estimate(float(samples[0]), float(samples[0]) - half, float(samples[0]) + half)
         low, high = np.nanquantile(samples[1:], [inside, 1 - inside])
         return Estimate(float(samples[0]), float(low), float(high))
+
+
+def _compute_in_batches(
+    batch: BatchFunction, label: Labels, prediction: Floats, weights: list[NDArray[np.uint16]]
+) -> NDArray[np.float64]:
+    size = max(1, BATCH_NUMBERS // max(len(label), 1))
+    starts = range(0, len(weights), size)
+    parts = [batch(label, prediction, np.stack(weights[s : s + size]).astype(np.float64)) for s in starts]
+    return np.concatenate(parts).astype(np.float64)
 
 
 def _find_student_quantile(share: float, freedom: int) -> float:

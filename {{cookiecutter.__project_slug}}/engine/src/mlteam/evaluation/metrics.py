@@ -16,6 +16,8 @@ from mlteam.data.features import Labels
 
 Floats = NDArray[np.floating]
 MetricFunction = Callable[[Labels, Floats, Floats], float]
+# The same for many weights at once, shape (resamples, rows); NaN where the number is undefined.
+BatchFunction = Callable[[Labels, Floats, Floats], Floats]
 MIN_PROBABILITY = 1e-7
 
 
@@ -25,12 +27,18 @@ class UndefinedMetricError(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """A named function, the tasks it fits, and which way is good."""
+    """A named function, the tasks it fits, and which way is good.
+
+    `batch` gives the same numbers for many weights at once; it may ask for rows in the order of their prediction, the
+    highest first, which `ranks` says.
+    """
 
     name: str
     function: MetricFunction
     higher_is_better: bool
     tasks: tuple[Task, ...]
+    batch: BatchFunction | None = None
+    ranks: bool = False
 
     @property
     def sign(self) -> int:
@@ -56,11 +64,7 @@ def average_precision(label: Labels, prediction: Floats, weight: Floats) -> floa
 
 def log_loss(label: Labels, prediction: Floats, weight: Floats) -> float:
     """Mean surprise in nats; 0 is perfect."""
-    if prediction.ndim == 1:
-        sure = np.where(label == 1, prediction, 1 - prediction)
-    else:
-        sure = prediction[np.arange(len(label)), label.astype(np.int64)]
-    return float(-(weight @ np.log(np.clip(sure, MIN_PROBABILITY, 1))) / weight.sum())
+    return float(weight @ _compute_log_losses(label, prediction) / weight.sum())
 
 
 def brier_score(label: Labels, prediction: Floats, weight: Floats) -> float:
@@ -99,17 +103,72 @@ def r2(label: Labels, prediction: Floats, weight: Floats) -> float:
     return float(1 - weight @ (prediction - label) ** 2 / spread)
 
 
+def _batch_roc_auc(label: Labels, prediction: Floats, weights: Floats) -> Floats:
+    positives, negatives = _cumulate_many(label, prediction, weights)
+    area = np.trapezoid(positives, negatives, axis=1) + positives[:, 0] * negatives[:, 0] / 2
+    return _divide(area, positives[:, -1] * negatives[:, -1])
+
+
+def _batch_average_precision(label: Labels, prediction: Floats, weights: Floats) -> Floats:
+    positives, negatives = _cumulate_many(label, prediction, weights)
+    precision = positives / np.maximum(positives + negatives, np.finfo(float).tiny)
+    found = np.einsum("ij,ij->i", np.diff(positives, prepend=0, axis=1), precision)
+    return _divide(np.where(negatives[:, -1] > 0, found, np.nan), positives[:, -1])
+
+
+def _cumulate_many(label: Labels, prediction: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """As `_cumulate_weights`, for rows in the order of their prediction; shape (resamples, distinct predictions)."""
+    last_of_ties = np.append(np.flatnonzero(prediction[1:] != prediction[:-1]), len(prediction) - 1)
+    positives = np.cumsum(weights * label, axis=1)[:, last_of_ties]
+    return positives, np.cumsum(weights, axis=1)[:, last_of_ties] - positives
+
+
+def _divide(value: Floats, by: Floats) -> Floats:
+    return np.asarray(np.divide(value, by, out=np.full(len(value), np.nan), where=by > 0))
+
+
+def _batch_mean(compute_loss: Callable[[Labels, Floats], Floats]) -> BatchFunction:
+    """Make the batch form of a metric that is a weighted mean over rows."""
+
+    def batch(label: Labels, prediction: Floats, weights: Floats) -> Floats:
+        # Not as a product of matrices, whose threads would cost more than they bring.
+        sums = np.einsum("ij,j->i", weights, compute_loss(label, prediction).astype(np.float64))
+        return _divide(sums, weights.sum(axis=1))
+
+    return batch
+
+
+def _compute_log_losses(label: Labels, prediction: Floats) -> Floats:
+    if prediction.ndim == 1:
+        sure = np.where(label == 1, prediction, 1 - prediction)
+    else:
+        sure = prediction[np.arange(len(label)), label.astype(np.int64)]
+    return np.asarray(-np.log(np.clip(sure, MIN_PROBABILITY, 1)))
+
+
+def _compute_squares(label: Labels, prediction: Floats) -> Floats:
+    return np.asarray((prediction - label) ** 2)
+
+
+def _compute_distances(label: Labels, prediction: Floats) -> Floats:
+    return np.asarray(np.abs(prediction - label))
+
+
+def _batch_root_mean_square(label: Labels, prediction: Floats, weights: Floats) -> Floats:
+    return np.asarray(np.sqrt(_batch_mean(_compute_squares)(label, prediction, weights)))
+
+
 BUILTIN_METRICS = {
     metric.name: metric
     for metric in (
-        Metric("roc_auc", roc_auc, True, ("binary",)),
-        Metric("average_precision", average_precision, True, ("binary",)),
-        Metric("brier_score", brier_score, False, ("binary",)),
-        Metric("log_loss", log_loss, False, ("binary", "multiclass")),
-        Metric("accuracy", accuracy, True, ("multiclass",)),
+        Metric("roc_auc", roc_auc, True, ("binary",), _batch_roc_auc, ranks=True),
+        Metric("average_precision", average_precision, True, ("binary",), _batch_average_precision, ranks=True),
+        Metric("brier_score", brier_score, False, ("binary",), _batch_mean(_compute_squares)),
+        Metric("log_loss", log_loss, False, ("binary", "multiclass"), _batch_mean(_compute_log_losses)),
+        Metric("accuracy", accuracy, True, ("multiclass",), _batch_mean(lambda y, p: p.argmax(axis=1) == y)),
         Metric("balanced_accuracy", balanced_accuracy, True, ("multiclass",)),
-        Metric("mean_absolute_error", mean_absolute_error, False, ("regression",)),
-        Metric("root_mean_squared_error", root_mean_squared_error, False, ("regression",)),
+        Metric("mean_absolute_error", mean_absolute_error, False, ("regression",), _batch_mean(_compute_distances)),
+        Metric("root_mean_squared_error", root_mean_squared_error, False, ("regression",), _batch_root_mean_square),
         Metric("r2", r2, True, ("regression",)),
     )
 }

@@ -29,7 +29,7 @@ def fetch_model(tracking: "MlflowClient", run: str, digest: str = "") -> tuple[P
     """
     tags = tracking.get_run(run).data.tags
     try:
-        folder = Path(tracking.download_artifacts(run, ARTIFACT_PATH, str(_make_download_folder(run))))
+        folder = Path(tracking.download_artifacts(run, ARTIFACT_PATH, str(_make_download_folder())))
         whole = hash_folder(folder) == (digest or tags["content_sha256"])
     except OSError:
         whole = False
@@ -39,11 +39,9 @@ def fetch_model(tracking: "MlflowClient", run: str, digest: str = "") -> tuple[P
     return folder, load_model_class(tags["factory"], f"run {run}").load(folder)
 
 
-def _make_download_folder(run: str) -> Path:
-    """Return a folder for a run's files that is removed when the process ends; MLflow's own would stay for ever."""
-    folder = Path(_create_downloads().name, run)
-    folder.mkdir(exist_ok=True)
-    return folder
+def _make_download_folder() -> Path:
+    """Make an empty folder that is removed when the process ends; MLflow's own would stay for ever."""
+    return Path(tempfile.mkdtemp(dir=_create_downloads().name))
 
 
 @cache
