@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlteam.config.spec import Task
 
-MAX_BINS = 256
+MAX_BINS, MIN_BINS, ROWS_PER_BIN = 256, 8, 25
 LEAK_THRESHOLD = 0.99
 EXACT_THRESHOLD = 1 - 1e-9
 # Rows that lie on a curve, and not only near one, as those of a time series do.
@@ -40,7 +40,18 @@ def measure_leak_strength(column: pa.ChunkedArray, targets: FloatArray) -> float
     Returns:
         R², summed over classes; never below 0.
     """
-    groups = _bin_values(column)
+    # Many groups follow any curve, but have too few rows each in a small table to say how strong a plain feature is.
+    few = min(MAX_BINS, max(MIN_BINS, len(targets) // ROWS_PER_BIN))
+    found = max(_explain_by_groups(column, targets, bins) for bins in {MAX_BINS, few})
+    if _is_number(column) and not column.null_count:
+        near = _compute_r2(targets, _interpolate_targets(pc.cast(column, pa.float64(), safe=False).to_numpy(), targets))
+        found = max(found, near if near >= CURVE_THRESHOLD else 0.0)
+    return found
+
+
+def _explain_by_groups(column: pa.ChunkedArray, targets: FloatArray, bins: int) -> float:
+    """Return how much of the label the means of groups of one half of the rows explain in the other half."""
+    groups = _bin_values(column, bins)
     half = np.arange(len(groups)) % 2 == 0
     overall = targets[half].mean(axis=0)
     size = int(groups.max()) + 1
@@ -50,11 +61,7 @@ def measure_leak_strength(column: pa.ChunkedArray, targets: FloatArray) -> float
     if _is_number(column):
         # A few rows leave groups of numbers without any: there the group below speaks.
         means = means[np.maximum.accumulate(np.where(rows > 0, np.arange(size), 0))]
-    found = _compute_r2(targets[~half], means[groups[~half]])
-    if _is_number(column) and not column.null_count:
-        near = _compute_r2(targets, _interpolate_targets(pc.cast(column, pa.float64(), safe=False).to_numpy(), targets))
-        found = max(found, near if near >= CURVE_THRESHOLD else 0.0)
-    return found
+    return _compute_r2(targets[~half], means[groups[~half]])
 
 
 def _compute_r2(targets: FloatArray, predicted: FloatArray) -> float:
@@ -129,10 +136,10 @@ def _find_summands(numbers: dict[str, FloatArray], label: FloatArray) -> tuple[s
     return tuple(name for name, share in zip(numbers, shares, strict=False) if share > 1e-4)  # noqa: PLR2004
 
 
-def _bin_values(column: pa.ChunkedArray) -> NDArray[np.int64]:
+def _bin_values(column: pa.ChunkedArray, bins: int) -> NDArray[np.int64]:
     if _is_number(column):
         values = pc.cast(column, pa.float64(), safe=False).to_numpy()
-        edges = np.unique(np.nanquantile(values, np.linspace(0, 1, MAX_BINS)))
+        edges = np.unique(np.nanquantile(values, np.linspace(0, 1, bins)))
         return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values)).astype(np.int64)
     codes = pc.dictionary_encode(pc.cast(column, pa.string())).combine_chunks().indices
     return np.asarray(pc.fill_null(pc.add(codes, 1), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
