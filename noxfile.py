@@ -85,7 +85,7 @@ def benchmarks(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(PROJECT, "benchmark"))
     with tempfile.TemporaryDirectory() as folder:
         options = ("--smoke", "--project", f"{folder}/flight-delays")
-        for name in ("pipeline", "time_travel", "know", "scale", "serving", "soak"):
+        for name in ("pipeline", "time_travel", "decisions", "mutation", "know", "scale", "serving", "soak"):
             session.run("python", f"benchmarks/{name}.py", *options)
     session.run("python", "benchmarks/process_check.py", "--smoke")
     session.run("python", "benchmarks/ownership.py")

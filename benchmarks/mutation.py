@@ -1,0 +1,149 @@
+"""How many small mistakes in the engine's numbers its tests notice, by cosmic-ray.
+
+    python benchmarks/mutation.py [--mutants 30] [--area NAME] [--project PATH] [--smoke]
+
+needs the packages of the group `benchmark`. In each module that people decide by, some numbers, comparisons, signs and
+conditions are changed, one at a time, drawn with a fixed seed; the tests of the area must fail. Prints the share of
+mutants that were killed, and every survivor. It takes about ten seconds a mutant.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import projects
+
+# Modules, and the tests of their area.
+AREAS = {
+    "evaluation/metrics": ["metrics"],
+    "evaluation/bootstrap": ["metrics", "decisions"],
+    "evaluation/clusters": ["decisions"],
+    "evaluation/evaluator": ["decisions", "pipeline"],
+    "evaluation/calibration": ["calibration"],
+    "launch/gates": ["gates"],
+    "registry/looks": ["looks"],
+    "data/cut_sources": ["time_travel"],
+    "data/anonymity": ["privacy"],
+    "analysis/weak_slices": ["decisions", "mistakes"],
+    "analysis/importance": ["explain"],
+    "monitoring/drift": ["monitoring"],
+    "monitoring/quality": ["monitoring"],
+    "modeling/baseline": ["model"],
+    "modeling/linear": ["linear"],
+    "onboarding/leaks": ["onboard_leaks"],
+    "reports/charts/binary": ["charts"],
+    "reports/charts/multiclass": ["charts"],
+    "reports/charts/regression": ["charts"],
+}
+# Operators that people mistake for each other; shifts and bits are left out, which hardly anybody does.
+OPERATORS = ("Add", "Sub", "Mul", "Div", "Number", "Comparison", "AddNot", "And", "Or", "True", "False", "Unary")
+LEFT_OUT = ("Shift", "Bit", "Mod", "Pow", "FloorDiv", "Is_", "_Is", "MatMult", "Unary_Operator_Invert")
+TIMEOUT_SECONDS = 240
+GOAL = 0.9
+
+
+def write_config(folder: Path, module: str, tests: list[str], python: str) -> Path:
+    """Write the file that cosmic-ray reads; return its path."""
+    files = " ".join(f"tests/test_{name}.py" for name in tests)
+    command = f"{python} -m pytest -x -q -p no:cacheprovider {files}"
+    lines = [
+        "[cosmic-ray]",
+        f'module-path = "src/mlteam/{module}.py"',
+        f"timeout = {TIMEOUT_SECONDS}.0",
+        "excluded-modules = []",
+        f'test-command = "{command}"',
+        "[cosmic-ray.distributor]",
+        'name = "local"',
+    ]
+    path = folder / "mutation.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def keep_sample(session: Path, count: int) -> None:
+    """Leave some of the mutants in a session, drawn with a fixed seed."""
+    with closing(sqlite3.connect(session)) as store, store:
+        found = store.execute("select job_id, operator_name from mutation_specs order by operator_name, occurrence")
+        jobs = [
+            job
+            for job, operator in found
+            if any(name in operator for name in OPERATORS) and not any(name in operator for name in LEFT_OUT)
+        ]
+        kept = set(random.Random(1).sample(jobs, min(count, len(jobs))))  # noqa: S311
+        for table in ("mutation_specs", "work_items"):
+            marks = ",".join("?" * len(kept))
+            store.execute(f"delete from {table} where job_id not in ({marks})", list(kept))
+
+
+def list_results(session: Path) -> Iterator[tuple[bool, str, int, str]]:
+    """Yield for each mutant whether it was killed, its function, its line, and the change."""
+    query = """
+        select test_outcome, definition_name, start_pos_row, diff from work_results join mutation_specs using (job_id)
+        order by start_pos_row
+    """
+    with closing(sqlite3.connect(session)) as store:
+        for outcome, function, line, diff in store.execute(query):
+            changed = [text[1:].strip() for text in (diff or "").splitlines() if text[:1] == "+" and text[:3] != "+++"]
+            yield "survived" not in str(outcome).lower(), function or "", line, " ".join(changed)[:100]
+
+
+def run_area(engine: Path, module: str, tests: list[str], python: str, count: int) -> list[tuple[bool, str, int, str]]:
+    """Run the tests of an area against mutants of a module."""
+    session = engine / "mutation.sqlite"
+    session.unlink(missing_ok=True)
+    config = write_config(engine, module, tests, python)
+    tool = str(Path(sys.executable).with_name("cosmic-ray"))
+    env = {name: value for name, value in os.environ.items() if name not in projects.OWN}
+    env |= {"PYTHONPATH": "src", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    plain = [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *(f"tests/test_{t}.py" for t in tests)]
+    if subprocess.run(plain, cwd=engine, env=env, capture_output=True, check=False).returncode:
+        raise SystemExit(f"the tests of {module} fail without a mutant")
+    subprocess.run([tool, "init", config.name, session.name], cwd=engine, env=env, check=True, capture_output=True)
+    keep_sample(session, count)
+    subprocess.run([tool, "exec", config.name, session.name], cwd=engine, env=env, check=True, capture_output=True)
+    return list(list_results(session))
+
+
+def main(options: argparse.Namespace, project: Path) -> int:
+    """Run all areas, or one; return 1 if too few mutants were killed."""
+    killed = total = 0
+    survivors = []
+    chosen = {name: tests for name, tests in AREAS.items() if options.area in (None, name)}
+    if options.smoke:
+        chosen = dict(list(chosen.items())[:1])
+    print("killed  of  module")
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Path(folder, project.name, "engine")
+        # The tests read the SQL of the project around the engine.
+        shutil.copytree(project / "sql", engine.parent / "sql")
+        shutil.copytree(project / "engine", engine)
+        for module, tests in chosen.items():
+            found = run_area(
+                engine, module, tests, projects.locate_python(project), 2 if options.smoke else options.mutants
+            )
+            dead = sum(is_killed for is_killed, *_ in found)
+            killed, total = killed + dead, total + len(found)
+            print(f"{dead:>6} {len(found):>3}  {module}", flush=True)
+            survivors += [(module, *rest) for is_killed, *rest in found if not is_killed]
+    for module, function, line, change in survivors:
+        print(f"survived: {module}.py:{line} {function}: {change}")
+    print(f"{killed} of {total} mutants were killed: {killed / max(total, 1):.0%} (at least {GOAL:.0%})")
+    return int(killed < GOAL * total)
+
+
+if __name__ == "__main__":
+    parser = projects.build_parser(__doc__)
+    parser.add_argument("--mutants", type=int, default=30, help="most mutants of a module")
+    parser.add_argument("--area", choices=AREAS, help="one module; all of them where nothing is said")
+    given = parser.parse_args()
+    with projects.open_project(given.project, smoke=given.smoke) as opened:
+        failed = main(given, opened)
+    raise SystemExit(failed and not given.smoke)

@@ -1,0 +1,171 @@
+"""Charts are tested by the data and axes of their specification, against scikit-learn."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from mlteam.reports.charts import binary, common, multiclass, regression
+
+RANDOM = np.random.default_rng(4)
+CLASSES = ("a", "b", "c")
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture is its specification."""
+    monkeypatch.setattr(common, "render_svg", lambda chart: chart.to_json())
+
+
+def read(pictures: list[common.Picture], title: str) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
+    """The layer that shows something, and the rows of all layers."""
+    layers, rows = read_layers(pictures, title)
+    return layers[-1], rows
+
+
+def read_layers(pictures: list[common.Picture], title: str) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
+    content = json.loads(next(picture.svg for picture in pictures if picture.title == title))
+    layers = content.get("layer", [content])
+    named = [layer.get("data") or content["data"] for layer in layers]
+    return layers, [data["values"] if "values" in data else content["datasets"][data["name"]] for data in named]
+
+
+def get_axes(layer: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple((layer["encoding"][axis]["field"], layer["encoding"][axis].get("title")) for axis in ("x", "y"))
+
+
+@pytest.fixture
+def two_classes() -> tuple[Any, dict[str, Any]]:
+    label = RANDOM.integers(0, 2, 150)
+    return label, {"model": np.round((label + RANDOM.random(150) * 2) / 3, 2), "baseline": RANDOM.random(150).round(1)}
+
+
+def test_the_roc_curve_is_that_of_scikit_learn(two_classes: tuple[Any, dict[str, Any]]) -> None:
+    label, curves = two_classes
+    layer, (diagonal, rows) = read(binary.draw_evaluation(label, curves, ("no", "yes")), "ROC")
+    assert get_axes(layer) == (("x", "False positive rate"), ("y", "True positive rate"))
+    assert [(p["x"], p["y"]) for p in diagonal] == [(0, 0), (1, 1)]
+    for name, scores in curves.items():
+        points = [(0.0, 0.0), *((row["x"], row["y"]) for row in rows if row["curve"] == name)]
+        false, true, _ = reference.roc_curve(label, scores, drop_intermediate=False)
+        assert np.allclose(points, np.column_stack([false, true]))
+    assert [row["order"] for row in rows if row["curve"] == "model"] == sorted(
+        row["order"] for row in rows if row["curve"] == "model"
+    )
+
+
+def test_precision_and_recall_are_those_of_scikit_learn(two_classes: tuple[Any, dict[str, Any]]) -> None:
+    label, curves = two_classes
+    layer, (line, rows) = read(binary.draw_evaluation(label, curves, ("no", "yes")), "Precision and recall")
+    assert get_axes(layer) == (("x", "Recall"), ("y", "Precision"))
+    assert np.allclose([(p["x"], p["y"]) for p in line], [(0, label.mean()), (1, label.mean())])
+    precision, recall, _ = reference.precision_recall_curve(label, curves["model"])
+    expected = np.column_stack([recall, precision])[:-1][::-1]
+    assert np.allclose([(row["x"], row["y"]) for row in rows if row["curve"] == "model"], expected)
+
+
+def test_many_thresholds_are_thinned_and_both_ends_stay() -> None:
+    label, scores = RANDOM.integers(0, 2, 5_000), RANDOM.random(5_000)
+    curves = {"model": scores, "baseline": scores}
+    _, (_, rows) = read(binary.draw_evaluation(label, curves, ("no", "yes")), "ROC")
+    points = [(row["x"], row["y"]) for row in rows if row["curve"] == "model"]
+    assert len(points) == 200
+    assert points[-1] == (1, 1)
+    assert sum(points[0]) < 0.001
+
+
+def test_calibration_shows_what_happened_against_what_was_predicted(two_classes: tuple[Any, dict[str, Any]]) -> None:
+    label, curves = two_classes
+    (_, bars, dots), (line, _, shown) = read_layers(binary.draw_evaluation(label, curves, ("no", "yes")), "Calibration")
+    assert bars["encoding"]["x"] == dots["encoding"]["x"]
+    assert (dots["encoding"]["x"]["field"], dots["encoding"]["x"]["title"]) == ("predicted", "Mean prediction")
+    assert dots["encoding"]["y"]["field"] == "happened"
+    assert (bars["encoding"]["y"]["field"], bars["encoding"]["y2"]["field"]) == ("low", "high")
+    rows = [row for row in shown if row["curve"] == "model"]
+    order = np.argsort(curves["model"], kind="stable")
+    groups = np.array_split(order, 10)
+    assert [row["predicted"] for row in rows] == pytest.approx([curves["model"][g].mean() for g in groups])
+    assert [row["happened"] for row in rows] == pytest.approx([label[g].mean() for g in groups])
+    assert all(row["low"] <= row["happened"] <= row["high"] for row in rows)
+    assert line[1]["x"] == line[1]["y"] == max(max(row["predicted"], row["high"]) for row in shown)
+
+
+def test_scores_are_spread_by_class(two_classes: tuple[Any, dict[str, Any]]) -> None:
+    label, curves = two_classes
+    layer, (rows,) = read(binary.draw_evaluation(label, curves, ("no", "yes")), "Score distribution")
+    assert get_axes(layer) == (("from", "Prediction"), ("share", "Share of rows"))
+    for position, name in enumerate(("no", "yes")):
+        mine = [row for row in rows if row["class"] == name]
+        assert sum(row["share"] for row in mine) == pytest.approx(1)
+        centre = sum(row["share"] * row["from"] for row in mine)
+        assert centre == pytest.approx(curves["model"][label == position].mean(), abs=0.03)
+
+
+@pytest.fixture
+def many_classes() -> tuple[Any, dict[str, Any]]:
+    label = RANDOM.choice(3, 200, p=[0.2, 0.5, 0.3])
+    scores = RANDOM.dirichlet([1, 1, 1], 200) + np.eye(3)[label] * 0.3 + np.array([0, 0, 0.2])
+    return label, {"model": scores / scores.sum(axis=1, keepdims=True), "baseline": RANDOM.dirichlet([1, 1, 1], 200)}
+
+
+def test_a_row_of_the_confusion_matrix_is_a_true_class(many_classes: tuple[Any, dict[str, Any]]) -> None:
+    label, curves = many_classes
+    layer, (rows,) = read(multiclass.draw_evaluation(label, curves, CLASSES), "Confusion, share of each true class")
+    assert get_axes(layer) == (("predicted", "Predicted"), ("true", "True"))
+    expected = reference.confusion_matrix(label, curves["model"].argmax(axis=1), normalize="true")
+    found = {(row["true"], row["predicted"]): row["share"] for row in rows}
+    for truth, guess in np.ndindex(3, 3):
+        assert found[CLASSES[truth], CLASSES[guess]] == pytest.approx(expected[truth, guess])
+    assert rows[0]["true"] == "b", "the most frequent class comes first"
+
+
+def test_recall_is_that_of_scikit_learn(many_classes: tuple[Any, dict[str, Any]]) -> None:
+    label, curves = many_classes
+    layer, (rows,) = read(multiclass.draw_evaluation(label, curves, CLASSES), "Recall by class")
+    assert get_axes(layer)[0] == ("recall", "Recall")
+    for name, scores in curves.items():
+        expected = reference.recall_score(label, scores.argmax(axis=1), average=None)
+        found = {row["class"]: row["recall"] for row in rows if row["curve"] == name}
+        assert [found[name] for name in CLASSES] == pytest.approx(list(expected))
+
+
+def test_the_best_class_comes_true_as_often_as_predicted(many_classes: tuple[Any, dict[str, Any]]) -> None:
+    label, curves = many_classes
+    layer, (line, rows) = read(multiclass.draw_evaluation(label, curves, CLASSES), "Calibration of the best class")
+    assert get_axes(layer) == (("x", "Mean probability of the best class"), ("y", "Share that was right"))
+    best = curves["model"].max(axis=1)
+    groups = np.array_split(np.argsort(best, kind="stable"), 10)
+    mine = [row for row in rows if row["curve"] == "model"]
+    assert [row["x"] for row in mine] == pytest.approx([best[g].mean() for g in groups])
+    right = curves["model"].argmax(axis=1) == label
+    assert [row["y"] for row in mine] == pytest.approx([right[g].mean() for g in groups])
+    assert [(p["x"], p["y"]) for p in line] == [(0, 0), (1, 1)]
+
+
+def test_numbers_are_drawn_as_predicted_and_true() -> None:
+    truth = RANDOM.normal(10, 3, 900)
+    curves = {"model": truth + RANDOM.normal(2, 1, 900), "baseline": np.full(900, 10.0)}
+    pictures = regression.draw_evaluation(truth, curves, ())
+    layer, (line, rows) = read(pictures, "Truth and prediction, a sample of rows")
+    assert get_axes(layer) == (("x", "Prediction"), ("y", "Truth"))
+    assert len(rows) == 600
+    pairs = dict(zip(curves["model"], truth, strict=True))
+    assert all(pairs[row["x"]] == row["y"] for row in rows)
+    assert line[0]["x"] == line[0]["y"] == min(min(row["x"], row["y"]) for row in rows)
+    assert line[1]["x"] == line[1]["y"] == max(max(row["x"], row["y"]) for row in rows)
+
+    layer, (_, rows) = read(pictures, "Mean truth along the prediction")
+    assert get_axes(layer) == (("x", "Mean prediction"), ("y", "Mean truth"))
+    mine = [row for row in rows if row["curve"] == "model"]
+    groups = np.array_split(np.argsort(curves["model"], kind="stable"), 20)
+    assert [row["x"] for row in mine] == pytest.approx([curves["model"][g].mean() for g in groups])
+    assert [row["y"] for row in mine] == pytest.approx([truth[g].mean() for g in groups])
+
+    layer, (rows,) = read(pictures, "Errors")
+    assert get_axes(layer) == (("from", "Prediction minus truth"), ("share", "Share of rows"))
+    mine = [row for row in rows if row["curve"] == "model"]
+    width = mine[1]["from"] - mine[0]["from"]
+    assert sum(row["share"] * (row["from"] + width / 2) for row in mine) == pytest.approx(2, abs=0.2)
+    assert sum(row["share"] for row in mine) == pytest.approx(0.99, abs=0.011)
