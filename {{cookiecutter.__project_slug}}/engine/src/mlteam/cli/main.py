@@ -34,14 +34,18 @@ app.add_typer(operations.app)
 
 
 @app.command()
-def data(pipeline: PipelineOption = None, log: LogOption = None) -> None:
+def data(
+    pipeline: PipelineOption = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Fetch every source again, whatever its age.")] = False,
+    log: LogOption = None,
+) -> None:
     """Generate the data: fetch sources, build and test the SQL, take a snapshot."""
     from mlteam.commands.data import generate_data
     from mlteam.config import pipelines
     from mlteam.core import console
 
     console.configure_output(log=log)
-    generate_data(pipelines.load_spec(pipeline))
+    generate_data(pipelines.load_spec(pipeline), refresh=refresh)
 
 
 @app.command(name="time_travel")

@@ -95,7 +95,7 @@ def monitor(
 
 @app.command()
 def retrain(pipeline: PipelineOption = None, log: LogOption = None) -> None:
-    """Run data, train, evaluate and the gates: produces a new candidate, never launches it."""
+    """Fetch the sources again, then train, evaluate and ask the gates: makes a candidate if there are new rows."""
     from mlteam.commands import data, evaluate, train
     from mlteam.commands import launch as launching
     from mlteam.config import pipelines
@@ -104,7 +104,11 @@ def retrain(pipeline: PipelineOption = None, log: LogOption = None) -> None:
 
     console.configure_output(log=log)
     chosen = pipelines.load_spec(pipeline)
-    trained = train.train_version(chosen, data.generate_data(chosen))
+    taken = data.generate_data(chosen, refresh=True)
+    if known := train.find_version_of_same_rows(chosen, taken):
+        console.print_line(f"nothing new to learn: version {known} was trained on the same rows with the same settings")
+        return
+    trained = train.train_version(chosen, taken)
     evaluate.evaluate_version(chosen, trained)
     rival = launching.open_rival(chosen, launch_log.get_launch_state(chosen))
     decided = launching.run_gates(chosen, versions.open_version(chosen, str(trained.number)), rival)

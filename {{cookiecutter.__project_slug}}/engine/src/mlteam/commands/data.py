@@ -1,24 +1,35 @@
 """`data`: fetch sources, build and test the SQL, take a snapshot."""
 
+import datetime as dt
+import logging
+from typing import get_args
+
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlteam.config.pipelines import list_pipelines
 from mlteam.config.spec import Spec
+from mlteam.config.splits import Split
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier
-from mlteam.data import leak_report, loaders, snapshot, sources, warehouse
+from mlteam.data import datasets, leak_report, loaders, snapshot, sources, warehouse
+from mlteam.data.refresh import needs_fetch
 from mlteam.data.snapshot import Snapshot
+from mlteam.data.sources import Source
 from mlteam.onboarding import decisions, leaks
 
 
-def generate_data(spec: Spec) -> Snapshot:
-    """Fetch what is missing upstream, build and test the SQL, take a snapshot.
+def generate_data(spec: Spec, *, refresh: bool = False) -> Snapshot:
+    """Fetch what is missing or old upstream, build and test the SQL, take a snapshot.
 
     A pipeline beside others fetches, checks and builds only what it needs: what is wrong with their sources and tables
-    is not its concern.
+    is not its concern. An old source that cannot be fetched is used as it is, until it is stale.
+
+    Args:
+        spec: The pipeline.
+        refresh: Fetch every source again, whatever its age.
     """
     _, _, table = spec.data.relation.partition(".")
     select = [f"+{table}"] if len(list_pipelines()) > 1 else []
@@ -26,19 +37,41 @@ def generate_data(spec: Spec) -> Snapshot:
     for source in sources.load_sources():
         if needed is not None and source.name not in needed:
             continue
-        if source.location and not source.location.exists():
-            with console.show_progress(f"fetch {source.name}"):
-                loaders.fetch_source(source)
+        _fetch_if_needed(source, refresh=refresh)
         loaders.check_source_file(source)
     with console.show_progress("build and test the SQL") as progress:
         warehouse.build(progress, select)
     with console.show_progress("take the snapshot"):
         taken = snapshot.take(spec, [reject_leaks])
     console.print_line(f"snapshot {taken.folder}: {taken.metadata['rows']:,} rows")
+    if note := _describe_unsplit_rows(spec, taken):
+        console.print_line(note)
     report = leak_report.find_report(spec)
     command = f"nox -s time_travel -- --pipeline {spec.name}"
     console.print_line(f"time travel: {report.describe() if report else f'not checked since a change: `{command}`'}")
     return taken
+
+
+def _fetch_if_needed(source: Source, *, refresh: bool) -> None:
+    if not needs_fetch(source, dt.datetime.now(dt.UTC), refresh=refresh):
+        return
+    must = refresh or not (source.location and source.location.exists())
+    try:
+        with console.show_progress(f"fetch {source.name}"):
+            loaders.fetch_source(source)
+    except ProjectError as error:
+        if must:
+            raise
+        console.print_line(f"note: {source.name} is old and was not fetched again: {error.what}", logging.WARNING)
+
+
+def _describe_unsplit_rows(spec: Spec, taken: Snapshot) -> str:
+    """Return how many rows are in no split, or an empty text: new rows are beyond fixed windows sooner or later."""
+    rows = int(taken.metadata["rows"])
+    used = sum(datasets.count_snapshot_rows(taken, spec, split, "true") for split in get_args(Split))
+    if used == rows:
+        return ""
+    return f"note: {rows - used:,} of {rows:,} rows are in no split; see [splits] in {spec.path}"
 
 
 def reject_leaks(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:

@@ -3,7 +3,8 @@
 from mlteam.config.spec import ModelSpec, Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
-from mlteam.data import datasets
+from mlteam.core.provenance import is_current
+from mlteam.data import datasets, snapshot
 from mlteam.data.snapshot import Snapshot
 from mlteam.modeling.training import load_training_examples
 from mlteam.registry import versions
@@ -27,6 +28,25 @@ def train_version(spec: Spec, taken: Snapshot) -> RegisteredVersion:
         version = versions.register(spec, taken.digest, schema, trained, baseline, linear)
     console.print_line(f"registered {spec.name} version {version.number} as {versions.CANDIDATE}")
     return version
+
+
+def find_version_of_same_rows(spec: Spec, taken: Snapshot) -> int | None:
+    """Return the newest version if training again would learn the same: same rows, same settings; else None."""
+    numbers = [number for number, _ in versions.list_versions(spec)]
+    if not numbers:
+        return None
+    newest = versions.open_version(spec, str(numbers[-1]))
+    learned = ("task", "data", "features", "model", "baseline")
+    tags = newest.tags
+    if tags["git_commit"] != "None" and not is_current(tags["git_commit"], dirty=tags["git_dirty"] != "False"):
+        return None
+    if any(getattr(newest.spec, part) != getattr(spec, part) for part in learned):
+        return None
+    before = snapshot.load(spec.name, newest.snapshot)
+    for split in ("train", "validation"):
+        if datasets.digest_split(before, newest.spec, split) != datasets.digest_split(taken, spec, split):
+            return None
+    return newest.number
 
 
 def fine_tune(spec: Spec, parent: RegisteredVersion, dataset: str) -> RegisteredVersion:

@@ -5,6 +5,7 @@ import getpass
 import importlib.metadata
 import platform
 import subprocess
+from pathlib import Path
 from typing import Any
 
 # XGBoost comes under one of two names, by platform.
@@ -21,6 +22,8 @@ LIBRARIES = {
     "xgboost",
     "xgboost-cpu",
 }
+# What results depend on; pages do not count.
+CODE = ("sql", "src", "metrics", "pipelines", "engine/src", "uv.lock")
 PAGES = (":(exclude,glob)**/*.md", ":(exclude)docs/figures", ":(exclude)CODEOWNERS")
 
 
@@ -43,6 +46,14 @@ def collect_provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": _collect_library_versions(),
     }
+
+
+def is_current(commit: str | None, *, dirty: bool) -> bool:
+    """Return whether the code is that of a commit, at which nothing was changed."""
+    if not commit or dirty:
+        return False
+    command = ["git", "diff", "--quiet", commit, "--", *(path for path in CODE if Path(path).exists())]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _collect_library_versions() -> dict[str, str]:

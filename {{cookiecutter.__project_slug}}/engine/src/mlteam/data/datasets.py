@@ -216,6 +216,16 @@ def count_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, also: str)
     return int(found)
 
 
+def digest_split(snapshot: Snapshot, spec: Spec, split: str) -> tuple[int, str]:
+    """Return the number of rows of a split and a digest of what a model reads of them, in whatever order they are."""
+    columns = ", ".join(map(quote_identifier, (spec.data.label, *spec.features.names)))
+    rows = f"select {columns} from read_parquet(?) where {build_dataset_condition(spec, split)}"
+    with connect_duckdb() as connection:
+        query = f"select count(*), sum(hash(t)) from ({rows}) as t"
+        ((count, digest),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
+    return int(count), str(digest)
+
+
 class LazySnapshotTable:
     """The rows of a dataset in its snapshot, of which one column at a time is read.
 

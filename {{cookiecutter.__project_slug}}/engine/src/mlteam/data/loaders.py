@@ -17,6 +17,7 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.files import write_atomically
 from mlteam.core.references import describe_error, import_reference
 from mlteam.core.sql import connect_duckdb
+from mlteam.data.refresh import reject_worse_rows
 from mlteam.data.sources import SOURCES_FILE, Source
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -44,7 +45,8 @@ def fetch_source(source: Source) -> None:
     """Run the loader of a source and write its table, stamped with the time, as Parquet: whole or not at all.
 
     Raises:
-        ProjectError: The source has no loader, or the loader cannot be imported, fails or returns no table.
+        ProjectError: The source has no loader, or the loader cannot be imported, fails or returns no table; or what
+            came cannot take the place of the rows before.
     """
     if source.location is None:
         return
@@ -55,6 +57,7 @@ def fetch_source(source: Source) -> None:
             fix=f"ask its owner ({source.owner}), or put the file there",
         )
     table = _run_loader(source)
+    reject_worse_rows(source, table)
     if "_loaded_at" in table.column_names:
         table = table.drop_columns("_loaded_at")
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)

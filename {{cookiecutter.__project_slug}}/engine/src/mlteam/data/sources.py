@@ -28,6 +28,7 @@ class Source:
         relation: What SQL selects from.
         schema: The schema in which SQL finds it.
         late_after_hours: Hours after its load at which it is too old, if that is declared.
+        refresh_after_hours: Hours after its load at which it is fetched again, if that is declared.
         known_at: SQL over its columns: the instant (UTC) from which a row is known; empty for rows always known.
         late_columns: Columns that become known after their row: SQL of the instant, or nothing where nobody records it.
     """
@@ -41,6 +42,7 @@ class Source:
     relation: str
     schema: str = ""
     late_after_hours: float | None = None
+    refresh_after_hours: float | None = None
     known_at: str = ""
     late_columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -74,7 +76,7 @@ def _parse_source(system: dict[str, Any], table: dict[str, Any]) -> Source:
     meta = system["config"]["meta"] | table.get("config", {}).get("meta", {})
     file = meta.get("external_location")
     freshness = (system["config"].get("freshness") or {}) | (table.get("config", {}).get("freshness") or {})
-    late = freshness.get("error_after")
+    late, old = freshness.get("error_after"), freshness.get("warn_after")
     location = Path(file.format(identifier=table["name"])) if file else None
     schema = str(system.get("schema", system["name"]))
     return Source(
@@ -87,6 +89,7 @@ def _parse_source(system: dict[str, Any], table: dict[str, Any]) -> Source:
         schema=schema,
         relation=f"read_parquet('{location.as_posix()}')" if location else f'"{schema}"."{table["name"]}"',
         late_after_hours=late["count"] * HOURS_PER_UNIT[late["period"]] if late else None,
+        refresh_after_hours=old["count"] * HOURS_PER_UNIT[old["period"]] if old else None,
         known_at=meta.get("known_at", ""),
         late_columns=dict(_list_late_columns(table)),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlteam.config.spec import Spec
 from mlteam.core.paths import DBT_MANIFEST, DRILLS, MONITORING, REPORTS
+from mlteam.core.provenance import is_current
 from mlteam.data import leak_report, snapshot
 from mlteam.data.leak_report import LeakReport
 from mlteam.data.snapshot import Snapshot
@@ -17,8 +18,6 @@ from mlteam.registry.launch_log import LaunchRecord
 from mlteam.registry.versions import RegisteredVersion
 from mlteam.scorecard.experiments import Experiments
 
-# What results depend on; pages do not count.
-CODE = ("sql", "src", "metrics", "pipelines", "engine/src", "uv.lock")
 RUN_RESULTS = DBT_MANIFEST.with_name("run_results.json")
 
 
@@ -102,14 +101,6 @@ class Evidence:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the content of a file, nothing where there is none."""
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
-
-
-def is_current(commit: str | None, *, dirty: bool) -> bool:
-    """Return whether the code is that of a commit, at which nothing was changed."""
-    if not commit or dirty:
-        return False
-    command = ["git", "diff", "--quiet", commit, "--", *(path for path in CODE if Path(path).exists())]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def is_tracked(path: Path) -> bool:
