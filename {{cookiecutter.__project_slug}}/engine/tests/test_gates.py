@@ -59,7 +59,7 @@ def test_a_good_version_passes() -> None:
         ("unseen rows", {"seen_rows": 1}),
         ("gain over baseline", {"gain_over_baseline": Estimate(0.01, -0.001, 0.02)}),
         ("gain over baseline", {"gain_over_baseline": Estimate(0.1, NAN, 0.2)}),
-        ("gain over linear model", {"gain_over_linear": Estimate(-0.02, -0.03, -0.001)}),
+        ("gain over linear model", {"gain_over_linear": Estimate(-0.02, -0.03, -0.008)}),
         ("gain over linear model", {"gain_over_linear": Estimate(NAN, NAN, NAN)}),
         ("gain over champion", {"gain_over_champion": Estimate(-0.02, -0.03, -0.01)}),
         ("gain over champion", {"gain_over_champion": Estimate(NAN, NAN, NAN)}),
@@ -81,6 +81,13 @@ def test_a_good_version_passes() -> None:
 )
 def test_each_gate_refuses_alone(gate: str, other: dict[str, Any]) -> None:
     assert refused(**other) == [gate]
+
+
+def test_a_linear_model_may_be_a_little_better() -> None:
+    assert refused(gain_over_linear=Estimate(-0.02, -0.03, -0.0078)) == []
+    assert refused(Gates(champion="better"), gain_over_linear=Estimate(-0.02, -0.03, -0.0078)) == []
+    narrow = Gates.model_validate({"champion": {"margin": 0.005}})
+    assert refused(narrow, gain_over_linear=Estimate(-0.02, -0.03, -0.0078)) == ["gain over linear model"]
 
 
 def test_a_loss_below_the_margin_passes_unless_better_is_demanded() -> None:

@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mlteam.config.operations import Gates
+from mlteam.config.operations import Gates, Margin
 from mlteam.evaluation.bootstrap import Estimate
 from mlteam.evaluation.evaluator import SliceGain
 
 DEFAULT_MARGIN_SHARE = 0.01
+LINEAR = "mlteam.modeling:Linear"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def evaluate_gates(limits: Gates, found: Evidence) -> list[GateResult]:
         GateResult("look", True, f"{found.look} at these test rows, so intervals hold {100 * found.confidence:.4g} %"),
         GateResult("unseen rows", found.seen_rows == 0, f"was trained on {found.seen_rows:,} of the test rows"),
         _check_gain_over_baseline(found),
-        _check_gain_over_linear(found),
+        _check_gain_over_linear(limits, found),
         _check_gain_over_champion(limits, found),
         _check_slices(limits, found),
         _check_calibration(limits, found),
@@ -126,12 +127,21 @@ def _check_gain_over_baseline(found: Evidence) -> GateResult:
     return GateResult("gain over baseline", passed, f"{gain.format(signed=True)}, must be > 0 with its whole interval")
 
 
-def _check_gain_over_linear(found: Evidence) -> GateResult:
+def _check_gain_over_linear(limits: Gates, found: Evidence) -> GateResult:
     gain, name = found.gain_over_linear, "gain over linear model"
     if gain is None:
         return GateResult(name, True, "the version was registered without one")
-    passed = _is_finite(gain) and gain.high is not None and gain.high >= 0
-    return GateResult(name, passed, f"{gain.format(signed=True)}, must not be < 0 with its whole interval")
+    margin = _get_margin(limits, found)
+    passed = _is_finite(gain) and gain.high is not None and gain.high >= -margin
+    message = f"{gain.format(signed=True)}, must not be < -{margin:.4g} with its whole interval"
+    return GateResult(name, passed, message if passed else f'{message}; or train it: factory = "{LINEAR}"')
+
+
+def _get_margin(limits: Gates, found: Evidence) -> float:
+    """Return how much may be lost: the margin of the gate of the champion, or a share of the metric."""
+    if isinstance(limits.champion, Margin):
+        return limits.champion.margin
+    return DEFAULT_MARGIN_SHARE * abs(found.reference_value)
 
 
 def _check_gain_over_champion(limits: Gates, found: Evidence) -> GateResult:
@@ -143,7 +153,7 @@ def _check_gain_over_champion(limits: Gates, found: Evidence) -> GateResult:
         return GateResult(name, False, message)
     if limits.champion == "better":
         return GateResult(name, gain.low > 0, f"{message}, must be > 0 with its whole interval")
-    margin = limits.champion.margin if limits.champion else DEFAULT_MARGIN_SHARE * abs(found.reference_value)
+    margin = _get_margin(limits, found)
     return GateResult(name, gain.low > -margin, f"{message}, must be > -{margin:.4g} with its whole interval")
 
 
