@@ -131,17 +131,17 @@ def _check_gain_over_linear(limits: Gates, found: Evidence) -> GateResult:
     gain, name = found.gain_over_linear, "gain over linear model"
     if gain is None:
         return GateResult(name, True, "the version was registered without one")
-    margin = _get_margin(limits, found)
+    margin = _get_margin(limits, found.value.value or 0)
     passed = _is_finite(gain) and gain.high is not None and gain.high >= -margin
     message = f"{gain.format(signed=True)}, must not be < -{margin:.4g} with its whole interval"
     return GateResult(name, passed, message if passed else f'{message}; or train it: factory = "{LINEAR}"')
 
 
-def _get_margin(limits: Gates, found: Evidence) -> float:
-    """Return how much may be lost: the margin of the gate of the champion, or a share of the metric."""
+def _get_margin(limits: Gates, metric: float) -> float:
+    """Return how much may be lost: the margin of the gate of the champion, or a share of a metric."""
     if isinstance(limits.champion, Margin):
         return limits.champion.margin
-    return DEFAULT_MARGIN_SHARE * abs(found.reference_value)
+    return DEFAULT_MARGIN_SHARE * abs(metric)
 
 
 def _check_gain_over_champion(limits: Gates, found: Evidence) -> GateResult:
@@ -153,7 +153,7 @@ def _check_gain_over_champion(limits: Gates, found: Evidence) -> GateResult:
         return GateResult(name, False, message)
     if limits.champion == "better":
         return GateResult(name, gain.low > 0, f"{message}, must be > 0 with its whole interval")
-    margin = _get_margin(limits, found)
+    margin = _get_margin(limits, found.reference_value)
     return GateResult(name, gain.low > -margin, f"{message}, must be > -{margin:.4g} with its whole interval")
 
 
