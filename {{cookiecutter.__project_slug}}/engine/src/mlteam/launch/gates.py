@@ -131,7 +131,7 @@ def _check_gain_over_linear(limits: Gates, found: Evidence) -> GateResult:
     gain, name = found.gain_over_linear, "gain over linear model"
     if gain is None:
         return GateResult(name, True, "the version was registered without one")
-    margin = _get_margin(limits, found.value.value or 0)
+    margin = _get_margin(limits, (found.value.value or 0.0) if _is_finite(found.value) else 0.0)
     passed = _is_finite(gain) and gain.high is not None and gain.high >= -margin
     message = f"{gain.format(signed=True)}, must not be < -{margin:.4g} with its whole interval"
     return GateResult(name, passed, message if passed else f'{message}; or train it: factory = "{LINEAR}"')
