@@ -79,7 +79,7 @@ def test_leaks_are_named_with_their_path_and_nothing_else_is(demonstrated: tuple
     assert (
         "late_rate_of_day ← flight_features ← flown_flights ← stg_flights ← nycflights.flights.arr_delay" in done.stdout
     )
-    assert done.stderr.startswith("error: sql/ (flight_features): ")
+    assert done.stderr.startswith(f"error: {MODEL}.sql: ")
 
 
 def test_the_shipped_features_pass(demonstrated: tuple[Path, str]) -> None:

@@ -165,3 +165,11 @@ def test_rows_decided_later_in_the_day_may_know_more(loans: Spec) -> None:
     assert [leak.column for leak in make_report(early, lambda _: None).leaks] == ["leak_bad_to_today"]
     late = early.model_copy(update={"data": early.data.model_copy(update={"decided_at": "issued + interval 7 hour"})})
     assert make_report(late, lambda _: None).leaks == []
+
+
+def test_a_source_that_is_not_here_is_a_sentence(loans: Spec) -> None:
+    declared = Path("sql/models/sources.yml")
+    edit(declared, "meta: {owner: data_engineer}", 'meta: {owner: ada, external_location: "data/raw/loans.parquet"}')
+    with pytest.raises(ProjectError, match=r"source bank\.loans is not here") as refused:
+        make_report(loans, lambda _: None)
+    assert refused.value.where == "data/raw/loans.parquet"

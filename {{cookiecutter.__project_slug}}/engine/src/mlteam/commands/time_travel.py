@@ -3,6 +3,7 @@
 from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
+from mlteam.core.paths import SQL
 from mlteam.data import leak_report
 from mlteam.data.leak_report import LeakReport
 from mlteam.data.sources import SOURCES_FILE
@@ -37,5 +38,6 @@ def check_time_travel(spec: Spec) -> LeakReport:
     if leaks := report.leaks:
         what = f"{', '.join(leak.column for leak in leaks)} of {spec.data.relation}: uses what was not yet known"
         fix = f"fix the SQL on the path above, or known_at in {SOURCES_FILE} if the value is known earlier"
-        raise ProjectError(what, where=f"sql/ ({leaks[0].path[0]})", fix=fix)
+        model = next((SQL / "models").rglob(f"{leaks[0].path[0]}.sql"), SQL)
+        raise ProjectError(what, where=model.as_posix(), fix=fix)
     return report

@@ -102,6 +102,9 @@ def _compute_digest(spec: Spec, sources: Sequence[Source]) -> str:
 
 def _digest_rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
     if source.location is not None:
+        if not source.location.exists():
+            what = f"source {source.name} is not here, so its features cannot be rebuilt"
+            raise ProjectError(what, where=str(source.location), fix="run `nox -s data`")
         return compute_sha256(source.location)
     return str(sql.fetch_one(connection, f"select count(*), bit_xor(hash(t)) from {source.relation} as t"))
 
