@@ -8,6 +8,7 @@ import pytest
 from mlteam.config.operations import Gates
 from mlteam.evaluation.bootstrap import Estimate
 from mlteam.evaluation.evaluator import SliceGain
+from mlteam.launch import gates
 from mlteam.launch.evidence import compute_calibration_error, estimate_calibration_chance
 from mlteam.launch.gates import Evidence, evaluate_gates
 
@@ -162,3 +163,72 @@ def test_calibration_error_of_each_task() -> None:
     sure = np.tile([0.9, 0.05, 0.05], (1000, 1))
     assert compute_calibration_error("multiclass", label, sure) == pytest.approx(0.4)
     assert compute_calibration_error("regression", label.astype(float), label + 0.25) == pytest.approx(0.5)
+
+
+def decide(**other: Any) -> dict[str, gates.GateResult]:
+    decided = evaluate_gates(Gates(floor=0.7), dataclasses.replace(GOOD, **other))
+    return {gate.name: gate for gate in decided}
+
+
+def test_what_is_not_about_answers_holds_for_a_shadow_too() -> None:
+    assert {name for name, gate in decide().items() if not gate.quality} == {"latency", "anonymization"}
+
+
+def test_every_gate_says_its_number_and_its_limit() -> None:
+    found = {name: gate.message for name, gate in decide().items()}
+    assert found["look"] == "2 at these test rows, so intervals hold 97.5 %"
+    assert found["roc_auc"] == "0.8000 [0.7800, 0.8200], must be ≥ 0.7 with its whole interval"
+    assert found["gain over linear model"] == "+0.0020 [-0.0040, 0.0080], must not be < -0.008 with its whole interval"
+    assert found["gain over champion"].startswith("+0.0100 [0.0010, 0.0200] over version 3, must be > -0.0079")
+    assert found["slices"].endswith("none may lose over 0.0395; lowest carrier = XX -0.0100 [-0.0300, 0.0100]")
+    assert found["calibration error"] == "0.02, must be ≤ 0.1 + 0.01 by chance"
+    assert found["latency"] == "2 ms, must be ≤ 50 ms"
+    assert found["snapshot age"] == "3 days, must be ≤ 30 days"
+    assert found["anonymization"] == "no personal data in the snapshot"
+    assert found["time travel"] == "0 of 3 features differ"
+    assert found["process"] == "process check passes at the team's stage"
+    assert found["code"] == "trained at commit 0123456789ab"
+
+
+def test_a_refusal_says_what_was_found() -> None:
+    worse = SliceGain("carrier", "XX", 900, Estimate(-0.1, -0.15, -0.05))
+    found = {
+        name: gate.message
+        for name, gate in decide(
+            privacy_finding="column email looks personal",
+            process_finding="PRC010",
+            leak_finding="1 feature leaks",
+            gain_over_linear=Estimate(-0.02, -0.03, -0.01),
+            slices=[worse],
+        ).items()
+    }
+    assert found["anonymization"] == "column email looks personal"
+    assert found["process"] == "PRC010"
+    assert found["time travel"] == "1 feature leaks"
+    assert found["gain over linear model"].endswith('or train it: factory = "mlteam.modeling:Linear"')
+    assert found["slices"] == "carrier = XX: -0.1000 [-0.1500, -0.0500] on 900 rows; over 0.0395 worse than version 3"
+
+
+def test_a_number_at_its_limit_passes() -> None:
+    limits = Gates(floor=0.78, calibration_error=0.1, latency_ms=2, snapshot_days=3)
+    assert refused(limits, calibration_error=0.11) == []
+    assert refused(limits, calibration_error=0.1101) == ["calibration error"]
+    assert refused(limits, gain_over_linear=Estimate(-0.02, -0.03, -0.008)) == []
+
+
+def test_without_a_value_no_loss_to_a_linear_model_is_small() -> None:
+    nothing = Estimate(NAN, NAN, NAN)
+    assert refused(value=nothing, gain_over_linear=Estimate(-0.01, -0.02, -0.001)) == [
+        "roc_auc",
+        "gain over linear model",
+    ]
+
+
+def test_the_lowest_of_all_slices_is_shown() -> None:
+    parts = [
+        SliceGain("carrier", "YY", 50, Estimate(None, None, None, "few rows")),
+        SliceGain("carrier", "XX", 900, Estimate(0.02, -0.01, 0.05)),
+        SliceGain("hour", "7", 900, Estimate(0.0, -0.02, 0.02)),
+    ]
+    assert "2 of 3 slices compared" in decide(slices=parts)["slices"].message
+    assert "lowest hour = 7 +0.0000" in decide(slices=parts)["slices"].message
