@@ -81,6 +81,11 @@ def lose(project: Project) -> None:
     project.edit("sql/models/sources.yml", "    loader: flight_delays.loaders:nycflights13\n", "")
 
 
+def grow_old(project: Project) -> None:
+    project.rewrite(WEATHER, "select * replace (timestamp '2020-01-01' as _loaded_at) from old")
+    project.edit("sql/models/sources.yml", "    loader: flight_delays.loaders:nycflights13\n", "")
+
+
 FAULTS: dict[str, tuple[Callable[[Project], object], list[str]]] = {
     "a truncated source": (truncate, [WEATHER, "nycflights.weather is not a whole Parquet file", "fetch it again"]),
     "an emptied source": (lambda p: p.path(WEATHER).write_bytes(b""), [WEATHER, "nycflights.weather is not a whole"]),
@@ -98,8 +103,8 @@ FAULTS: dict[str, tuple[Callable[[Project], object], list[str]]] = {
         ["row_count_between", "nycflights_flights"],
     ),
     "rows that came twice": (lambda p: p.rewrite(WEATHER, "from old union all from old"), ["weather"]),
-    "rows of long ago": (
-        lambda p: p.rewrite(WEATHER, "select * replace (timestamp '2020-01-01' as _loaded_at) from old"),
+    "rows of long ago that nobody can fetch": (
+        grow_old,
         ["sql/models/sources.yml", "nycflights.weather is stale", "data_engineer"],
     ),
     "a label of one class": (
@@ -137,6 +142,15 @@ def test_a_fault_is_named_with_its_place_and_its_cure(project: Project, fault: s
     text = complaint(project.run("pipeline"))
     assert [words for words in said if words not in text] == [], text
     assert project.results() == before
+
+
+def test_rows_of_long_ago_are_fetched_again(project: Project) -> None:
+    before = project.results()
+    project.rewrite(WEATHER, "select * replace (timestamp '2020-01-01' as _loaded_at) from old")
+    done = project.run("data", "--no-log")
+    assert done.returncode == 0, done.stderr
+    assert "fetch nycflights.weather" in done.stdout
+    assert project.results().keys() == before.keys()
 
 
 def test_after_the_cure_the_data_is_what_it_was(project: Project) -> None:

@@ -76,7 +76,9 @@ def test_what_somebody_else_delivers_is_never_fetched(source: Source) -> None:
 
 
 def test_new_rows_take_the_place_of_those_before(source: Source) -> None:
-    deliver(ROWS.format(130))
+    """Also with other widths and units, which SQL casts."""
+    widths = "id::integer as id, (amount::integer)::bigint as amount, placed::timestamp_s as placed"
+    deliver(f"select {widths} from ({ROWS.format(130)})")
     loaders.fetch_source(source)
     assert count_rows() == 130
 

@@ -5,6 +5,7 @@ import datetime as dt
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet
+import pyarrow.types as kinds
 
 from mlteam.core import sql
 from mlteam.core.errors import ProjectError
@@ -41,10 +42,10 @@ def _is_old(source: Source, now: dt.datetime) -> bool:
         with connect_duckdb() as connection:
             (loaded,) = sql.fetch_one(connection, f"select max({LOADED_AT}) from {source.relation}")
     except duckdb.Error:
-        return True
-    if loaded is None:
-        return True
-    return bool((now.replace(tzinfo=None) - loaded).total_seconds() / SECONDS_PER_HOUR > source.refresh_after_hours)
+        return False  # a file that cannot be read is named, with what to do, by the check that follows
+    return loaded is None or bool(
+        (now.replace(tzinfo=None) - loaded).total_seconds() / SECONDS_PER_HOUR > source.refresh_after_hours
+    )
 
 
 def reject_worse_rows(source: Source, came: pa.Table) -> None:
@@ -70,10 +71,9 @@ def reject_worse_rows(source: Source, came: pa.Table) -> None:
             continue
         if field.name not in came.column_names:
             raise _make_error(source, f"column {field.name!r} is gone; there are {', '.join(came.column_names)}")
-        if came.schema.field(field.name).type != field.type:
-            raise _make_error(
-                source, f"column {field.name!r} is {came.schema.field(field.name).type}, not {field.type}"
-            )
+        kind = came.schema.field(field.name).type
+        if _name_family(kind) != _name_family(field.type):
+            raise _make_error(source, f"column {field.name!r} is {kind}, not {field.type}")
     if came.num_rows < MIN_SHARE * rows_before:
         raise _make_error(source, f"{came.num_rows:,} rows came, {rows_before:,} were there")
     with connect_duckdb() as connection:
@@ -87,6 +87,15 @@ def reject_worse_rows(source: Source, came: pa.Table) -> None:
                 raise _make_error(source, f"each row came twice: {different:,} of {came.num_rows:,} are different")
         if source.known_at:
             _reject_future_rows(connection, source)
+
+
+def _name_family(kind: pa.DataType) -> str:
+    """Return what a type is about: widths and units differ between deliveries, and SQL casts them."""
+    if kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind):
+        return "number"
+    if kinds.is_string(kind) or kinds.is_large_string(kind):
+        return "text"
+    return "time" if kinds.is_temporal(kind) else str(kind)
 
 
 def _reject_future_rows(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
