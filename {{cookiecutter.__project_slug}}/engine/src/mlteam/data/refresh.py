@@ -42,10 +42,11 @@ def _is_old(source: Source, now: dt.datetime) -> bool:
         with connect_duckdb() as connection:
             (loaded,) = sql.fetch_one(connection, f"select max({LOADED_AT}) from {source.relation}")
     except duckdb.Error:
-        return False  # a file that cannot be read is named, with what to do, by the check that follows
-    return loaded is None or bool(
-        (now.replace(tzinfo=None) - loaded).total_seconds() / SECONDS_PER_HOUR > source.refresh_after_hours
-    )
+        loaded = None
+    # A file without rows, or that is not whole, is named with what to do by the check that follows.
+    if loaded is None:
+        return False
+    return bool((now.replace(tzinfo=None) - loaded).total_seconds() / SECONDS_PER_HOUR > source.refresh_after_hours)
 
 
 def reject_worse_rows(source: Source, came: pa.Table) -> None:

@@ -1,5 +1,6 @@
 """The drills: what is broken, and which check must notice."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from mlteam.core.files import write_atomically
 from mlteam.core.paths import ARTIFACTS, TEAM_FILE
 from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data import leak_report, snapshot, warehouse
-from mlteam.data.sources import load_sources
+from mlteam.data.sources import SOURCES_FILE, load_sources
 from mlteam.drills import served
 from mlteam.drills.scratch import add_numeric_feature, express_label, rewrite_text, wrap_features_model
 from mlteam.launch import evidence, gates
@@ -93,6 +94,9 @@ def _age_source(spec: Spec) -> None:
     watched = [s for s in load_sources() if s.name in names and s.location and s.late_after_hours]
     if not watched:
         raise ProjectError("no source has a limit of freshness")
+    # What can be fetched is fetched: a source is stale when nobody can.
+    text = SOURCES_FILE.read_text(encoding="utf-8")
+    SOURCES_FILE.write_text(re.sub(r"(?m)^ *loader: .*\n", "", text), encoding="utf-8")
     location = watched[0].location
     query = f"select * replace ({LONG_AGO} as _loaded_at) from read_parquet({quote_literal(str(location))})"
     with write_atomically(Path(str(location))) as part, duckdb.connect() as connection:
