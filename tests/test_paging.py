@@ -114,5 +114,6 @@ def test_a_drifted_feature_rings_until_a_model_knows_it(stage: Stage) -> None:
     stage.run("monitor", allowed=(1,))
     stage.notifies("ticket", "firing: FeatureDrift parcels")
     stage.follow("FeatureDrift")
-    assert stage.version == 3
+    # Version 2 was trained on the delivered rows already, so `retrain` makes no other candidate.
+    assert stage.version == 2
     stage.notifies("ticket", "resolved: FeatureDrift parcels")
