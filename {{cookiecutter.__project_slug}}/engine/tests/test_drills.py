@@ -68,14 +68,14 @@ def test_what_is_missed_fails_and_what_cannot_run_is_said(
 
 
 def test_drills_need_a_repository(spec: Spec) -> None:
-    with pytest.raises(ProjectError, match="this is no repository"), scratch.enter_scratch_copy(spec):
+    with pytest.raises(ProjectError, match="git finds no repository here"), scratch.enter_scratch_copy(spec):
         pass
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("the model is no better than its baseline", "gain over baseline: "),
+        ("the model is as weak as its baseline", "gain over baseline: "),
         ("the files of a model were swapped", "the model's files have changed"),
         ("labels turn round", "quality: "),
         ("a feature shifts", "drift of hour: "),

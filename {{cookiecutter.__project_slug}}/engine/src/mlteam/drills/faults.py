@@ -65,7 +65,7 @@ def list_drills(generate: Callable[[Spec], object]) -> Iterator[Drill]:
     yield Drill("a feature looks ahead", "time_travel", _look_ahead)
     yield Drill("a column is gone", "data", notice(_drop_column))
     yield Drill("a source is stale", "data", notice(_age_source, "is stale"))
-    yield Drill("the model is no better than its baseline", "launch", _degrade_model)
+    yield Drill("the model is as weak as its baseline", "launch", _degrade_model)
     yield Drill("the files of a model were swapped", "evaluate", _swap_artifact)
     yield Drill("a feature shifts", "monitor", _shift_feature)
     yield Drill("labels turn round", "monitor", _flip_labels)

@@ -31,7 +31,7 @@ def enter_scratch_copy(spec: Spec) -> Iterator[Spec]:
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     if listed.returncode:
-        raise ProjectError("drills copy what git lists, and this is no repository", fix="run `git init`")
+        raise ProjectError("drills copy what git lists, and git finds no repository here", fix="run `git init`")
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
         root = Path(folder)
         for name in {*listed.stdout.split("\0")} - {""}:

@@ -40,7 +40,7 @@ def fetch_model(tracking: "MlflowClient", run: str, digest: str = "") -> tuple[P
 
 
 def _make_download_folder() -> Path:
-    """Make an empty folder that is removed when the process ends; MLflow's own would stay for ever."""
+    """Make an empty folder that is removed when the process ends; MLflow's own would stay."""
     return Path(tempfile.mkdtemp(dir=_create_downloads().name))
 
 

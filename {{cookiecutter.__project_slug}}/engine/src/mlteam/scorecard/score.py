@@ -113,7 +113,7 @@ def _reviews_spec(found: Evidence) -> Answer:
 def _compares_online(found: Evidence) -> Answer:
     known = found.read_monitoring("quality")
     if known:
-        return 1, "quality of served rows stands beside that of the evaluation"
+        return 1, "quality of served rows is compared with that of the evaluation"
     return 0, "no outcomes of served rows yet" if known is None else "too few outcomes: see `nox -s monitor`"
 
 
@@ -229,7 +229,7 @@ TESTS: dict[str, tuple[str, Callable[[Evidence], Answer]]] = {
     "I1": ("training is reproducible", _repeats),
     "I2": ("model code is tested", _learns),
     "I3": ("the pipeline is tested as a whole", _integrates),
-    "I4": ("quality is validated before serving", _drill("the model is no better than its baseline", "launch")),
+    "I4": ("quality is validated before serving", _drill("the model is as weak as its baseline", "launch")),
     "I5": ("one example can be debugged", _explains),
     "I6": ("versions are tried as canaries", _canaries),
     "I7": ("versions can be rolled back", _rolls_back),
