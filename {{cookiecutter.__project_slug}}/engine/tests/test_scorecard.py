@@ -51,6 +51,7 @@ def test_points_are_lost_when_the_code_changes(committed: Spec, capsys: pytest.C
     made = train.train_version(committed, snapshot.take(committed))
     evaluate.evaluate_version(committed, made)
     points = get_points(committed)
+    assert points["M7"] == 0.5, "a sentence is evidence by hand"
     assert (points["M1"], points["M6"], points["I1"], points["I2"], points["I3"], points["I5"]) == (1, 1, 1, 1, 1, 1)
     assert (points["I7"], points["O7"], points["D1"]) == (0, 0, 0)
     kept = json.loads((DATA / "scorecard" / "flights.json").read_text())

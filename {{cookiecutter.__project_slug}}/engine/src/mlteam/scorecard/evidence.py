@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlteam.config.spec import Spec
-from mlteam.core.paths import DBT_MANIFEST, DRILLS, MONITORING, REPORTS
+from mlteam.core.paths import DBT_MANIFEST, DRILLS, MONITORING, REPORTS, SQL
 from mlteam.core.provenance import is_current
 from mlteam.data import leak_report, snapshot
 from mlteam.data.leak_report import LeakReport
@@ -82,6 +82,8 @@ class Evidence:
         results = read_json(RUN_RESULTS).get("results")
         if results is None:
             return ["no run"]
+        if any(path.stat().st_mtime > RUN_RESULTS.stat().st_mtime for path in SQL.rglob("*") if path.is_file()):
+            return ["the SQL has changed since its tests ran"]
         return [r["unique_id"] for r in results if r["status"] in ("error", "fail", "runtime error")]
 
     @cached_property
@@ -90,12 +92,16 @@ class Evidence:
         return launch_log.list_launch_records(self.spec)
 
     def read_monitoring(self, check: str) -> bool | None:
-        """Return whether a check of the newest `monitor` run had an answer, or None without a run."""
+        """Return whether a check of the newest `monitor` run was well, or None without a run.
+
+        What is wrong, or unknown, is not well.
+        """
         path = MONITORING / f"{self.spec.name}.prom"
         if not path.exists():
             return None
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if f'check="{check}"' in line]
-        return any(line.startswith("monitoring_unknown") and line.endswith(" 0.0") for line in lines)
+        states = [line for line in lines if line.startswith(("monitoring_unknown", "monitoring_wrong"))]
+        return bool(states) and all(line.endswith(" 0.0") for line in states)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def check_learns_by_heart(spec: Spec, schema: Schema, train: Examples) -> bool:
         learned, plain = (metric.function(few.label, m.predict(few.matrix), ones) for m in (model, mean))
     except ProjectError:
         return False
-    return bool(metric.sign * (learned - plain) >= 0)
+    return bool(metric.sign * (learned - plain) > 0)
 
 
 def _pick_both_classes(train: Examples) -> Examples:
