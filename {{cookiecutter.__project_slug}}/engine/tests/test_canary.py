@@ -7,8 +7,9 @@ import pytest
 from launched import GOOD, predict, put, served
 
 from mlteam.config.spec import Spec
+from mlteam.serving.active_models import Canary, LoadedBundle
 from mlteam.serving.app import create_app
-from mlteam.serving.service import Canary, LoadedBundle, Service
+from mlteam.serving.service import Service
 
 
 def test_a_canary_answers_its_share(spec: Spec) -> None:

@@ -54,6 +54,20 @@ def test_a_launch_makes_a_champion_and_is_recorded(team: Spec, capsys: pytest.Ca
         launch.launch_version(team, "1", "ada", WHY)
 
 
+def test_a_champion_whose_bundle_is_damaged_is_launched_again(team: Spec) -> None:
+    trained(team)
+    record = launch.launch_version(team, "candidate", "ada", WHY)
+    folder = bundle.get_bundles_folder("flights") / record.folder
+    (folder / "golden.json").unlink()
+    assert launch.launch_version(team, "1", "ada", WHY) == record
+    assert bundle.is_intact(folder)
+    assert len(launch_log.list_launch_records(team)) == 1
+    (folder / "golden.json").unlink()
+    changed = team.model_copy(update={"serving": team.serving.model_copy(update={"batch_rows": 7})})
+    with pytest.raises(ProjectError, match="other settings"):
+        launch.launch_version(changed, "1", "ada", WHY)
+
+
 def test_a_worse_version_is_refused_and_nothing_changes(team: Spec, capsys: pytest.CaptureFixture[str]) -> None:
     trained(team)
     launch.launch_version(team, "1", "ada", WHY)

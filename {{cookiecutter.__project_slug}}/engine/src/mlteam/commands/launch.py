@@ -42,7 +42,7 @@ def launch_version(
     if shadow and champion is None:
         raise ProjectError("a shadow needs a champion", fix="launch one without --shadow first")
     if champion and champion.version == version.number:
-        raise ProjectError(f"version {version.number} already is the champion", fix="`nox -s history` lists the others")
+        return _restore_bundle(spec, version, champion)
     decided = run_gates(spec, version, open_rival(spec, before))
     answers = not shadow or canary > 0
     refused = [gate.name for gate in decided if not gate.passed and (answers or not gate.quality)]
@@ -100,6 +100,22 @@ def roll_back(spec: Spec, by: str, reason: str, *, shadow: bool = False) -> Laun
     console.print_line(f"{spec.name} version {now.version if now else 'none'} is {CHAMPION}")
     refresh_pages()
     return record
+
+
+def _restore_bundle(spec: Spec, version: RegisteredVersion, champion: LaunchRecord) -> LaunchRecord:
+    """Write the champion's bundle again where it is no longer whole.
+
+    Raises:
+        ProjectError: It is whole, or would no longer be the same one.
+    """
+    if bundle.is_intact(bundle.get_bundles_folder(spec.name) / champion.folder):
+        raise ProjectError(f"version {version.number} already is the champion", fix="`nox -s history` lists the others")
+    folder = publish.publish_bundle(spec, version)
+    if folder.name != champion.folder:
+        what = f"version {version.number} was launched with other settings: its bundle cannot be written as it was"
+        raise ProjectError(what, where=str(spec.path), fix="restore its [serving] and [gates], or roll back")
+    console.print_line(f"{spec.name} version {version.number}: its bundle is whole again: {folder}")
+    return champion
 
 
 def open_rival(spec: Spec, state: LaunchState) -> RegisteredVersion | None:

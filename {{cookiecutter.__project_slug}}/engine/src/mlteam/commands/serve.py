@@ -23,7 +23,8 @@ def serve_pipeline(pipeline: str, host: str, port: int, workers: int) -> None:
     Raises:
         ProjectError: Other machines could ask without a token.
     """
-    if not _is_local(host) and len(os.environ.get(TOKEN_VARIABLE, "")) < MIN_TOKEN_LENGTH:
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if not _is_local(host) and len(token) < MIN_TOKEN_LENGTH:
         what = f"{host} is reachable from other machines, and {TOKEN_VARIABLE} is not set"
         raise ProjectError(
             what, fix=f"set {TOKEN_VARIABLE} to a secret of {MIN_TOKEN_LENGTH} characters or more, or leave --host out"

@@ -1,6 +1,7 @@
 """Is what answers what was launched? The answers of a service are compared with what was computed offline."""
 
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,11 +17,19 @@ from mlteam.registry import launch_log
 from mlteam.serving import bundle
 from mlteam.serving.bundle import Bundle
 from mlteam.serving.environment import TOKEN_VARIABLE
+from mlteam.serving.transport import VERIFICATION_PREFIX
 
 TOLERANCE = 1e-5
 LATENCY_CALLS = 200
 TIMEOUT_SECONDS = 10
-REJECTED_STATUS = 422
+OK_STATUS, UNAUTHORIZED_STATUS, REJECTED_STATUS = 200, 401, 422
+
+
+# A rollback helps against a champion that answers wrongly, and not where something else answers.
+FIXES = {
+    "champion": "the log of the service says why; see ModelReloadFailed in docs/runbook.md",
+    "golden examples": "see docs/runbook.md; `nox -s rollback` restores the previous champion",
+}
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,12 @@ class ServiceClient:
             root = httpx.URL()
         if root.scheme not in ("http", "https") or not root.host:
             raise ProjectError(f"--url {url!r} is not a URL", fix="try --url http://127.0.0.1:8000")
-        token = os.environ.get(TOKEN_VARIABLE)
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(base_url=root, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True)
+        token = os.environ.get(TOKEN_VARIABLE, "").strip()
+        headers = {"X-Request-ID": f"{VERIFICATION_PREFIX}{secrets.token_hex(8)}"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        # Redirects are not followed: they would take the token to another host.
+        self._client = httpx.Client(base_url=root, headers=headers, timeout=TIMEOUT_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +78,7 @@ class ServiceClient:
             Status and content of the response; no content where the status is an error.
 
         Raises:
-            ProjectError: There is no response, or its content is not a JSON object.
+            ProjectError: There is no response, the token is not the right one, or the content is not a JSON object.
         """
         where = f"{self._client.base_url}{path.lstrip('/')}"
         try:
@@ -74,6 +86,9 @@ class ServiceClient:
         except httpx.HTTPError as error:
             fix = "start it with `nox -s serve`, or see docs/runbook.md"
             raise ProjectError(f"no response: {str(error) or type(error).__name__}", where=where, fix=fix) from None
+        if response.status_code == UNAUTHORIZED_STATUS:
+            fix = f"set {TOKEN_VARIABLE} to the token that the service was started with"
+            raise ProjectError("the service refuses the token, or the lack of one", where=where, fix=fix)
         if not response.is_success:
             return response.status_code, {}
         try:
@@ -106,7 +121,7 @@ def verify_service(spec: Spec, url: str) -> None:
     console.print_text_table(f"{spec.name} version {champion.version} at {url}", ["check", "", "found"], rows)
     broken = [check.name for check in checks if not check.passed]
     if broken:
-        fix = "see docs/runbook.md; `nox -s rollback` restores the previous champion"
+        fix = FIXES.get(broken[0], "see docs/runbook.md")
         raise ProjectError(f"not verified: {', '.join(broken)}", where=url, fix=fix)
     console.print_line(f"verified: version {champion.version} gives the same answers as offline")
 
@@ -163,7 +178,9 @@ def _check_latency(client: ServiceClient, opened: Bundle) -> VerificationCheck:
     for call in range(LATENCY_CALLS):
         example = opened.golden_examples[call % len(opened.golden_examples)].features
         start = time.perf_counter()
-        client.send_request("/predict", example)
+        status, _ = client.send_request("/predict", example)
+        if status != OK_STATUS:
+            return VerificationCheck("latency", False, f"status {status}")
         taken.append(1000 * (time.perf_counter() - start))
     found, limit = float(np.quantile(taken, 0.99)), opened.request_schema.latency_ms
     message = f"99 % of {LATENCY_CALLS} within {found:.1f} ms, must be ≤ {limit:g} ms"

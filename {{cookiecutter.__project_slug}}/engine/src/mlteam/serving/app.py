@@ -32,7 +32,7 @@ POLL_SECONDS = 1
 def create_app() -> FastAPI:
     """Return the application."""
     service = Service(os.environ[PIPELINE_VARIABLE])
-    answers = RequestHandlers(service, os.environ.get(TOKEN_VARIABLE))
+    answers = RequestHandlers(service, (os.environ.get(TOKEN_VARIABLE) or "").strip() or None)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

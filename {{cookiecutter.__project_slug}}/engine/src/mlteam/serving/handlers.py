@@ -15,9 +15,10 @@ from starlette.responses import Response
 from mlteam.modeling.attribution import get_contributions
 from mlteam.modeling.model import Predictions
 from mlteam.serving import telemetry, transport
+from mlteam.serving.active_models import ActiveModels, LoadedBundle
 from mlteam.serving.batching import MicroBatcher
 from mlteam.serving.request import ParsedRequest, RequestRejectedError
-from mlteam.serving.service import ActiveModels, LoadedBundle, Service
+from mlteam.serving.service import Service
 from mlteam.serving.transport import Headers, build_rejection, build_response
 
 NOT_READY = "no model answers yet"
@@ -76,17 +77,22 @@ class RequestHandlers:
         except Exception:
             logger.exception("request %s failed", name)
             done = build_response({"detail": "the model failed"}, 500, x_request_id=name)
+        route = "verify" if transport.is_verification(name) else route
         telemetry.bind_labels(telemetry.REQUESTS, self._service.pipeline, route, str(done.status_code)).inc()
         telemetry.bind_labels(telemetry.LATENCY, self._service.pipeline, route).observe(time.perf_counter() - begun)
         return done
 
     async def _predict(self, request: Request, headers: Headers, now: ActiveModels, name: str) -> Response:
         body = await transport.read_body(request, headers, now.champion.reader.request_schema.body_bytes)
-        by = now.route_request(body)
+        by = now.champion if transport.is_verification(name) else now.route_request(body)
         tried = None if by is now.champion else await self._try_canary(by, now, body)
-        if tried is None:
+        if tried:
+            asked, found = tried
+        else:
+            asked, found = await self._parse_and_predict(now.champion, body)
+            if by is not now.champion:  # it failed on, or refused, what the champion answers
+                self._service.count_shadow_failure(now)
             by = now.champion
-        asked, found = tried or await self._parse_and_predict(by, body)
         self._service.record_predictions(now, by, name, time.time(), asked, found)
         return build_response(_format_predictions(by, asked, found), x_request_id=name, x_model_version=str(by.version))
 
@@ -122,9 +128,7 @@ class RequestHandlers:
         begun = time.perf_counter()
         try:
             found = await self._parse_and_predict(canary, body)
-        except Exception as error:
-            if not isinstance(error, RequestRejectedError):
-                self._service.count_shadow_failure(now)
+        except Exception:
             return None
         now.canary.count_answer(time.perf_counter() - begun)
         self._service.report_stopped_canary(now)

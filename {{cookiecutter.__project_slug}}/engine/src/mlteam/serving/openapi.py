@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mlteam.serving.service import ActiveModels
+from mlteam.serving.active_models import ActiveModels
 
 Number = float
 Probabilities = dict[str, float]

@@ -1,88 +1,22 @@
-"""What answers at this moment: the champion's bundle, beside it perhaps a shadow; followed as the pointer changes."""
+"""Follows the pointer of a pipeline, and records what its versions answer."""
 
 import gc
 import logging
-import zlib
-from dataclasses import dataclass
-from pathlib import Path
+import time
 
 import numpy as np
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import PREDICTIONS
-from mlteam.data.digest import shorten_digest
 from mlteam.modeling.model import Predictions
-from mlteam.serving import bundle, telemetry
-from mlteam.serving.bundle import Bundle, LivePointer
+from mlteam.serving import bundle, telemetry, transport
+from mlteam.serving.active_models import ActiveModels, Canary, LoadedBundle, open_bundle
+from mlteam.serving.bundle import LivePointer
 from mlteam.serving.prediction_log import PredictionLog, format_log_line
-from mlteam.serving.request import ParsedRequest, RequestReader
+from mlteam.serving.request import ParsedRequest
 
-TOLERANCE = 1e-5
-MAX_FAILURES = 3
-MAX_SLOW_SHARE = 0.05
-MIN_ANSWERS = 100
-HASH_RANGE = 2**32
+RETRY_SECONDS = 5
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedBundle:
-    """A bundle that is ready to answer."""
-
-    bundle: Bundle
-    reader: RequestReader
-
-    @property
-    def version(self) -> int:
-        """Its version."""
-        return self.bundle.manifest.version
-
-    @property
-    def snapshot(self) -> str:
-        """First digits of the snapshot that it was trained on."""
-        return shorten_digest(self.bundle.manifest.snapshot)
-
-
-class Canary:
-    """Counts how a canary does, and stops it.
-
-    The rule: three rows that it could not predict, or, from 100 answers on, 5 % that took longer than the latency gate.
-    """
-
-    def __init__(self, allowed_seconds: float) -> None:
-        self._allowed, self._failures, self._answers, self._slow = allowed_seconds, 0, 0, 0
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it must not answer any more."""
-        slow = self._answers >= MIN_ANSWERS and self._slow > MAX_SLOW_SHARE * self._answers
-        return self._failures >= MAX_FAILURES or slow
-
-    def count_failure(self) -> None:
-        """Count a row that it could not predict."""
-        self._failures += 1
-
-    def count_answer(self, seconds: float) -> None:
-        """Count an answer."""
-        self._answers += 1
-        self._slow += seconds > self._allowed
-
-
-@dataclass(frozen=True)
-class ActiveModels:
-    """What answers; a request keeps the one it began with, so that versions never mix in an answer."""
-
-    live: LivePointer
-    champion: LoadedBundle
-    shadow: LoadedBundle | None
-    canary: Canary
-
-    def route_request(self, body: bytes) -> LoadedBundle:
-        """Return who answers a request: the same one for the same bytes."""
-        share = self.live.canary_share
-        if self.shadow and share and not self.canary.stopped and zlib.crc32(body) < share * HASH_RANGE:
-            return self.shadow
-        return self.champion
 
 
 class Service:
@@ -96,32 +30,60 @@ class Service:
         self.pipeline = pipeline
         self.active: ActiveModels | None = None
         self.log: PredictionLog | None = None
-        self._seen: bytes = b""
+        self._loaded: bytes | None = None
+        self._failed: bytes | None = None
+        self._retry_at = 0.0
+        self._reported = ""
         telemetry.READY.labels(pipeline).set(0)
+        telemetry.STALE.labels(pipeline).set(0)
         for counter in (telemetry.DROPPED_PREDICTIONS, telemetry.RELOAD_FAILURES, telemetry.SHADOW_FAILURES):
             counter.labels(pipeline)  # from the start at 0: an alert on its increase must see the first one
 
     def reload_if_changed(self) -> None:
-        """Load what the pointer names, if it names something new; never raises."""
+        """Load what the pointer names unless it is loaded; what fails is tried again later. Never raises."""
         pointer = bundle.get_bundles_folder(self.pipeline) / bundle.LIVE_FILE
         try:
             content = pointer.read_bytes()
-        except OSError:
+        except FileNotFoundError:
             content = b""
-        if content == self._seen and self.active is not None:
+        except OSError as error:
+            self._report_failure("the pointer cannot be read", error)
+            return
+        nothing_launched = not content and self.active is None
+        if nothing_launched or content == self._loaded:
+            return
+        if content == self._failed and time.monotonic() < self._retry_at:
             return
         try:
-            self._load(bundle.read_live_pointer(self.pipeline))
+            complete = self._load(bundle.read_live_pointer(self.pipeline))
         except Exception as error:  # whatever is wrong with a new model, the old one goes on answering
-            if content != self._seen:
-                logger.error("the bundle is not taken: %s", error if isinstance(error, ProjectError) else repr(error))
-                telemetry.RELOAD_FAILURES.labels(self.pipeline).inc()
-        self._seen = content
+            self._report_failure("the bundle is not taken", error)
+            complete = False
+        telemetry.STALE.labels(self.pipeline).set(not complete)
+        if complete:
+            self._loaded, self._reported = content, ""
+        else:
+            self._failed, self._retry_at = content, time.monotonic() + RETRY_SECONDS
 
-    def _load(self, live: LivePointer) -> None:
-        known = {loaded.bundle.folder.name: loaded for loaded in self._list_loaded()}
-        champion = known.get(live.champion) or self._open(live.champion)
-        shadow = (known.get(live.shadow) or self._open(live.shadow)) if live.shadow else None
+    def _load(self, live: LivePointer) -> bool:
+        """Have answer what the pointer names; return whether all of it could be opened."""
+        known = self._list_loaded()
+        champion = known.get(live.champion) or open_bundle(self.pipeline, live.champion)
+        shadow = known.get(live.shadow) or self._open_shadow(live.shadow) if live.shadow else None
+        now = self.active
+        if now is None or (now.live, now.champion, now.shadow) != (live, champion, shadow):
+            self._activate(live, champion, shadow)
+        return shadow is not None or live.shadow is None
+
+    def _open_shadow(self, name: str) -> LoadedBundle | None:
+        """Open the shadow's bundle; return None where it cannot be opened: the champion answers without it."""
+        try:
+            return open_bundle(self.pipeline, name)
+        except Exception as error:
+            self._report_failure("the shadow is not taken", error)
+            return None
+
+    def _activate(self, live: LivePointer, champion: LoadedBundle, shadow: LoadedBundle | None) -> None:
         form = champion.reader.request_schema
         if self.log is None:
             dropped = telemetry.DROPPED_PREDICTIONS.labels(self.pipeline).inc
@@ -132,30 +94,27 @@ class Service:
         telemetry.CANARY_STOPPED.labels(self.pipeline).set(0)
         telemetry.READY.labels(self.pipeline).set(1)
         self.active = ActiveModels(live, champion, shadow, Canary(form.latency_ms / 1000))
-        # What is loaded stays: walking all of it for garbage would hold up the slowest answers by 50 ms.
+        # What is loaded stays: walking all of it for garbage would hold up the slowest answers by 50 ms. What was
+        # loaded before is thawed first, or its circles would never be collected.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         logger.info("version %d answers", champion.version)
 
-    def _list_loaded(self) -> list[LoadedBundle]:
-        return [loaded for loaded in (self.active.champion, self.active.shadow) if loaded] if self.active else []
+    def _report_failure(self, what: str, error: Exception) -> None:
+        """Log and count a failure; one that repeats is said once, since it is tried again every few seconds."""
+        message = f"{what}: {error if isinstance(error, ProjectError) else repr(error)}"
+        if message != self._reported:
+            logger.error(message)
+            telemetry.RELOAD_FAILURES.labels(self.pipeline).inc()
+        self._reported = message
+
+    def _list_loaded(self) -> dict[str, LoadedBundle]:
+        loaded = [self.active.champion, self.active.shadow] if self.active else []
+        return {one.bundle.folder.name: one for one in loaded if one}
 
     def _set_info_gauge(self, loaded: LoadedBundle, value: int) -> None:
         telemetry.INFO.labels(self.pipeline, str(loaded.version), loaded.snapshot).set(value)
-
-    def _open(self, name: str) -> LoadedBundle:
-        """Open a bundle and have it predict its golden examples.
-
-        Raises:
-            ProjectError: They are not what they were when the bundle was made.
-        """
-        opened = bundle.load(Path(bundle.get_bundles_folder(self.pipeline)) / name)
-        loaded = LoadedBundle(opened, RequestReader(opened.request_schema, opened.schema))
-        rows = [dict(example.features) for example in opened.golden_examples]
-        predicted = opened.model.predict(loaded.reader.encode(rows)[0]).reshape(len(rows), -1)
-        if not np.allclose(predicted, [example.prediction for example in opened.golden_examples], atol=TOLERANCE):
-            raise ProjectError("no longer reproduces its golden predictions", where=name)
-        return loaded
 
     def count_shadow_failure(self, now: ActiveModels) -> None:
         """Count a row that the shadow could not predict; a canary may be stopped by it."""
@@ -178,7 +137,7 @@ class Service:
             for name in names:
                 telemetry.UNSEEN_CATEGORIES.labels(self.pipeline, name).inc()
 
-        if self.log is None:
+        if self.log is None or transport.is_verification(request):
             return
         self.log.enqueue(_format_log_lines(by, role, request, at, asked, predicted))
         if now.shadow and by is now.champion:

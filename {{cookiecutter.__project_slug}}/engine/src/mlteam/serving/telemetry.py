@@ -28,10 +28,14 @@ UNSEEN_CATEGORIES = Counter(
 DROPPED_PREDICTIONS = Counter("model_log_dropped", "Predictions that were answered but not logged.", ["pipeline"])
 RELOAD_FAILURES = Counter("model_reload_failures", "Bundles that could not be opened.", ["pipeline"])
 SHADOW_FAILURES = Counter("model_shadow_failures", "Rows that the shadow could not predict.", ["pipeline"])
-INFO = Gauge("model_info", "1 for the champion.", ["pipeline", "version", "snapshot"], multiprocess_mode="max")
-READY = Gauge("model_ready", "Whether a champion answers.", ["pipeline"], multiprocess_mode="min")
+# Of workers that live: a worker that was killed says nothing any more.
+INFO = Gauge("model_info", "1 for the champion.", ["pipeline", "version", "snapshot"], multiprocess_mode="livemax")
+READY = Gauge("model_ready", "Whether a champion answers.", ["pipeline"], multiprocess_mode="livemin")
+STALE = Gauge(
+    "model_stale", "Whether something else answers than was launched.", ["pipeline"], multiprocess_mode="livemax"
+)
 CANARY_STOPPED = Gauge(
-    "model_canary_stopped", "Whether a canary was stopped by its rule.", ["pipeline"], multiprocess_mode="max"
+    "model_canary_stopped", "Whether a canary was stopped by its rule.", ["pipeline"], multiprocess_mode="livemax"
 )
 
 
@@ -44,12 +48,31 @@ def bind_labels(metric: MetricType, *labels: str) -> MetricType:
 def render_metrics() -> bytes:
     """Return all metrics as text, with what the last run of monitoring wrote."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        _forget_dead_workers(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         text = generate_latest(registry)
     else:
         text = generate_latest()
     return text + b"".join(_read_if_exists(path) for path in sorted(MONITORING.glob("*.prom")))
+
+
+def _forget_dead_workers(folder: Path) -> None:
+    """Delete the gauges of processes that are gone; their counters are still part of the sums."""
+    for file in folder.glob("gauge_live*_*.db"):
+        process = file.stem.rpartition("_")[2]
+        if process.isdigit() and not _is_alive(int(process)):
+            file.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _read_if_exists(path: Path) -> bytes:

@@ -19,6 +19,8 @@ DRAIN_FACTOR = 10
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PROCESS_ID = secrets.token_hex(8)
 REQUEST_COUNTER = itertools.count(1)
+# Ids of requests that compare the service with the champion's bundle: no traffic of a client.
+VERIFICATION_PREFIX = "verify-"
 JSON_MEDIA_TYPE = "application/json"
 Headers = dict[bytes, bytes]
 
@@ -67,6 +69,11 @@ def authenticate(headers: Headers, token: str | None) -> None:
         return
     if not hmac.compare_digest(headers.get(b"authorization", b""), f"Bearer {token}".encode()):
         raise RequestRejectedError(401, (["header", "authorization"], "must be: Bearer TOKEN"))
+
+
+def is_verification(name: str) -> bool:
+    """Return whether a request of this id compares the service with the champion's bundle."""
+    return name.startswith(VERIFICATION_PREFIX)
 
 
 def get_request_id(headers: Headers) -> str:
