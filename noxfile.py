@@ -15,6 +15,8 @@ nox.options.default_venv_backend = "uv"
 
 PROJECT = nox.project.load_toml()
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "{{cookiecutter.__project_slug}}/engine/README.md")
+# In this order, all in one project: the last ones add versions to it.
+BENCHMARKS = ["pipeline", "time_travel", "quiet_weeks", "decisions", "mutation", "know", "scale", "serving", "soak"]
 ENGINE = Path("{{cookiecutter.__project_slug}}", "engine").absolute()
 
 
@@ -85,7 +87,7 @@ def benchmarks(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(PROJECT, "benchmark"))
     with tempfile.TemporaryDirectory() as folder:
         options = ("--smoke", "--project", f"{folder}/flight-delays")
-        for name in ("pipeline", "time_travel", "decisions", "mutation", "know", "scale", "serving", "soak"):
+        for name in BENCHMARKS:
             session.run("python", f"benchmarks/{name}.py", *options)
     session.run("python", "benchmarks/process_check.py", "--smoke")
     session.run("python", "benchmarks/ownership.py")

@@ -65,6 +65,10 @@ primary = "roc_auc"
 metrics = ["roc_auc", "average_precision", "log_loss", "brier_score"]
 slices = ["carrier", "hour"]
 resamples = 40
+
+[monitoring]
+# The flights are of 2013, and no model of them is newer.
+age_days = 36500
 """
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable
@@ -141,7 +142,21 @@ def test_silence_and_age_are_noticed(spec: Spec, opened: Bundle) -> None:
     log(opened, rows(600), NOW - dt.timedelta(hours=2))
     assert not wrong(spec, opened)
     assert set(wrong(spec, opened, NOW + dt.timedelta(hours=25))) == {("silence", "service")}
-    assert ("age", "model") in wrong(spec, opened, NOW + dt.timedelta(days=100))
+
+
+def test_a_model_is_as_old_as_the_newest_row_that_it_knows(spec: Spec, opened: Bundle) -> None:
+    log(opened, rows(600))
+    limited = spec.model_copy(update={"monitoring": spec.monitoring.model_copy(update={"age_days": 90})})
+    # It was trained a moment ago, on rows until the last of February 2013.
+    newest = dt.datetime(2013, 2, 28, tzinfo=dt.UTC)
+    assert opened.manifest.newest_row == newest.isoformat()
+    found = {f.check: f for f in checks.run_checks(limited, opened, NOW - dt.timedelta(hours=1), NOW)}["age"]
+    assert found.state == "wrong"
+    assert found.value == pytest.approx((NOW - newest) / dt.timedelta(days=1))
+    timeless = limited.model_copy(update={"data": spec.data.model_copy(update={"time": None})})
+    trained = opened.manifest.model_copy(update={"newest_row": None})
+    unknown = dataclasses.replace(opened, manifest=trained)
+    assert {f.check: f for f in checks.run_checks(timeless, unknown, NOW, NOW)}["age"].state == "ok"
 
 
 def test_lines_that_are_no_records_are_counted_and_left_out(spec: Spec, opened: Bundle) -> None:
@@ -200,7 +215,7 @@ def test_chance_alone_is_no_drift_whatever_the_feature() -> None:
     ]
     for draw in draws:
         sizes = [
-            drift.measure_shift(*drift.count_by_bin(draw(20_000), draw(500), categorical=False)).size
+            drift.measure_shift(*drift.fit_bins(draw(20_000), categorical=False).count(draw(500))).size
             for _ in range(200)
         ]
         assert max(sizes) < 0.1

@@ -14,7 +14,7 @@ from mlteam.config import pipelines
 from mlteam.config.spec import Spec
 from mlteam.core import paths
 from mlteam.core.errors import NotCreatedError, ProjectError
-from mlteam.data import datasets, snapshot
+from mlteam.data import datasets, snapshot, windows
 from mlteam.data.snapshot import Snapshot
 from mlteam.registry import versions
 from mlteam.registry.tracking import convert_mlflow_error
@@ -134,7 +134,8 @@ class ProjectSnapshot:
         if dataset is None:
             return pa.parquet.read_table(self.path)
         with _work_in(self._project.root):
-            return datasets.read_snapshot_rows(self._taken, self._project.spec, dataset, where)
+            spec = windows.fix_windows(self._project.spec, self._taken)
+            return datasets.read_snapshot_rows(self._taken, spec, dataset, where)
 
 
 class ProjectVersion:

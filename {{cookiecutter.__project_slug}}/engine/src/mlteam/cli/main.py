@@ -52,19 +52,18 @@ def data(
 def time_travel(pipeline: PipelineOption = None) -> None:
     """Check that no feature uses what was not yet known: rebuild them from earlier states of the sources."""
     from mlteam.commands.time_travel import check_time_travel
-    from mlteam.config import pipelines
+    from mlteam.data import windows
 
-    check_time_travel(pipelines.load_spec(pipeline))
+    check_time_travel(windows.load_spec(pipeline))
 
 
 @app.command()
 def profile(pipeline: PipelineOption = None) -> None:
     """Profile the newest snapshot: distributions, missing values, changes over time and since the last one."""
     from mlteam.commands import profile as drawing
-    from mlteam.config import pipelines
-    from mlteam.data import snapshot
+    from mlteam.data import snapshot, windows
 
-    chosen = pipelines.load_spec(pipeline)
+    chosen = windows.load_spec(pipeline)
     taken = snapshot.load_newest(chosen.name)
     drawing.write_snapshot_page(chosen, taken, snapshot.load_previous(taken))
 
@@ -79,11 +78,10 @@ def train(
     """Train a model and its baseline on the newest snapshot and register them as the candidate."""
     from mlteam.commands.compare import show_comparison
     from mlteam.commands.train import fine_tune, train_version
-    from mlteam.config import pipelines
-    from mlteam.data import snapshot
+    from mlteam.data import snapshot, windows
     from mlteam.registry import versions
 
-    chosen = pipelines.load_spec(pipeline, set_ or ())
+    chosen = windows.load_spec(pipeline, set_ or ())
     if from_version is None and dataset is None:
         train_version(chosen, snapshot.load_newest(chosen.name))
         return
@@ -102,9 +100,9 @@ def tune(
 ) -> None:
     """Search for better parameters and write the best to the pipeline file if they beat the current ones."""
     from mlteam.commands.tune import tune_model
-    from mlteam.config import pipelines
+    from mlteam.data import windows
 
-    tune_model(pipelines.load_spec(pipeline), trials, minutes)
+    tune_model(windows.load_spec(pipeline), trials, minutes)
 
 
 @app.command()
@@ -115,10 +113,10 @@ def evaluate(
 ) -> None:
     """Evaluate a registered version: metrics with intervals, slices, an HTML report."""
     from mlteam.commands.evaluate import evaluate_version
-    from mlteam.config import pipelines
+    from mlteam.data import windows
     from mlteam.registry import versions
 
-    chosen = pipelines.load_spec(pipeline)
+    chosen = windows.load_spec(pipeline)
     evaluate_version(chosen, versions.open_version(chosen, version), tuple(dataset or ()))
 
 
@@ -134,11 +132,11 @@ def predict(
 ) -> None:
     """Predict a hand-crafted example, a dataset or the rows of a file."""
     from mlteam.commands.predict import predict_dataset, predict_example
-    from mlteam.config import pipelines
+    from mlteam.data import windows
 
     if (example is None) == (dataset is None):
         raise ProjectError("nothing to predict", fix="pass --example FILE or --dataset NAME")
-    chosen = pipelines.load_spec(pipeline)
+    chosen = windows.load_spec(pipeline)
     if example is not None:
         _reject_where(where)
         predict_example(chosen, version, example, explain=explain)
@@ -157,10 +155,10 @@ def explain(
     """Explain the prediction of an example, or show which features matter in a dataset."""
     from mlteam.commands.explain import report_importance
     from mlteam.commands.predict import predict_example
-    from mlteam.config import pipelines
+    from mlteam.data import windows
     from mlteam.registry import version_rows, versions
 
-    chosen = pipelines.load_spec(pipeline)
+    chosen = windows.load_spec(pipeline)
     if example is not None:
         _reject_where(where)
         predict_example(chosen, version, example, explain=True)
@@ -185,10 +183,10 @@ def mistakes(
 ) -> None:
     """Find the worst errors, what they have in common, and the features responsible."""
     from mlteam.commands.mistakes import report_mistakes
-    from mlteam.config import pipelines
+    from mlteam.data import windows
     from mlteam.registry import version_rows, versions
 
-    chosen = pipelines.load_spec(pipeline)
+    chosen = windows.load_spec(pipeline)
     opened = versions.open_version(chosen, version)
     report_mistakes(
         chosen,
@@ -207,13 +205,13 @@ def compare(
 ) -> None:
     """Compare two versions on the same rows: verdict, metrics, slices, differences."""
     from mlteam.commands.compare import show_comparison
-    from mlteam.config import pipelines
+    from mlteam.data import windows
 
     if not first and as_of is None:
         raise ProjectError(
             "nothing to compare", fix="name two versions, such as 1 candidate, or pass --as-of 2026-01-31"
         )
-    show_comparison(pipelines.load_spec(pipeline), first, second, dataset, as_of.date() if as_of else None)
+    show_comparison(windows.load_spec(pipeline), first, second, dataset, as_of.date() if as_of else None)
 
 
 @app.command()
@@ -223,9 +221,9 @@ def history(
 ) -> None:
     """Show every evaluation over time, or score all versions on the same rows."""
     from mlteam.commands.history import show_history
-    from mlteam.config import pipelines
+    from mlteam.data import windows
 
-    show_history(pipelines.load_spec(pipeline), rescore)
+    show_history(windows.load_spec(pipeline), rescore)
 
 
 @app.command(name="pipeline")
@@ -235,18 +233,20 @@ def whole_pipeline(pipeline: PipelineOption = None, set_: OverridesOption = None
     from mlteam.commands.evaluate import evaluate_version
     from mlteam.commands.train import train_version
     from mlteam.config import pipelines
+    from mlteam.data import windows
 
     chosen = pipelines.load_spec(pipeline, set_ or ())
-    evaluate_version(chosen, train_version(chosen, generate_data(chosen)))
+    taken = generate_data(chosen)
+    evaluate_version(windows.fix_windows(chosen, taken), train_version(chosen, taken))
 
 
 @app.command()
 def drills(pipeline: PipelineOption = None) -> None:
     """Break one thing at a time in a scratch copy of the project: each must be noticed."""
     from mlteam.commands.drills import run_drills
-    from mlteam.config import pipelines
+    from mlteam.data import windows
 
-    if not run_drills(pipelines.load_spec(pipeline)):
+    if not run_drills(windows.load_spec(pipeline)):
         raise typer.Exit(1)
 
 
@@ -257,9 +257,9 @@ def scorecard(
 ) -> None:
     """Compute the ML Test Score from tests that run, and say what would raise it."""
     from mlteam.commands.scorecard import compute_scorecard
-    from mlteam.config import pipelines
+    from mlteam.data import windows
 
-    compute_scorecard(pipelines.load_spec(pipeline), drills=drills)
+    compute_scorecard(windows.load_spec(pipeline), drills=drills)
 
 
 @app.command(name="new_pipeline")

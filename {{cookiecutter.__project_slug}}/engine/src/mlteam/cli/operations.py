@@ -23,11 +23,11 @@ def launch(
 ) -> None:
     """Promote a version to champion if it passes the gates."""
     from mlteam.commands import launch as launching
-    from mlteam.config import pipelines
+    from mlteam.data import windows
 
     if not 0 <= canary <= 0.5 or (canary and not shadow):  # noqa: PLR2004
         raise ProjectError("--canary is a share from 0 to 0.5 and needs --shadow", fix="try --shadow --canary 0.05")
-    launching.launch_version(pipelines.load_spec(pipeline), version, by, reason, shadow=shadow, canary=canary)
+    launching.launch_version(windows.load_spec(pipeline), version, by, reason, shadow=shadow, canary=canary)
 
 
 @app.command()
@@ -100,11 +100,13 @@ def retrain(pipeline: PipelineOption = None, log: LogOption = None) -> None:
     from mlteam.commands import launch as launching
     from mlteam.config import pipelines
     from mlteam.core import console
+    from mlteam.data import windows
     from mlteam.registry import launch_log, versions
 
     console.configure_output(log=log)
     chosen = pipelines.load_spec(pipeline)
     taken = data.generate_data(chosen, refresh=True)
+    chosen = windows.fix_windows(chosen, taken)
     if known := train.find_version_of_same_rows(chosen, taken):
         console.print_line(f"nothing new to learn: version {known} was trained on the same rows with the same settings")
         return

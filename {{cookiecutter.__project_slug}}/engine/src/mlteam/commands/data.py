@@ -2,7 +2,6 @@
 
 import datetime as dt
 import logging
-from typing import get_args
 
 import duckdb
 import pyarrow as pa
@@ -10,11 +9,10 @@ import pyarrow.compute as pc
 
 from mlteam.config.pipelines import list_pipelines
 from mlteam.config.spec import Spec
-from mlteam.config.splits import Split
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier
-from mlteam.data import datasets, leak_report, loaders, snapshot, sources, warehouse
+from mlteam.data import leak_report, loaders, snapshot, sources, warehouse, windows
 from mlteam.data.refresh import needs_fetch
 from mlteam.data.snapshot import Snapshot
 from mlteam.data.sources import Source
@@ -44,7 +42,7 @@ def generate_data(spec: Spec, *, refresh: bool = False) -> Snapshot:
     with console.show_progress("take the snapshot"):
         taken = snapshot.take(spec, [reject_leaks])
     console.print_line(f"snapshot {taken.folder}: {taken.metadata['rows']:,} rows")
-    if note := _describe_unsplit_rows(spec, taken):
+    if note := windows.describe_unsplit_rows(windows.fix_windows(spec, taken), taken):
         console.print_line(note)
     report = leak_report.find_report(spec)
     command = f"nox -s time_travel -- --pipeline {spec.name}"
@@ -63,15 +61,6 @@ def _fetch_if_needed(source: Source, *, refresh: bool) -> None:
         if must:
             raise
         console.print_line(f"note: {source.name} is old and was not fetched again: {error.what}", logging.WARNING)
-
-
-def _describe_unsplit_rows(spec: Spec, taken: Snapshot) -> str:
-    """Return how many rows are in no split, or an empty text: new rows are beyond fixed windows sooner or later."""
-    rows = int(taken.metadata["rows"])
-    used = sum(datasets.count_snapshot_rows(taken, spec, split, "true") for split in get_args(Split))
-    if used == rows:
-        return ""
-    return f"note: {rows - used:,} of {rows:,} rows are in no split; see [splits] in {spec.path}"
 
 
 def reject_leaks(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:

@@ -4,7 +4,7 @@ from mlteam.config.spec import ModelSpec, Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.provenance import is_current
-from mlteam.data import datasets, snapshot
+from mlteam.data import datasets, snapshot, windows
 from mlteam.data.snapshot import Snapshot
 from mlteam.modeling.training import load_training_examples
 from mlteam.registry import versions
@@ -19,6 +19,8 @@ def train_version(spec: Spec, taken: Snapshot) -> RegisteredVersion:
     from mlteam.modeling import model
     from mlteam.modeling.linear import Linear
 
+    spec = windows.fix_windows(spec, taken)
+    windows.reject_unsplit_rows(spec, taken)
     schema, learn, watch = load_training_examples(spec, taken)
     with console.show_progress(f"train on {len(learn.label):,} rows"):
         baseline = model.fit_model(spec, "baseline", learn, watch, schema)

@@ -81,7 +81,8 @@ class Monitoring(Settings):
         missing: Difference of the share of missing values from the training's.
         volume: Times as many or as few rows as before.
         skew: Share of the rows that may be served with other features than the warehouse has.
-        age_days: Most days since the model was trained.
+        age_days: Most days since the newest row that the model was trained on, or since the training where rows have
+            no time.
         silence_hours: Most hours without an answer.
     """
 

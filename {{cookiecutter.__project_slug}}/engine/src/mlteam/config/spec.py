@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import pydantic
 from pydantic import Field
@@ -10,7 +10,7 @@ from pydantic import Field
 from mlteam.config.operations import Gates, Monitoring, Serving
 from mlteam.config.privacy import Privacy
 from mlteam.config.settings import Settings
-from mlteam.config.splits import DatasetSpec, HashSplits, Split, TimeSplits
+from mlteam.config.splits import DatasetSpec, Split, Splits
 from mlteam.config.tuning import Tuning
 from mlteam.core.paths import PIPELINES
 
@@ -103,7 +103,7 @@ class Spec(Settings):
     data: Data
     privacy: Privacy
     features: Features
-    splits: Annotated[TimeSplits | HashSplits, Field(discriminator="by")]
+    splits: Splits
     model: ModelSpec
     baseline: ModelSpec
     tune: Tuning = Tuning()
@@ -130,7 +130,7 @@ class Spec(Settings):
 
     @pydantic.model_validator(mode="after")
     def _splits_have_their_column(self) -> Self:
-        if isinstance(self.splits, TimeSplits) and self.data.time is None:
+        if self.splits.by == "time" and self.data.time is None:
             raise ValueError("splits by time need data.time")
         return self
 

@@ -1,5 +1,6 @@
 """The rows of a dataset in its snapshot: as a whole, or a column at a time."""
 
+import datetime as dt
 from pathlib import Path
 
 import duckdb
@@ -224,6 +225,17 @@ def digest_split(snapshot: Snapshot, spec: Spec, split: str) -> tuple[int, str]:
         query = f"select count(*), sum(hash(t)) from ({rows}) as t"
         ((count, digest),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
     return int(count), str(digest)
+
+
+def find_newest_time(snapshot: Snapshot, spec: Spec, dataset: str) -> str | None:
+    """Return the time of the newest row of a dataset, ISO 8601 in UTC; None where rows have no time."""
+    if spec.data.time is None:
+        return None
+    time = f"max({quote_identifier(spec.data.time)})::timestamptz::varchar"
+    query = f"select {time} from read_parquet(?) where {build_dataset_condition(spec, dataset)}"
+    with connect_duckdb() as connection:
+        ((newest,),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
+    return dt.datetime.fromisoformat(newest).isoformat() if newest else None
 
 
 class LazySnapshotTable:

@@ -1,9 +1,10 @@
 """Which rows belong to which split, as a condition that DuckDB evaluates on a relation or a file."""
 
+import datetime as dt
 from typing import get_args
 
 from mlteam.config.spec import Spec
-from mlteam.config.splits import Split, TimeSplits
+from mlteam.config.splits import MovingSplits, Split, TimeSplits
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.sql import quote_identifier
 
@@ -28,6 +29,8 @@ def build_dataset_condition(spec: Spec, dataset: str) -> str:
 def build_split_condition(spec: Spec, split: Split) -> str:
     """SQL that is true for the rows of a split; no row is in two, and rows of one group are all in the same."""
     splits = spec.splits
+    if isinstance(splits, MovingSplits):
+        raise ProjectError("the splits move with the rows, and there is no snapshot yet", fix="run `nox -s data`")
     if isinstance(splits, TimeSplits):
         window = getattr(splits, split)
         time = quote_identifier(spec.data.time or "")
@@ -39,6 +42,21 @@ def build_split_condition(spec: Spec, split: Split) -> str:
     return f"{bucket} >= {low} and {bucket} < {high}"
 
 
+def fix_windows(spec: Spec, oldest: dt.date, newest: dt.date) -> Spec:
+    """Return the spec with the windows that its splits have for rows of these days.
+
+    Raises:
+        ProjectError: No day is left to train on.
+    """
+    if not isinstance(spec.splits, MovingSplits):
+        return spec
+    try:
+        return spec.model_copy(update={"splits": spec.splits.fix(oldest, newest)})
+    except ValueError:
+        what = f"the rows run from {oldest} until {newest}: no day is left for the split train"
+        raise ProjectError(what, where=str(spec.path), fix="shorten validation or test in [splits]") from None
+
+
 def describe_dataset(spec: Spec, dataset: str) -> str:
     """Return a split or dataset in words, for messages and reports."""
     if dataset in spec.datasets:
@@ -48,6 +66,8 @@ def describe_dataset(spec: Spec, dataset: str) -> str:
     if dataset not in get_args(Split):
         return f"rows of the file {dataset}"
     splits, split = spec.splits, dataset
+    if isinstance(splits, MovingSplits):
+        return f"{split} ({getattr(splits, split)})"
     if isinstance(splits, TimeSplits):
         window = getattr(splits, split)
         return f"{split} ({window.start} until {window.until})"

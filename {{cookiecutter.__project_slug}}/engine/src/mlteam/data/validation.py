@@ -5,11 +5,11 @@ from typing import get_args
 import duckdb
 
 from mlteam.config.spec import Spec
-from mlteam.config.splits import HashSplits, Split
+from mlteam.config.splits import HashSplits, MovingSplits, Split
 from mlteam.core import sql
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.sql import quote_identifier
-from mlteam.data.splits import build_split_condition, describe_dataset
+from mlteam.data.splits import build_split_condition, describe_dataset, fix_windows
 
 BINARY_CLASSES = 2
 
@@ -26,7 +26,14 @@ def check_relation(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:
     _check_no_post_event_columns(types, spec)
     _check_keys_unique(connection, spec)
     _check_numbers_finite(connection, spec, types)
-    _check_labels(connection, spec, types)
+    _check_labels(connection, _fix_windows(connection, spec), types)
+
+
+def _fix_windows(connection: duckdb.DuckDBPyConnection, spec: Spec) -> Spec:
+    if not isinstance(spec.splits, MovingSplits):
+        return spec
+    day = f"cast({quote_identifier(spec.data.time or '')} as date)"
+    return fix_windows(spec, *sql.fetch_one(connection, f"select min({day}), max({day}) from {spec.data.relation}"))
 
 
 def _read_relation_columns(connection: duckdb.DuckDBPyConnection, spec: Spec) -> dict[str, str]:

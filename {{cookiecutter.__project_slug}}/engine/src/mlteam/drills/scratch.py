@@ -10,12 +10,12 @@ from pathlib import Path
 
 import tomlkit
 
-from mlteam.config import pipelines
 from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import DATA, PREDICTIONS, RAW, REPORTS, SQL
 from mlteam.core.sql import quote_identifier
+from mlteam.data import windows
 
 # What a command writes for people; no drill reads it.
 LEFT_OUT = (REPORTS, PREDICTIONS, DATA / "tmp")
@@ -43,7 +43,7 @@ def enter_scratch_copy(spec: Spec) -> Iterator[Spec]:
         shutil.copytree(DATA, root / DATA, ignore=lambda at, names: [n for n in names if str(Path(at, n)) in left_out])
         _link_sources(root)
         with contextlib.chdir(root), _mute():
-            yield pipelines.load_spec(spec.name)
+            yield windows.load_spec(spec.name)
 
 
 def _link_sources(root: Path) -> None:
@@ -92,7 +92,7 @@ def add_numeric_feature(spec: Spec, name: str) -> Spec:
     features = document["features"]
     features["numeric"] = [*features.get("numeric", []), name]
     spec.path.write_text(tomlkit.dumps(document), encoding="utf-8")
-    return pipelines.load_spec(spec.name)
+    return windows.load_spec(spec.name)
 
 
 def express_label(spec: Spec) -> str:

@@ -123,6 +123,7 @@ def publish_bundle(spec: Spec, version: RegisteredVersion) -> Path:
             snapshot=version.snapshot,
             factory=version.spec.model.factory,
             trained_at=version.tags["created_at"],
+            newest_row=datasets.find_newest_time(taken, version.spec, "train"),
             commit=version.tags["git_commit"],
             files=files,
         )

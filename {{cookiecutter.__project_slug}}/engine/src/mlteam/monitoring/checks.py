@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mlteam.config.spec import SPEC_FILE, Spec
 from mlteam.data import datasets, features, snapshot
+from mlteam.data.features import TableLike
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.clusters import find_clusters
@@ -13,6 +14,7 @@ from mlteam.evaluation.metrics import Floats
 from mlteam.monitoring import drift, freshness, logged_predictions, quality
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
 from mlteam.monitoring.logged_predictions import LoggedPredictions
+from mlteam.monitoring.past_windows import Rows, cut_windows
 from mlteam.serving import bundle
 from mlteam.serving.bundle import Bundle
 
@@ -27,18 +29,18 @@ def run_checks(spec: Spec, opened: Bundle, launched: dt.datetime, now: dt.dateti
     trained_on = snapshot.load(spec.name, opened.manifest.snapshot)
     yield from freshness.check_sources(newest, now, limits.volume)
     yield _check_volume(newest, limits.volume)
-    age = (now - dt.datetime.fromisoformat(opened.manifest.trained_at)).total_seconds() / SECONDS_PER_DAY
-    yield compare_with_limit("age", "model", age, limits.age_days, f"trained {age:.1f} days ago")
+    yield _check_age(opened, now, limits.age_days)
     rows = logged_predictions.read_predictions(spec.name, opened, now - dt.timedelta(days=limits.days), now)
     yield _check_silence(rows, launched, now, limits.silence_hours)
-    train = features.build_examples(
-        spec, opened.schema, "train", datasets.LazySnapshotTable(trained_on, _read_training_spec(spec, opened), "train")
-    )
-    yield from drift.check_feature_drift(opened.schema, train.matrix, rows.matrix, limits.drift, limits.fewest_rows)
-    yield from drift.check_missing_values(opened.schema, train.matrix, rows.matrix, limits.missing, limits.fewest_rows)
-    yield from drift.check_vanished_categories(opened.schema, train.matrix, rows.matrix, limits.fewest_rows)
-    expected, reference = _evaluate_reference(spec, opened, trained_on)
-    yield drift.check_prediction_drift(expected, rows.predictions, limits.drift, limits.fewest_rows)
+    learned = datasets.LazySnapshotTable(trained_on, _read_training_spec(spec, opened), "train")
+    train = features.build_examples(spec, opened.schema, "train", learned)
+    past = _cut_past(spec, learned)
+    schema, fewest = opened.schema, limits.fewest_rows
+    yield from drift.check_feature_drift(schema, train.matrix, rows.matrix, limits.drift, fewest, past)
+    yield from drift.check_missing_values(schema, train.matrix, rows.matrix, limits.missing, fewest, past)
+    yield from drift.check_vanished_categories(schema, train.matrix, rows.matrix, fewest)
+    expected, past, reference = _evaluate_reference(spec, opened, trained_on)
+    yield drift.check_prediction_drift(expected, rows.predictions, limits.drift, fewest, past)
     yield from quality.check_quality_and_skew(spec, opened, newest, rows, reference)
 
 
@@ -48,14 +50,21 @@ def _read_training_spec(spec: Spec, opened: Bundle) -> Spec:
     return Spec.model_validate_json(text).model_copy(update={"evaluation": spec.evaluation})
 
 
-def _evaluate_reference(spec: Spec, opened: Bundle, taken: Snapshot) -> tuple[Floats, Estimate]:
-    """Predictions of the test rows that the champion was evaluated on, and its primary metric there."""
+def _cut_past(spec: Spec, table: TableLike) -> list[Rows]:
+    """Return the rows of each window as long as the one that is checked; none where rows have no time."""
+    if spec.data.time is None:
+        return []
+    return cut_windows(table[spec.data.time], spec.monitoring.days, spec.monitoring.fewest_rows)
+
+
+def _evaluate_reference(spec: Spec, opened: Bundle, taken: Snapshot) -> tuple[Floats, list[Rows], Estimate]:
+    """Predictions of the test rows that the champion was evaluated on, their windows, and its primary metric there."""
     own = _read_training_spec(spec, opened)
     table = datasets.read_snapshot_rows(taken, own, "test")
     rows = features.build_examples(own, opened.schema, "test", table)
     expected = opened.model.predict(rows.matrix)
     bootstrap = Bootstrap(rows.label, spec.evaluation, spec.model.seed, find_clusters(own, table))
-    return expected, bootstrap.estimate(get_primary_metric(spec), expected)
+    return expected, _cut_past(spec, table), bootstrap.estimate(get_primary_metric(spec), expected)
 
 
 def _check_volume(newest: Snapshot, factor: float) -> Finding:
@@ -66,6 +75,15 @@ def _check_volume(newest: Snapshot, factor: float) -> Finding:
     earlier = int(before.metadata["rows"])
     times = max(rows / max(1, earlier), earlier / max(1, rows))
     return compare_with_limit("volume", "snapshot", times, factor, f"{rows:,} rows, {earlier:,} in the snapshot before")
+
+
+def _check_age(opened: Bundle, now: dt.datetime, limit: float) -> Finding:
+    """Return the age of what the model knows: that of its newest row, or of its training where rows have no time."""
+    about = opened.manifest
+    since = dt.datetime.fromisoformat(about.newest_row or about.trained_at)
+    age = (now - since).total_seconds() / SECONDS_PER_DAY
+    what = "newest row of the training" if about.newest_row else "trained"
+    return compare_with_limit("age", "model", age, limit, f"{what} {age:.1f} days ago")
 
 
 def _check_silence(rows: LoggedPredictions, launched: dt.datetime, now: dt.datetime, limit: float) -> Finding:

@@ -36,13 +36,17 @@ RELAUNCH_FIX = "launch the version again: `nox -s launch`"
 
 
 class Manifest(Settings):
-    """Which version a bundle holds; `files` gives the SHA-256 of each file by its path in the folder."""
+    """Which version a bundle holds; `files` gives the SHA-256 of each file by its path in the folder.
+
+    `newest_row` is the time of the newest row that the version was trained on, where its rows have a time.
+    """
 
     pipeline: str
     version: int
     snapshot: str
     factory: str = Field(pattern=r"^[a-z_][\w.]*:[A-Za-z_]\w*$")
     trained_at: str
+    newest_row: str | None = None
     commit: str
     files: dict[str, str]
 

@@ -151,6 +151,8 @@ def _describe_splits(splits: dict[str, Any]) -> dict[str, str]:
             n: f"from {escape_cell(w.get('from'))} until before {escape_cell(w.get('until'))}"
             for n, w in windows.items()
         }
+    if splits.get("by") == "time":
+        return {name: f"{escape_cell(splits.get(name))}, by the newest row" for name in ("train", "validation", "test")}
     shares = {name: splits.get(name) for name in ("validation", "test")}
     texts = {name: f"{share:.0%}" if share else "the default share" for name, share in shares.items()}
     by = f"selected by a hash of `{splits.get('column', '')}`"
