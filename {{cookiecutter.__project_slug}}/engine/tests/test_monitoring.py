@@ -163,8 +163,8 @@ def test_lines_that_are_no_records_are_counted_and_left_out(spec: Spec, opened: 
     log(opened, rows(600))
     (path,) = (paths.PREDICTIONS / "flights").iterdir()
     path.write_text(path.read_text() + '[1]\n{"at": 5}\nnull\n{"at": "2026-01-01T00:00:00+00:00", "role": "cha')
-    found = logged_predictions.read_predictions("flights", opened, NOW - dt.timedelta(days=1), NOW)
-    assert (len(found.ids), found.unreadable) == (600, 4)
+    found = logged_predictions.read_predictions("flights", NOW - dt.timedelta(days=1), NOW)
+    assert (len(found.rows), found.unreadable) == (600, 4)
 
 
 def test_a_source_that_stops_or_shrinks_is_named(spec: Spec, opened: Bundle, project: Path) -> None:

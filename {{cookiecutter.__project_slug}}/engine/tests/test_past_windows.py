@@ -1,4 +1,4 @@
-"""What varied before is no drift, and what did not vary is one."""
+"""Features that varied before have wider limits; a shift of the others is found."""
 
 import datetime as dt
 

@@ -164,6 +164,6 @@ def test_verify_advises_a_rollback_only_where_it_would_help(spec: Spec, monkeypa
         monkeypatch.setenv("MODEL_TOKEN", GUARD)
         verify_service(spec, str(client.base_url))
         shutil.rmtree(put(spec, rounds=3).folder / "model")
-    # Launched is what cannot be opened, so that verify itself says how to mend it.
+    # Launched is what cannot be opened, so that verify itself says how to fix it.
     with served() as client, pytest.raises(ProjectError, match="is missing"):
         verify_service(spec, str(client.base_url))

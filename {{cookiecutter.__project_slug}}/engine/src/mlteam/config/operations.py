@@ -77,6 +77,9 @@ class Monitoring(Settings):
     Attributes:
         days: Number of days whose served rows are checked.
         fewest_rows: With fewer served rows nothing is said about them.
+        outcome_days: Number of days whose answers are compared with their outcomes.
+        outcome_delay_days: Days after which an answer should have its outcome.
+        coverage: Least share of the answers of that age that have one.
         drift: Population stability index, beyond what chance gives, from which a feature or the prediction has drifted.
         missing: Difference of the share of missing values from the training's.
         volume: Times as many or as few rows as before.
@@ -88,6 +91,9 @@ class Monitoring(Settings):
 
     days: float = Field(default=7, gt=0)
     fewest_rows: int = Field(default=500, ge=50)
+    outcome_days: float = Field(default=30, gt=0)
+    outcome_delay_days: float = Field(default=7, gt=0)
+    coverage: float = Field(default=0.5, ge=0, le=1)
     drift: float = Field(default=0.2, gt=0)
     missing: float = Field(default=0.05, gt=0)
     volume: float = Field(default=2, gt=1)

@@ -3,6 +3,9 @@
 import datetime as dt
 from collections.abc import Iterator
 
+import pyarrow as pa
+import pyarrow.parquet
+
 from mlteam.config.spec import SPEC_FILE, Spec
 from mlteam.data import datasets, features, snapshot
 from mlteam.data.features import TableLike
@@ -11,10 +14,11 @@ from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.metrics import Floats
-from mlteam.monitoring import drift, freshness, logged_predictions, quality
+from mlteam.monitoring import drift, freshness, logged_predictions, outcomes, quality
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
-from mlteam.monitoring.logged_predictions import LoggedPredictions
+from mlteam.monitoring.logged_predictions import PredictionHistory
 from mlteam.monitoring.past_windows import Rows, cut_windows
+from mlteam.monitoring.quality import EvaluatedVersion
 from mlteam.serving import bundle
 from mlteam.serving.bundle import Bundle
 
@@ -30,8 +34,10 @@ def run_checks(spec: Spec, opened: Bundle, launched: dt.datetime, now: dt.dateti
     yield from freshness.check_sources(newest, now, limits.volume)
     yield _check_volume(newest, limits.volume)
     yield _check_age(opened, now, limits.age_days)
-    rows = logged_predictions.read_predictions(spec.name, opened, now - dt.timedelta(days=limits.days), now)
-    yield _check_silence(rows, launched, now, limits.silence_hours)
+    longest = dt.timedelta(days=max(limits.days, limits.outcome_days))
+    history = logged_predictions.read_predictions(spec.name, now - longest, now)
+    yield _check_silence(history, launched, now, limits.silence_hours)
+    rows = history.select(opened, now - dt.timedelta(days=limits.days))
     learned = datasets.LazySnapshotTable(trained_on, _read_training_spec(spec, opened), "train")
     train = features.build_examples(spec, opened.schema, "train", learned)
     past = _cut_past(spec, learned)
@@ -41,7 +47,49 @@ def run_checks(spec: Spec, opened: Bundle, launched: dt.datetime, now: dt.dateti
     yield from drift.check_vanished_categories(schema, train.matrix, rows.matrix, fewest)
     expected, past, reference = _evaluate_reference(spec, opened, trained_on)
     yield drift.check_prediction_drift(expected, rows.predictions, limits.drift, fewest, past)
-    yield from quality.check_quality_and_skew(spec, opened, newest, rows, reference)
+    yield from _check_outcomes(spec, opened, newest, history, reference, now)
+
+
+def _check_outcomes(
+    spec: Spec, opened: Bundle, newest: Snapshot, history: PredictionHistory, reference: Estimate, now: dt.datetime
+) -> Iterator[Finding]:
+    """Yield what is known of the answers whose outcomes have arrived.
+
+    After a launch the version before is evaluated until the champion has outcomes of its own.
+    """
+    limits, primary = spec.monitoring, spec.evaluation.primary
+    since, table = now - dt.timedelta(days=limits.outcome_days), pyarrow.parquet.read_table(newest.parquet)
+    served = history.select(opened, since)
+    champion = EvaluatedVersion(opened, served, outcomes.match_outcomes(spec, served, table), reference)
+    evaluated = champion
+    if champion.outcomes.rows.num_rows < limits.fewest_rows:
+        evaluated = _find_version_with_outcomes(spec, opened, history, since, table) or champion
+    if not evaluated.outcomes.answers:
+        why = f"no request gave {spec.data.key}, so outcomes cannot be found"
+        yield report_unknown("quality", primary, 0, why)
+        yield report_unknown("skew", "served features", limits.skew, why)
+        return
+    yield from outcomes.check_outcomes(spec, evaluated.served, evaluated.outcomes, now)
+    yield quality.check_quality(spec, evaluated)
+    yield quality.check_skew(spec, champion)
+    if history.list_versions("shadow"):
+        yield quality.compare_shadow(spec, champion, history.select_role(opened, "shadow", since))
+
+
+def _find_version_with_outcomes(
+    spec: Spec, opened: Bundle, history: PredictionHistory, since: dt.datetime, table: pa.Table
+) -> EvaluatedVersion | None:
+    """Return the version that answered last before the champion and has enough outcomes."""
+    for number in history.list_versions():
+        earlier = bundle.find_bundle(spec.name, number) if number != opened.manifest.version else None
+        if earlier is None:
+            continue
+        served = history.select(earlier, since)
+        found = outcomes.match_outcomes(spec, served, table)
+        if found.rows.num_rows >= spec.monitoring.fewest_rows:
+            taken = snapshot.load(spec.name, earlier.manifest.snapshot)
+            return EvaluatedVersion(earlier, served, found, _evaluate_reference(spec, earlier, taken)[2])
+    return None
 
 
 def _read_training_spec(spec: Spec, opened: Bundle) -> Spec:
@@ -86,7 +134,7 @@ def _check_age(opened: Bundle, now: dt.datetime, limit: float) -> Finding:
     return compare_with_limit("age", "model", age, limit, f"{what} {age:.1f} days ago")
 
 
-def _check_silence(rows: LoggedPredictions, launched: dt.datetime, now: dt.datetime, limit: float) -> Finding:
+def _check_silence(rows: PredictionHistory, launched: dt.datetime, now: dt.datetime, limit: float) -> Finding:
     since = max(launched, rows.last) if rows.last else launched
     hours = (now - since).total_seconds() / SECONDS_PER_HOUR
     message = (

@@ -18,7 +18,10 @@ from mlteam.reports.charts.common import BLUE, DASH, GREY, RED, Picture, render_
 
 MAX_RUNS = 400
 MAX_SUBJECTS = 6
-COLORS = [BLUE, RED, GREY, "#4d7c0f", "#7e22ce", "#0e7490"]
+COLORS = [BLUE, RED, GREY, "#4d7c0f", "#7e22ce", "#b45309"]
+DATE = alt.X("at:T", title=None, axis=alt.Axis(format="%-d %b %H:%M", labelAngle=-30))
+OWN = alt.Scale(zero=False)
+WHO = alt.Color("who:N", title=None, scale=alt.Scale(domain=["served", "at training"], range=[BLUE, GREY]))
 
 
 def write_monitoring_page(spec: Spec, version: int, findings: Sequence[Finding], now: dt.datetime) -> Path:
@@ -37,7 +40,7 @@ def write_monitoring_page(spec: Spec, version: int, findings: Sequence[Finding],
         version=version,
         findings=shown,
         runs=runs,
-        pictures=_draw_checks(runs),
+        pictures=[*_draw_quality(runs), *_draw_checks(runs)],
         now=now,
     )
 
@@ -52,6 +55,22 @@ def _read_history(history: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return runs
+
+
+def _draw_quality(runs: list[dict[str, Any]]) -> list[Picture]:
+    """Return the quality of what was served at each run, with its interval, beside that at training."""
+    points = [
+        {"at": run["at"], "who": who, "subject": found["subject"], **estimate}
+        for run in runs
+        for found in run["findings"]
+        for who, estimate in zip(("served", "at training"), found.get("estimates") or (), strict=False)
+    ]
+    if not points:
+        return []
+    base = alt.Chart(alt.InlineData(values=points)).encode(x=DATE, color=WHO)
+    band = base.mark_area(opacity=0.2).encode(y=alt.Y("low:Q", title=points[0]["subject"], scale=OWN), y2="high:Q")
+    line = base.mark_line(point=True).encode(y=alt.Y("value:Q", scale=OWN))
+    return [render_picture("quality of what was served", band + line)]
 
 
 def _draw_checks(runs: list[dict[str, Any]]) -> list[Picture]:
@@ -76,6 +95,6 @@ def _draw_over_time(rows: list[dict[str, Any]]) -> Any:
     y = alt.Y("share:Q", title="share of the limit", scale=alt.Scale(domainMin=0))
     color = alt.Color("subject:N", title=None, sort=named, scale=alt.Scale(domain=named, range=COLORS[: len(named)]))
     base = alt.Chart(alt.InlineData(values=values)).mark_line(point=True)
-    lines = base.encode(x=alt.X("at:T", title=None), y=y, color=color)
+    lines = base.encode(x=DATE, y=y, color=color)
     limit = alt.Chart(alt.InlineData(values=[{"share": 1}])).mark_rule(color=RED, strokeDash=DASH).encode(y="share:Q")
     return limit + lines

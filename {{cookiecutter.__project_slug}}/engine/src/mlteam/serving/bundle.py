@@ -119,6 +119,14 @@ def load(folder: Path) -> Bundle:
         raise ProjectError(f"cannot be opened: {type(error).__name__}", where=str(folder), fix=RELAUNCH_FIX) from None
 
 
+def find_bundle(pipeline: str, version: int) -> Bundle | None:
+    """Open the bundle of a version, if there is one that is whole."""
+    for folder in sorted(get_bundles_folder(pipeline).glob(f"{version}-*")):
+        if is_intact(folder):
+            return load(folder)
+    return None
+
+
 def is_intact(folder: Path) -> bool:
     """Return whether a bundle is there and whole."""
     try:
