@@ -13,11 +13,13 @@ from mlteam.cli import operations
 from mlteam.cli.options import (
     ROWS_HELP,
     DatasetOption,
+    EachPipelineOption,
     LogOption,
     OverridesOption,
     PipelineOption,
     VersionOption,
     WhereOption,
+    run_for_each,
 )
 from mlteam.core.errors import ProjectError
 
@@ -35,7 +37,7 @@ app.add_typer(operations.app)
 
 @app.command()
 def data(
-    pipeline: PipelineOption = None,
+    pipeline: EachPipelineOption = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Fetch every source again, whatever its age.")] = False,
     log: LogOption = None,
 ) -> None:
@@ -44,8 +46,12 @@ def data(
     from mlteam.config import pipelines
     from mlteam.core import console
 
+    def run(name: str | None) -> int:
+        generate_data(pipelines.load_spec(name), refresh=refresh)
+        return 0
+
     console.configure_output(log=log)
-    generate_data(pipelines.load_spec(pipeline), refresh=refresh)
+    run_for_each(pipeline, run)
 
 
 @app.command(name="time_travel")

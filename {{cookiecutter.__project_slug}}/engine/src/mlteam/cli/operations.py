@@ -1,12 +1,18 @@
 """The commands that are about what answers: launch, serve, look after."""
 
 import datetime as dt
-import logging
 from typing import Annotated
 
 import typer
 
-from mlteam.cli.options import LogOption, PersonOption, PipelineOption, ReasonOption
+from mlteam.cli.options import (
+    EachPipelineOption,
+    LogOption,
+    PersonOption,
+    PipelineOption,
+    ReasonOption,
+    run_for_each,
+)
 from mlteam.core.errors import ProjectError
 
 app = typer.Typer()
@@ -27,7 +33,7 @@ def launch(
 
     if not 0 <= canary <= 0.5 or (canary and not shadow):  # noqa: PLR2004
         raise ProjectError("--canary is a share from 0 to 0.5 and needs --shadow", fix="try --shadow --canary 0.05")
-    launching.launch_version(windows.load_spec(pipeline), version, by, reason, shadow=shadow, canary=canary)
+    launching.launch_version(windows.load_spec(pipeline, named=True), version, by, reason, shadow=shadow, canary=canary)
 
 
 @app.command()
@@ -41,7 +47,7 @@ def rollback(
     from mlteam.commands import launch as launching
     from mlteam.config import pipelines
 
-    launching.roll_back(pipelines.load_spec(pipeline), by, reason, shadow=shadow)
+    launching.roll_back(pipelines.load_spec(pipeline, named=True), by, reason, shadow=shadow)
 
 
 @app.command()
@@ -72,7 +78,7 @@ def verify(
 
 @app.command()
 def monitor(
-    pipeline: PipelineOption = None,
+    pipeline: EachPipelineOption = None,
     now: Annotated[
         dt.datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Run as of this time (UTC).")
     ] = None,
@@ -83,38 +89,29 @@ def monitor(
     from mlteam.config import pipelines
     from mlteam.core import console
 
-    console.configure_output(log=log)
     moment = now.replace(tzinfo=dt.UTC) if now else dt.datetime.now(dt.UTC)
-    try:
-        well = monitor_pipeline(pipelines.load_spec(pipeline), moment)
-    except ProjectError as error:
-        console.print_error(error)
-        raise typer.Exit(2) from None
-    raise typer.Exit(0 if well else 1)
+
+    def run(name: str | None) -> int:
+        try:
+            return 0 if monitor_pipeline(pipelines.load_spec(name), moment) else 1
+        except ProjectError as error:
+            console.print_error(error)
+            return 2
+
+    console.configure_output(log=log)
+    run_for_each(pipeline, run)
 
 
 @app.command()
-def retrain(pipeline: PipelineOption = None, log: LogOption = None) -> None:
+def retrain(pipeline: EachPipelineOption = None, log: LogOption = None) -> None:
     """Fetch the sources again, then train, evaluate and ask the gates: makes a candidate if there are new rows."""
-    from mlteam.commands import data, evaluate, train
-    from mlteam.commands import launch as launching
+    from mlteam.commands.retrain import retrain_pipeline
     from mlteam.config import pipelines
     from mlteam.core import console
-    from mlteam.data import windows
-    from mlteam.registry import launch_log, versions
+
+    def run(name: str | None) -> int:
+        retrain_pipeline(pipelines.load_spec(name))
+        return 0
 
     console.configure_output(log=log)
-    chosen = pipelines.load_spec(pipeline)
-    taken = data.generate_data(chosen, refresh=True)
-    chosen = windows.fix_windows(chosen, taken)
-    if known := train.find_version_of_same_rows(chosen, taken):
-        console.print_line(f"nothing new to learn: version {known} was trained on the same rows with the same settings")
-        return
-    trained = train.train_version(chosen, taken)
-    evaluate.evaluate_version(chosen, trained)
-    rival = launching.open_rival(chosen, launch_log.get_launch_state(chosen))
-    decided = launching.run_gates(chosen, versions.open_version(chosen, str(trained.number)), rival)
-    refused = [gate.name for gate in decided if not gate.passed]
-    verdict = f"would be rejected: {', '.join(refused)}" if refused else "may be launched"
-    level = logging.WARNING if refused else logging.INFO
-    console.print_line(f"{chosen.name} version {trained.number} {verdict}", level)
+    run_for_each(pipeline, run)

@@ -1,13 +1,17 @@
 """Options that several commands take."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from mlteam.core.errors import ProjectError
+
 ROWS_HELP = "A split, a dataset of the pipeline file, or a CSV or Parquet file"
 PipelineOption = Annotated[
-    str | None, typer.Option(help="Name of a file in pipelines/; optional if there is only one.")
+    str | None, typer.Option(help="Name of a file in pipelines/; optional if there is one, or a default.")
 ]
+EachPipelineOption = Annotated[str | None, typer.Option(help="Name of a file in pipelines/; all of them if left out.")]
 OverridesOption = Annotated[
     list[str] | None, typer.Option("--set", help="Override a key of the pipeline file (key=value); repeatable.")
 ]
@@ -20,3 +24,30 @@ LogOption = Annotated[
     bool | None,
     typer.Option("--log/--no-log", help="Write log records to stderr (default: unless stdout is a terminal)."),
 ]
+
+
+def run_for_each(pipeline: str | None, run: Callable[[str | None], int]) -> None:
+    """Run a command for a pipeline, or for all; one that fails does not keep the others from running.
+
+    Args:
+        pipeline: Its name; None for all.
+        run: Runs it for one pipeline and returns an exit code.
+
+    Raises:
+        typer.Exit: The exit code is not 0 for all; with the greatest.
+    """
+    from mlteam.config.pipelines import choose_pipelines
+    from mlteam.core import console
+
+    chosen = choose_pipelines(pipeline)
+    codes = []
+    for name in chosen:
+        try:
+            codes.append(run(name))
+        except ProjectError as error:
+            if len(chosen) == 1:
+                raise
+            console.print_error(error)
+            codes.append(1)
+    if any(codes):
+        raise typer.Exit(max(codes))

@@ -32,7 +32,7 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
         wish: What the user asked for.
         table: The path of a CSV or Parquet file, or schema.table of the warehouse.
     """
-    source = _build_source(wish.name, table)
+    source, others = _build_source(wish.name, table), pipelines.list_pipelines()
     with _undo_on_error(wish.name, source):
         if source.location:
             with console.show_progress(f"read {table}"):
@@ -47,6 +47,8 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
         with console.show_progress("take the snapshot"):
             snapshot.take(pipelines.load_spec(wish.name))
         refresh_pages()
+    if len(others) == 1 and pipelines.keep_default(others[0]):
+        written.append(pipelines.PYPROJECT)
     _print_summary(plan, written)
 
 

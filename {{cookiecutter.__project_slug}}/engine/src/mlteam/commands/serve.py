@@ -4,8 +4,9 @@ import ipaddress
 import os
 import tempfile
 
+from mlteam.config.pipelines import PIPELINE_VARIABLE
 from mlteam.core.errors import ProjectError
-from mlteam.serving.environment import PIPELINE_VARIABLE, TOKEN_VARIABLE
+from mlteam.serving.environment import TOKEN_VARIABLE
 
 MIN_TOKEN_LENGTH = 16
 GRACE_SECONDS = 10

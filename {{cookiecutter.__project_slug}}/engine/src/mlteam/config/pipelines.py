@@ -1,5 +1,6 @@
 """Pipeline files: list, choose and read them."""
 
+import os
 import re
 import tomllib
 from collections.abc import Sequence
@@ -7,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
+import tomlkit
 
 from mlteam.config.settings import explain_validation_error
 from mlteam.config.spec import Spec
 from mlteam.core.errors import NotCreatedError, ProjectError, suggest
 from mlteam.core.paths import PIPELINES
+
+PIPELINE_VARIABLE = "MODEL_PIPELINE"
+PYPROJECT = Path("pyproject.toml")
 
 
 def list_pipelines() -> list[str]:
@@ -19,12 +24,19 @@ def list_pipelines() -> list[str]:
     return sorted(path.stem for path in PIPELINES.glob("*.toml"))
 
 
-def load_spec(name: str | None, overrides: Sequence[str] = ()) -> Spec:
-    """Read the pipeline called `name`, or the only one there is.
+def choose_pipelines(name: str | None) -> list[str | None]:
+    """Return the pipeline called `name`, or that of MODEL_PIPELINE, or all there are; [None] where there is none."""
+    chosen = name or os.environ.get(PIPELINE_VARIABLE)
+    return [chosen] if chosen else [*list_pipelines()] or [None]
+
+
+def load_spec(name: str | None, overrides: Sequence[str] = (), *, named: bool = False) -> Spec:
+    """Read the pipeline called `name`, or that of MODEL_PIPELINE, or the only one, or the project's default.
 
     Args:
         name: The pipeline.
         overrides: Settings that override the file, such as "model.params.max_depth=4".
+        named: Whether the default does not count: what changes an answer must name its pipeline if there are several.
     """
     known = list_pipelines()
     if not known:
@@ -33,12 +45,41 @@ def load_spec(name: str | None, overrides: Sequence[str] = ()) -> Spec:
             where=f"{PIPELINES}/",
             fix="bring a table: `nox -s new_pipeline -- NAME --table FILE --label COLUMN`",
         )
-    if name is None and len(known) > 1:
-        raise ProjectError(f"which pipeline? there are {', '.join(known)}", fix=f"add --pipeline {known[0]}")
-    wanted = name or known[0]
+    wanted = name or os.environ.get(PIPELINE_VARIABLE) or (known[0] if len(known) == 1 else "")
+    wanted = wanted or ("" if named else _read_default())
+    if not wanted:
+        fix = f"add --pipeline {known[0]}"
+        fix += "" if named else f', or write pipeline = "{known[0]}" under [tool.mlteam] in {PYPROJECT}'
+        raise ProjectError(f"which pipeline? there are {', '.join(known)}", fix=fix)
     if wanted not in known:
         raise ProjectError(f"there is no pipeline {wanted!r}", where=f"{PIPELINES}/", fix=suggest(wanted, known))
     return read_spec_file(PIPELINES / f"{wanted}.toml", overrides)
+
+
+def _read_default() -> str:
+    """Return the pipeline of commands without --pipeline, as pyproject.toml says it; empty if it does not."""
+    try:
+        settings = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        return ""
+    return str(settings.get("tool", {}).get("mlteam", {}).get("pipeline", ""))
+
+
+def keep_default(name: str) -> bool:
+    """Write into pyproject.toml that commands without --pipeline mean this one, unless it names one already.
+
+    Returns:
+        Whether the file was changed.
+    """
+    document = tomlkit.parse(PYPROJECT.read_text(encoding="utf-8"))
+    settings = document.get("tool", {}).get("mlteam")
+    if settings is None or "pipeline" in settings:
+        return False
+    settings.add(tomlkit.comment("Commands without --pipeline mean this one; launch and rollback must name theirs."))
+    settings.add("pipeline", name)
+    settings.add(tomlkit.nl())
+    PYPROJECT.write_text(tomlkit.dumps(document), encoding="utf-8")
+    return True
 
 
 def read_spec_file(path: Path, overrides: Sequence[str] = ()) -> Spec:

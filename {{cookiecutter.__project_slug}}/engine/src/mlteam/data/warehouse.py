@@ -25,7 +25,8 @@ def build(progress: Callable[[str], None], select: Sequence[str] = ()) -> None:
     Raises:
         ProjectError: A source is stale, SQL does not run, or a test refuses rows; the first failure is named.
     """
-    chosen = ["--select", *select] if select else []
+    # A test that compares two tables runs only where both are built.
+    chosen = ["--select", *select, "--indirect-selection", "cautious"] if select else []
     _run_dbt(["source", "freshness", *chosen], lambda _: None)
     _run_dbt(["build", *chosen], progress)
 

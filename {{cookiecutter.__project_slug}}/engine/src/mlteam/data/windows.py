@@ -14,9 +14,9 @@ from mlteam.data.snapshot import Snapshot
 FIX = 'move the dates in [splits], or let them move with the newest day, as in test = "last 60 days"'
 
 
-def load_spec(name: str | None, overrides: Sequence[str] = ()) -> Spec:
+def load_spec(name: str | None, overrides: Sequence[str] = (), *, named: bool = False) -> Spec:
     """Read a pipeline as `pipelines.load_spec` does, its windows those of the newest snapshot if there is one."""
-    spec = pipelines.load_spec(name, overrides)
+    spec = pipelines.load_spec(name, overrides, named=named)
     try:
         return fix_windows(spec, snapshot.load_newest(spec.name)) if isinstance(spec.splits, MovingSplits) else spec
     except NotCreatedError:

@@ -16,7 +16,11 @@ COMMENT = re.compile(r"--[^\n]*|\{#.*?#\}", re.DOTALL)
 
 @dataclass(frozen=True)
 class Source:
-    """One table of an upstream system; `unwatched` gives the reason if it has no freshness."""
+    """One table of an upstream system.
+
+    `unwatched` gives the reason if it has no freshness, `origin` what its loader reads, `secret` the environment
+    variable that the loader needs.
+    """
 
     name: str
     path: str
@@ -25,6 +29,8 @@ class Source:
     owner: str
     freshness: dict[str, Any]
     unwatched: str
+    origin: str
+    secret: str
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,10 @@ def _read_sources(source: dict[str, Any], path: str) -> list[Source]:
     for table in list_tables(source.get("tables")):
         own = {**above, **_merge_config(table)}
         own["meta"] = {**get_table(above, "meta"), **get_table(own, "meta")}
-        owner, unwatched = (str(get_table(own, "meta").get(key) or "") for key in ("owner", "unwatched"))
+        told = {key: str(get_table(own, "meta").get(key) or "") for key in ("owner", "unwatched", "origin", "secret")}
         name = f"{source.get('name')}.{table.get('name')}"
         described = " ".join(str(own.get("description", "")).split())
-        found.append(Source(name, path, own["__line__"], described, owner, get_table(own, "freshness"), unwatched))
+        found.append(Source(name, path, own["__line__"], described, freshness=get_table(own, "freshness"), **told))
     return found
 
 

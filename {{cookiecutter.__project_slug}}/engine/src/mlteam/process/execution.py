@@ -18,11 +18,13 @@ from pathlib import Path
 from mlteam.core.errors import ProjectError
 from mlteam.process.page import Fence, split_words
 from mlteam.process.project import PROCESS, Project
+from mlteam.process.toml_files import get_table, parse_toml
 
 # A block may come from a change that nobody has read yet, so it must not see credentials.
 SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY|AUTH", re.IGNORECASE)
 ACTIVATED = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "NOX_CURRENT_SESSION")
 KEYS = ("exit", "creates", "needs")
+FILE = re.compile(r"\.(csv|parquet|pq)$", re.IGNORECASE)
 LIMIT_SECONDS = 1800
 SHOWN_LINES = 12
 
@@ -39,24 +41,43 @@ def execute_blocks(root: Path) -> int:
     parsed = [(place, fence, parse_outcome(place, fence)) for place, fence in blocks]
     for reason, count in Counter(r for _, page in pages for f in page.fences for r in list_skip_reasons(f)).items():
         print(f"not run  {count} blocks: {reason}")
+    missing, chosen = _explain_missing_data(project), _choose_pipeline(project)
     failed = False
     with tempfile.TemporaryDirectory(prefix="process-") as scratch:
         copy = Path(scratch) / root.name
         copy_repository(project, copy)
         done: dict[str, tuple[int, str]] = {}
         for place, fence, outcome in parsed:
-            if "pipeline" in outcome["needs"] and not project.pipelines:
-                print(f"skipped  {place}: there is no pipeline yet")
+            if "pipeline" in outcome["needs"] and missing:
+                print(f"skipped  {place}: {missing}")
                 continue
             started = time.monotonic()
             if fence.content not in done:
-                done[fence.content] = _run_block(fence, copy)
+                done[fence.content] = _run_block(fence, copy, chosen)
             problem = _find_problem(done[fence.content], outcome, copy)
             failed = failed or bool(problem)
             shown = "; ".join(command.text for command in fence.commands) or f"{fence.language} block"
             state = "failed" if problem else "passed"
             print(f"{state:<8} {place}: {shown} ({time.monotonic() - started:.0f} s)\n{problem}", end="", flush=True)
     return int(failed)
+
+
+def _explain_missing_data(project: Project) -> str:
+    """Return why no pipeline can run in a copy of the repository, or an empty text."""
+    if not project.pipelines:
+        return "there is no pipeline yet"
+    for source in project.dbt.sources.values():
+        if source.secret:
+            return f"the source {source.name} needs {source.secret}, and a copy sees no secret"
+        if FILE.search(source.origin) and source.origin not in project.files:
+            return f"the file of the source {source.name} is not in the repository"
+    return ""
+
+
+def _choose_pipeline(project: Project) -> str:
+    """Return the pipeline that commands mean where pyproject.toml names none of several, or an empty text."""
+    settings = get_table(parse_toml(project.read("pyproject.toml")), "tool", "mlteam")
+    return "" if "pipeline" in settings or len(project.pipelines) < 2 else next(iter(project.pipelines))  # noqa: PLR2004
 
 
 def list_skip_reasons(fence: Fence) -> list[str]:
@@ -89,9 +110,10 @@ def copy_repository(project: Project, copy: Path) -> None:
         shutil.copytree(project.root / ".git", copy / ".git", symlinks=True)
 
 
-def _run_block(fence: Fence, folder: Path) -> tuple[int, str]:
+def _run_block(fence: Fence, folder: Path, pipeline: str) -> tuple[int, str]:
     """Run the commands of a block until one fails; return its exit code and output."""
     kept = {name: value for name, value in os.environ.items() if not SECRET.search(name) and name not in ACTIVATED}
+    kept |= {"MODEL_PIPELINE": pipeline} if pipeline else {}
     code, output = 0, ""
     if fence.language == "python":
         calls = [[sys.executable, "-m", "uv", "run", "--quiet", "python", "-c", fence.content]]

@@ -11,8 +11,9 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
+from mlteam.config.pipelines import PIPELINE_VARIABLE
 from mlteam.serving import telemetry
-from mlteam.serving.environment import PIPELINE_VARIABLE, TOKEN_VARIABLE
+from mlteam.serving.environment import TOKEN_VARIABLE
 from mlteam.serving.handlers import NOT_READY, RequestHandlers
 from mlteam.serving.openapi import (
     ERROR_RESPONSES,

@@ -1,4 +1,3 @@
-"""Environment variables that the service reads."""
+"""The environment variable of the token; that of the pipeline is read by every command."""
 
-PIPELINE_VARIABLE = "MODEL_PIPELINE"
 TOKEN_VARIABLE = "MODEL_TOKEN"  # noqa: S105 - the name of the variable that holds it
