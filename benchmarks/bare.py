@@ -29,7 +29,7 @@ from sklearn.calibration import calibration_curve
 mpl.use("agg")
 import matplotlib.pyplot as plt
 
-PROJECT_AUC, TOLERANCE = 0.710, 0.005
+PROJECT_AUC, TOLERANCE = 0.708, 0.005
 SEED, CONFIDENCE, RESAMPLES, ROUNDS = 2013, 0.95, 200, 400
 SMOKE_RESAMPLES = 20
 TIMES = {"flights": ["time_hour"], "weather": ["time_hour"]}

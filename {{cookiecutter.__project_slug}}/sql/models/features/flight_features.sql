@@ -56,9 +56,14 @@ select
     cast(extract(isodow from flights.flight_date) as integer) as iso_day_of_week,
     departures.departures_same_hour,
     -- Both clocks are local, so the difference of the time zones comes off; a day more keeps the remainder positive.
+    -- In summer, an hour is added where the clocks of the destination do not change.
     cast((
         flights.scheduled_arrival_minutes - flights.scheduled_departure_minutes + 2880
         - 60 * (destinations.utc_offset_hours - origins.utc_offset_hours)
+        + case
+            when destinations.observes_daylight_saving then 0
+            else {{ summer_minutes('flights', 'origins.utc_offset_hours') }}
+        end
     ) % 1440 as integer) as scheduled_duration_minutes,
 
     ---------- aircraft
