@@ -22,6 +22,7 @@ LEAKS = {
     "own_label": f"{LATE} + distance_miles",
     "flights_of_day": "count(*) over (partition by flight_date, carrier)",
     "next_visibility": "lead(visibility_miles) over (partition by origin order by flight_date, departure, flight_id)",
+    "coldest_of_day": "min(temperature_f) over (partition by origin, flight_date)",
     "warmest_of_day": "max(temperature_f) over (partition by origin, flight_date)",
     "rank_of_wind": "percent_rank() over (order by wind_speed_mph)",
     # A flight is a row only if it lands, which is not known while it is in the air.

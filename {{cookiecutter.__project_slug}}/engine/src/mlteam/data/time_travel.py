@@ -25,8 +25,8 @@ from mlteam.data.rebuild import copy_sql_project, rebuild_features
 from mlteam.data.sources import Source
 from mlteam.data.splits import build_split_condition
 
-# Shares of the rows that were decided before each cut.
-CUTS = (0.5, 0.8, 0.95)
+# The share of all rows, and of the rows of its day, that were decided before each cut.
+CUTS = ((0.5, 0.5), (0.8, 0.9), (0.95, 0.1))
 CUT_REACH = 0.03
 # Sums of floats depend on the order of their rows in some of the last digits.
 FLOAT_TOLERANCE = 1e-9
@@ -93,8 +93,8 @@ def travel(spec: Spec, sources: Sequence[Source], progress: Callable[[str], None
 def _choose_instants(spec: Spec) -> list[str | None]:
     """Return instants before which about the shares `CUTS` of the rows were decided.
 
-    Of those near a share, the one in the midst of its day's rows and of its hour: what looks ahead within an hour or a
-    day shows where much of both is still to come.
+    Of those near a share, the one at its part of the day, and in the midst of its hour: what looks ahead within a day
+    shows early, in the midst or late, by what it looks for.
     """
     relation, decided = spec.data.relation, _get_decided_at(spec)
     query = f"""
@@ -103,12 +103,12 @@ def _choose_instants(spec: Spec) -> list[str | None]:
             select
                 instant,
                 cume_dist() over (order by instant) as share,
-                abs(percent_rank() over (partition by cast(instant as date) order by instant) - 0.5) as off_day,
+                percent_rank() over (partition by cast(instant as date) order by instant) as part,
                 abs(extract(minute from instant) / 60 - 0.4) as off_hour
             from decided where instant is not null
         )
-        select cut, arg_min(instant, (greatest(abs(share - cut), {CUT_REACH}), off_day + off_hour, instant))
-        from placed, (select unnest({list(CUTS)}) as cut) group by cut order by cut
+        select cut, arg_min(instant, (greatest(abs(share - cut), {CUT_REACH}), abs(part - of_day) + off_hour, instant))
+        from placed, (values {", ".join(map(str, CUTS))}) as cuts (cut, of_day) group by cut order by cut
     """
     with warehouse.connect() as connection:
         try:
