@@ -4,16 +4,23 @@ import json
 import subprocess
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
-from conftest import edit
+from conftest import edit, run_sql
 
 from mlteam.commands import evaluate, scorecard
 from mlteam.config import pipelines
 from mlteam.config.spec import Spec
 from mlteam.core.paths import DATA
+from mlteam.data import snapshot
+from mlteam.data.features import Examples
+from mlteam.modeling.training import load_training_examples
 from mlteam.registry import versions
 from mlteam.registry.versions import RegisteredVersion
+from mlteam.scorecard import experiments
+from mlteam.scorecard.evidence import Evidence, find_owner
 from mlteam.scorecard.score import SECTIONS, TESTS, Score, sum_sections
 
 
@@ -52,7 +59,8 @@ def test_points_are_lost_when_the_code_changes(committed: Spec, capsys: pytest.C
     evaluate.evaluate_version(committed, made)
     points = get_points(committed)
     assert points["M7"] == 0.5, "a sentence is evidence by hand"
-    assert (points["M1"], points["M6"], points["I1"], points["I2"], points["I3"], points["I5"]) == (1, 1, 1, 1, 1, 1)
+    assert points["M1"] == 0.5, "nobody owns the file: the team has no people"
+    assert (points["M6"], points["I1"], points["I2"], points["I3"], points["I5"]) == (1, 1, 1, 1, 1)
     assert (points["I7"], points["O7"], points["D1"]) == (0, 0, 0)
     kept = json.loads((DATA / "scorecard" / "flights.json").read_text())
     assert kept["score"] == min(kept["sections"].values())
@@ -88,4 +96,33 @@ def test_each_feature_has_its_value_its_cost_and_the_age_of_rows_its_effect(
     missing = {feature["name"]: feature["missing"] for feature in kept["features"]}
     assert missing["wind"] == pytest.approx(1 / 7, abs=0.01)
     assert missing["hour"] == 0
-    assert [age["share"] for age in kept["ages"]] == [0.25, 0.5, 0.75, 1]
+    # 59 days of January and February in four parts; the validation begins on the first of March.
+    assert [age["days"] for age in kept["ages"]] == [45, 30, 15, 1]
+
+
+def test_the_owner_of_a_file_is_that_of_the_last_line_that_matches(tmp_path: Path) -> None:
+    owners = tmp_path / "CODEOWNERS"
+    assert find_owner(owners, Path("pipelines/flights.toml")) == ""
+    owners.write_text("# who reviews what\n* ada@example.org\n/pipelines/ grace@example.org\n/docs/ lin@example.org\n")
+    assert find_owner(owners, Path("pipelines/flights.toml")) == "grace@example.org"
+    assert find_owner(owners, Path("README.md")) == "ada@example.org"
+    owners.write_text("/docs/ lin@example.org\n")
+    assert find_owner(owners, Path("pipelines/flights.toml")) == ""
+
+
+def test_a_feature_that_takes_long_to_add_gives_no_point() -> None:
+    def ask(seconds: float) -> float:
+        name = "a feature looks ahead"
+        found = SimpleNamespace(drills={name: "noticed"}, drill_seconds={name: seconds})
+        return TESTS["D6"][1](cast(Evidence, found))[0]
+
+    assert (ask(20), ask(601)) == (1, 0)
+
+
+def test_models_of_one_label_do_not_stop_the_score(committed: Spec) -> None:
+    """A metric that is undefined on the few rows gives no point, and no traceback."""
+    run_sql("update features.flights set late = false where day < date '2013-01-20'")
+    schema, train, _ = load_training_examples(committed, snapshot.take(committed))
+    few = Examples("train", train.matrix[:100], train.label[:100])
+    assert set(few.label) == {0}
+    assert not experiments._learns_by_heart(committed, schema, few)

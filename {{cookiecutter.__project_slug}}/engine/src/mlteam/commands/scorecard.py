@@ -8,7 +8,6 @@ from mlteam.core import console, provenance
 from mlteam.core.files import write_json
 from mlteam.core.paths import SCORECARD
 from mlteam.data import snapshot
-from mlteam.modeling.training import load_training_examples
 from mlteam.scorecard import experiments
 from mlteam.scorecard.evidence import Evidence
 from mlteam.scorecard.score import Score, compute_scores, sum_sections
@@ -26,9 +25,7 @@ def compute_scorecard(spec: Spec, *, drills: bool = True) -> list[Score]:
     taken = snapshot.load_newest(spec.name)
     with console.show_progress("train for the score") as progress:
         found = experiments.run_experiments(spec, taken, progress)
-        schema, train, _ = load_training_examples(spec, taken)
-        by_heart = experiments.check_learns_by_heart(spec, schema, train)
-    scores = compute_scores(Evidence(spec, found, by_heart))
+    scores = compute_scores(Evidence(spec, found))
     rows = [[score.number, score.title, f"{score.points:g}", score.message] for score in scores]
     console.print_text_table(
         f"ML Test Score of {spec.name}", ["", "test", "points", "evidence, or what is missing"], rows

@@ -28,12 +28,10 @@ class Evidence:
     Attributes:
         spec: The pipeline.
         experiments: What the trainings for this score gave.
-        learns_by_heart: Whether the model learns a few rows.
     """
 
     spec: Spec
     experiments: Experiments
-    learns_by_heart: bool
     drills: dict[str, str] = field(init=False)
     drill_seconds: dict[str, float] = field(init=False)
 
@@ -107,6 +105,15 @@ class Evidence:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the content of a file, nothing where there is none."""
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def find_owner(owners: Path, path: Path) -> str:
+    """Return who reviews a path, by the last line of CODEOWNERS that matches; an empty text for nobody."""
+    lines = owners.read_text(encoding="utf-8").splitlines() if owners.exists() else []
+    rules = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+    name = f"/{path.as_posix()}"
+    matching = [rule[1:] for rule in rules if rule[0] == "*" or name.startswith(rule[0])]
+    return " ".join(matching[-1]) if matching else ""
 
 
 def is_tracked(path: Path) -> bool:

@@ -1,23 +1,28 @@
-"""Trainings that the score asks for: without each feature, on earlier rows only, and twice."""
+"""Trainings that the score asks for: without each feature, on older rows, twice, and on a few rows."""
 
+import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlteam.config.spec import Spec
+from mlteam.config.splits import TimeSplits
 from mlteam.core.errors import ProjectError
+from mlteam.data import datasets
 from mlteam.data.features import Examples, Schema
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
+from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_primary_metric
-from mlteam.evaluation.metrics import Floats
+from mlteam.evaluation.metrics import Floats, UndefinedMetricError
 from mlteam.modeling.model import fit_model
 from mlteam.modeling.training import load_training_examples
 
 # Enough rows to see what a feature brings, in a second or two for each training.
-MAX_ROWS = 20_000
+MAX_ROWS, FEW_ROWS = 20_000, 2_000
 AGES = 4
 
 
@@ -40,19 +45,32 @@ class FeatureValue:
 
 @dataclass(frozen=True)
 class AgedModel:
-    """A model of the first `share` of the training rows, by time, and its metric on the validation rows."""
+    """A model of one part of the training rows, and its metric on the validation rows.
 
-    share: float
+    Attributes:
+        days: Age of the newest row of the part at the begin of the validation; all parts have the same number of rows.
+        value: The metric.
+    """
+
+    days: int
     value: Estimate
 
 
 @dataclass(frozen=True)
 class Experiments:
-    """What the trainings gave; `ages` is empty for rows without a time."""
+    """What the trainings gave.
+
+    Attributes:
+        features: What each feature brings and costs.
+        ages: Models of older and newer rows, the oldest first; empty where splits are not by time.
+        repeats: Whether two trainings predict the same.
+        learns_by_heart: Whether the model learns a few rows better than the baseline does.
+    """
 
     features: tuple[FeatureValue, ...]
     ages: tuple[AgedModel, ...]
     repeats: bool
+    learns_by_heart: bool
 
 
 def run_experiments(spec: Spec, taken: Snapshot, progress: Callable[[str], None]) -> Experiments:
@@ -63,10 +81,15 @@ def run_experiments(spec: Spec, taken: Snapshot, progress: Callable[[str], None]
         taken: The snapshot.
         progress: Is told which training is under way.
     """
-    schema, train, watch = load_training_examples(spec, taken)
-    train, watch = _sample(train), _sample(watch)
+    schema, whole_train, watch = load_training_examples(spec, taken)
+    train = _sample(whole_train, MAX_ROWS)
     metric = get_primary_metric(spec)
-    bootstrap = Bootstrap(watch.label, spec.evaluation, spec.model.seed)
+    # Rows of one day are alike, so that they are drawn together, as in an evaluation.
+    clusters = find_clusters(spec, datasets.LazySnapshotTable(taken, spec, "validation"))
+    chosen = _choose_rows(len(watch.label), MAX_ROWS)
+    watch = Examples(watch.name, watch.matrix[chosen], watch.label[chosen])
+    clusters = clusters[chosen] if clusters is not None else None
+    bootstrap = Bootstrap(watch.label, spec.evaluation, spec.model.seed, clusters)
 
     def score(learn: Examples) -> tuple[Floats, float]:
         begun = time.perf_counter()
@@ -85,18 +108,34 @@ def run_experiments(spec: Spec, taken: Snapshot, progress: Callable[[str], None]
         estimate = bootstrap.summarize(gain, len(schema.names))
         values.append(FeatureValue(name, estimate, missing, max(0.0, seconds - faster)))
     ages = []
-    if spec.data.time is not None:
-        for share in np.linspace(1 / AGES, 1, AGES).tolist():
-            progress(f"on the first {share:.0%} of the rows")
-            rows = slice(0, max(1, int(len(train.label) * share)))
-            older, _ = score(Examples("train", train.matrix[rows], train.label[rows]))
-            ages.append(AgedModel(share, bootstrap.summarize(bootstrap.compute_samples(metric, older))))
-    return Experiments(tuple(values), tuple(ages), bool((whole == again).all()))
+    for days, part in _cut_by_age(spec, taken, whole_train):
+        progress(f"on rows that are {days} days old")
+        older, _ = score(_sample(part, MAX_ROWS // AGES))
+        ages.append(AgedModel(days, bootstrap.summarize(bootstrap.compute_samples(metric, older))))
+    by_heart = _learns_by_heart(spec, schema, _sample(whole_train, FEW_ROWS))
+    return Experiments(tuple(values), tuple(ages), bool((whole == again).all()), by_heart)
 
 
-def _sample(examples: Examples) -> Examples:
+def _cut_by_age(spec: Spec, taken: Snapshot, train: Examples) -> Iterator[tuple[int, Examples]]:
+    """Yield parts of the training rows of one size, the oldest first, with the age of the newest row of each."""
+    if not isinstance(spec.splits, TimeSplits):
+        return
+    time = datasets.LazySnapshotTable(taken, spec, "train")[spec.data.time or ""]
+    for rows in np.array_split(np.arange(len(train.label)), AGES):
+        if len(rows):
+            newest = time[int(rows[-1])].as_py()
+            day = newest.date() if isinstance(newest, dt.datetime) else newest
+            part = Examples("train", train.matrix[rows], train.label[rows])
+            yield (spec.splits.validation.start - day).days, part
+
+
+def _choose_rows(count: int, most: int) -> NDArray[np.int64]:
     """Return every so many rows; those of a snapshot are in the order of time."""
-    rows = np.unique(np.linspace(0, len(examples.label) - 1, MAX_ROWS).astype(np.int64))
+    return np.unique(np.linspace(0, count - 1, most).astype(np.int64))
+
+
+def _sample(examples: Examples, most: int) -> Examples:
+    rows = _choose_rows(len(examples.label), most)
     return Examples(examples.name, examples.matrix[rows], examples.label[rows])
 
 
@@ -112,20 +151,12 @@ def list_harmful(found: Experiments) -> Iterator[str]:
     yield from (f.name for f in found.features if f.gain.high is not None and f.gain.high < 0)
 
 
-def check_learns_by_heart(spec: Spec, schema: Schema, train: Examples) -> bool:
-    """Return whether a model learns a few rows better than their mean: code that drops labels does not."""
-    few = _pick_both_classes(train)
-    metric = get_primary_metric(spec)
+def _learns_by_heart(spec: Spec, schema: Schema, few: Examples) -> bool:
+    """Return whether the model learns a few rows better than the baseline: code that drops labels does not."""
+    metric, ones = get_primary_metric(spec), np.ones(len(few.label))
     try:
-        model = fit_model(spec, "model", few, few, schema)
-        ones = np.ones(len(few.label))
-        mean = fit_model(spec, "baseline", few, few, schema)
-        learned, plain = (metric.function(few.label, m.predict(few.matrix), ones) for m in (model, mean))
-    except ProjectError:
+        models = [fit_model(spec, role, few, few, schema) for role in ("model", "baseline")]
+        learned, plain = (metric.function(few.label, model.predict(few.matrix), ones) for model in models)
+    except (ProjectError, UndefinedMetricError):
         return False
     return bool(metric.sign * (learned - plain) > 0)
-
-
-def _pick_both_classes(train: Examples) -> Examples:
-    rows = np.unique(np.linspace(0, len(train.label) - 1, 2_000).astype(np.int64))
-    return Examples(train.name, train.matrix[rows], train.label[rows])
