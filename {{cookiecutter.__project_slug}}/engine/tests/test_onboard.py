@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 import re
 import shutil
@@ -13,9 +14,10 @@ from mlteam.commands.new_pipeline import create_pipeline
 from mlteam.config import pipelines
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import SNAPSHOTS
-from mlteam.data import loaders, snapshot, warehouse
+from mlteam.data import loaders, snapshot, warehouse, windows
 from mlteam.data.sources import SOURCES_FILE as SOURCES
 from mlteam.data.sources import Source
+from mlteam.data.splits import describe_dataset
 from mlteam.onboarding.decisions import OnboardingRequest
 
 HEADER = "id,Order Date,Basket €,paid by,First Name,returned"
@@ -75,7 +77,11 @@ def test_the_task_that_was_asked_for_is_taken() -> None:
         (several(yes=[0, 1] * 50), {}, "--label: the table has no column 'y'"),
         (several(y=[0, 1] * 50), {"key": "size"}, "--key: 'size' is missing or repeated in 93 rows"),
         (several(y=[0, 1] * 50), {"time": "size"}, "--time: column 'size' is integer"),
-        (several(y=[0, 1] * 50, day=["2013-01-01"] * 99 + [""]), {"time": "day"}, "--time: 'day' is missing in 1 rows"),
+        (
+            several(y=[0, 1] * 50, day=["2013-01-01"] * 99 + [""]),
+            {"time": "day"},
+            "'day' is missing in 1 of 100 rows",
+        ),
         (several(y=[0, 1] * 50, day=["2013-01-01"] * 100), {"time": "day"}, "too few different days"),
         ({"empty": [None] * 100, "y": [0, 1] * 50}, {}, "no usable feature columns"),
     ],
@@ -177,6 +183,32 @@ def test_a_file_becomes_a_pipeline_with_a_snapshot(shop: Path, capsys: pytest.Ca
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "looks like a person's name" in printed
     assert "next: nox -s pipeline -- --pipeline orders" in printed
+
+
+def test_a_year_orders_the_rows_and_rows_without_one_can_be_left_out(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw = np.random.default_rng(3)
+    rows = [f"{'' if n % 50 == 7 else 1990 + n // 20},{draw.integers(0, 9)},{draw.integers(0, 2)}" for n in range(600)]
+    (shop / "crops.csv").write_text("\n".join(["Year,Rain,Good", *rows]) + "\n", encoding="utf-8")
+    wish = OnboardingRequest("crops", "Good", time="Year")
+    with pytest.raises(ProjectError, match="'Year' is missing in 12 of 600 rows") as refused:
+        create_pipeline(wish, "crops.csv")
+    assert "--drop-undated" in str(refused.value.fix)
+    assert not (shop / "pipelines" / "crops.toml").exists()
+    create_pipeline(dataclasses.replace(wish, drop_undated=True), "crops.csv")
+    spec = windows.load_spec("crops")
+    assert snapshot.load_newest("crops").metadata["rows"] == 588
+    assert describe_dataset(spec, "test") == "test (2015-01-01 until 2019-01-02)"
+    printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "12 of 600 have no Year" in printed
+
+
+def test_rows_with_a_date_get_a_hint_where_they_are_drawn_at_random(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_pipeline(OnboardingRequest("orders", "returned"), "orders.csv")
+    assert "bring it again with --time 'Order Date'" in re.sub(r"\s+", " ", capsys.readouterr().out)
 
 
 def test_headers_that_differ_from_their_column_by_case_only_work(shop: Path) -> None:

@@ -281,6 +281,7 @@ def new_pipeline(
     allow_leak: Annotated[
         list[str] | None, typer.Option(help="Column that is known before the event although it predicts the label.")
     ] = None,
+    drop_undated: Annotated[bool, typer.Option("--drop-undated", help="Leave out rows without a time.")] = False,
 ) -> None:
     """Create a pipeline from your own table: SQL, tests, pipeline file, first snapshot."""
     from mlteam.commands.new_pipeline import create_pipeline as make
@@ -288,7 +289,8 @@ def new_pipeline(
 
     if task not in ("auto", "binary", "multiclass", "regression"):
         raise ProjectError(f"--task: there is no task {task!r}", fix="try auto, binary, multiclass or regression")
-    make(OnboardingRequest(name, label, time, group, key, task, tuple(drop or ()), tuple(allow_leak or ())), table)
+    lists = (tuple(drop or ()), tuple(allow_leak or ()))
+    make(OnboardingRequest(name, label, time, group, key, task, *lists, drop_undated=drop_undated), table)
 
 
 def main() -> None:

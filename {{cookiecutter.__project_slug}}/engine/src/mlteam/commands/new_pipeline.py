@@ -1,6 +1,7 @@
 """The command that makes a pipeline from a table."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,10 @@ from mlteam.data import loaders, snapshot, sources, warehouse
 from mlteam.data.sources import Source
 from mlteam.onboarding import writer
 from mlteam.onboarding.columns import SourceColumn, inspect_columns
-from mlteam.onboarding.decisions import OnboardingRequest, Plan, plan_pipeline
+from mlteam.onboarding.decisions import OnboardingRequest, Plan, find_column, plan_pipeline
+from mlteam.onboarding.time_column import read_numbers_as_dates
 
+TIME_PATTERN = re.compile(r"(^|_)(year|date|timestamp)$")
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 DEFAULT_OWNER = "data_engineer"
 
@@ -39,6 +42,9 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
                 loaders.fetch_source(source)
         with console.show_progress("look at the columns"), _open_source(source) as connection:
             columns = inspect_columns(connection, source.relation)
+            if wish.time:
+                time = find_column(columns, wish.time, "--time")
+                columns = read_numbers_as_dates(connection, source.relation, columns, time)
             plan = plan_pipeline(connection, _create_typed_table(connection, source, columns), columns, wish)
             example = writer.build_example(connection, "typed", plan)
         written = writer.write_pipeline_files(plan, source, example)
@@ -155,7 +161,9 @@ def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     else:
         alike = f", {plan.repeated_rows:,} rows are like another" if plan.repeated_rows else ""
         yield "key row_key", f"no column is unique in all rows{alike}", ("data", "key")
-    yield "splits by " + _describe_split(plan), "", ("splits", "by")
+    yield "splits by " + _describe_split(plan), _hint_at_time(plan), ("splits", "by")
+    if plan.time and plan.time.missing:
+        yield "rows left out", f"{plan.time.missing:,} of {plan.rows:,} have no {plan.time.raw}", ("data", "time")
     for column in plan.columns:
         for token, count in column.read_as_missing:
             yield f"{column.name}: {token!r} is missing", f"in {count:,} rows", ("features",)
@@ -169,6 +177,16 @@ def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield f"{name} is personal", plan.exclusion_reasons[name], ("privacy",)
     for name in plan.request.allow_leak:
         yield f"{name} gives the label away", "allowed by --allow-leak", ("data", "allowed_leaks")
+
+
+def _hint_at_time(plan: Plan) -> str:
+    """Return what to do if rows are in an order that the splits do not respect."""
+    dates = [c for c in plan.columns if c.kind == "date" or (c.kind == "integer" and TIME_PATTERN.search(c.name))]
+    if plan.time or plan.group or not dates:
+        return ""
+    return (
+        f"if later rows are to be predicted from earlier ones, bring it again with --time {shlex.quote(dates[0].raw)}"
+    )
 
 
 def _describe_split(plan: Plan) -> str:

@@ -34,6 +34,17 @@ DATE_FORMATS = (
     "%d-%m-%Y",
     "%d-%b-%Y",
     "%b %d, %Y",
+    "%B %d, %Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%Y-%m-%dT%H:%M:%S%z",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+    "%Y-%m-%d %H:%M:%S%z",
+    "%Y-%m",
+    "%Y/%m",
+    "%b-%Y",
+    "%b %Y",
+    "%B %Y",
 )
 INTEGER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 WIDE_INTEGER_TYPES = ("UBIGINT", "HUGEINT", "UHUGEINT")

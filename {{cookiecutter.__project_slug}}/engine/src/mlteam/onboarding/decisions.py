@@ -44,6 +44,7 @@ class OnboardingRequest:
     task: str = "auto"
     drop: tuple[str, ...] = ()
     allow_leak: tuple[str, ...] = ()
+    drop_undated: bool = False
 
 
 @dataclass
@@ -71,6 +72,11 @@ class Plan:
     def features(self) -> list[SourceColumn]:
         """Categorical features first, as in the pipeline file."""
         return self.categorical + self.numeric
+
+    @property
+    def incomplete(self) -> list[SourceColumn]:
+        """The label and the time, as far as rows without them are left out."""
+        return [column for column in (self.label, self.time) if column and column.missing]
 
 
 def plan_pipeline(
@@ -168,10 +174,9 @@ def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
     if plan.time and plan.time.kind != "date":
         what = f"--time: column {plan.time.raw!r} is {plan.time.kind}, not dates in a known format"
         raise ProjectError(what, fix="write dates as 2013-01-31")
-    if plan.time and plan.time.missing:
-        raise ProjectError(
-            f"--time: {plan.time.raw!r} is missing in {plan.time.missing:,} rows", fix="fill in the dates"
-        )
+    if plan.time and plan.time.missing and not wish.drop_undated:
+        what = f"--time: {plan.time.raw!r} is missing in {plan.time.missing:,} of {plan.rows:,} rows"
+        raise ProjectError(what, fix="fill in the dates, or leave these rows out with --drop-undated")
     if plan.time and not plan.group:
         plan.windows = _compute_windows(connection, typed, plan.time, plan.label)
     if wish.key:
@@ -200,7 +205,7 @@ def _compute_windows(
     ends = _fetch_row(
         connection,
         f"select min({day}), quantile_disc({day}, 0.7), quantile_disc({day}, 0.85), max({day}) + 1 from {typed} "
-        f"where {label.name} is not null",
+        f"where {label.name} is not null and {time.name} is not null",
     )
     days = [value.date() if isinstance(value, dt.datetime) else value for value in ends]
     if any(later <= earlier for earlier, later in itertools.pairwise(days)):
