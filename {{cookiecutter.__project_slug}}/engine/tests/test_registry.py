@@ -4,14 +4,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import pytest
+from conftest import edit
 from mlflow.exceptions import MlflowException, RestException
 
 from mlteam.commands import train
+from mlteam.config import pipelines
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.data import snapshot
+from mlteam.modeling.baseline import GroupMean
 from mlteam.registry import tracking, versions
 from mlteam.registry.versions import RegisteredVersion
 
@@ -84,3 +88,23 @@ def test_an_opened_version_leaves_no_files_behind(spec: Spec, version: Registere
     scratch.mkdir()
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(scratch)}, check=True)
     assert list(scratch.iterdir()) == []
+
+
+class NeverOpens(GroupMean):
+    """A model that can be saved and not be loaded."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        raise RuntimeError(f"{folder.name} is in a format of its own")
+
+
+def test_a_model_that_cannot_be_opened_again_is_not_registered(spec: Spec) -> None:
+    edit(spec.path, "mlteam.modeling:XGBoost", "test_registry:NeverOpens")
+    edit(
+        spec.path, "params = { max_depth = 3, rounds = 30, early_stopping_rounds = 5 }", 'params = { by = ["carrier"] }'
+    )
+    changed = pipelines.load_spec(None)
+    with pytest.raises(ProjectError, match="a saved model cannot be loaded again: RuntimeError: model") as refused:
+        train.train_version(changed, snapshot.take(changed))
+    assert refused.value.where == "test_registry:NeverOpens"
+    assert versions.list_versions(changed) == []

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mlteam.cli import operations
+from mlteam.cli import operations, repository
 from mlteam.cli.options import (
     ROWS_HELP,
     DatasetOption,
@@ -33,6 +33,7 @@ app = typer.Typer(
 
 
 app.add_typer(operations.app)
+app.add_typer(repository.app)
 
 
 @app.command()
@@ -266,31 +267,6 @@ def scorecard(
     from mlteam.data import windows
 
     compute_scorecard(windows.load_spec(pipeline), drills=drills)
-
-
-@app.command(name="new_pipeline")
-def new_pipeline(
-    name: Annotated[str, typer.Argument(help="Name of the pipeline, such as churn.")],
-    table: Annotated[str, typer.Option(help="Path of a CSV or Parquet file, or schema.table of the warehouse.")],
-    label: Annotated[str, typer.Option(help="Column to predict.")],
-    time: Annotated[str | None, typer.Option(help="Column with the time of each row; splits by it.")] = None,
-    group: Annotated[str | None, typer.Option(help="Column whose rows must stay in one split.")] = None,
-    key: Annotated[str | None, typer.Option(help="Unique key column.")] = None,
-    task: Annotated[str, typer.Option(help="auto, binary, multiclass or regression.")] = "auto",
-    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; repeatable.")] = None,
-    allow_leak: Annotated[
-        list[str] | None, typer.Option(help="Column that is known before the event although it predicts the label.")
-    ] = None,
-    drop_undated: Annotated[bool, typer.Option("--drop-undated", help="Leave out rows without a time.")] = False,
-) -> None:
-    """Create a pipeline from your own table: SQL, tests, pipeline file, first snapshot."""
-    from mlteam.commands.new_pipeline import create_pipeline as make
-    from mlteam.onboarding.decisions import OnboardingRequest
-
-    if task not in ("auto", "binary", "multiclass", "regression"):
-        raise ProjectError(f"--task: there is no task {task!r}", fix="try auto, binary, multiclass or regression")
-    lists = (tuple(drop or ()), tuple(allow_leak or ()))
-    make(OnboardingRequest(name, label, time, group, key, task, *lists, drop_undated=drop_undated), table)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from mlteam.core.paths import PIPELINES
 
 PIPELINE_VARIABLE = "MODEL_PIPELINE"
 PYPROJECT = Path("pyproject.toml")
+DEFAULT_COMMENT = "Commands without --pipeline mean this one; launch and rollback must name theirs."
 
 
 def list_pipelines() -> list[str]:
@@ -75,10 +76,21 @@ def keep_default(name: str) -> bool:
     settings = document.get("tool", {}).get("mlteam")
     if settings is None or "pipeline" in settings:
         return False
-    settings.add(tomlkit.comment("Commands without --pipeline mean this one; launch and rollback must name theirs."))
+    settings.add(tomlkit.comment(DEFAULT_COMMENT))
     settings.add("pipeline", name)
     settings.add(tomlkit.nl())
     PYPROJECT.write_text(tomlkit.dumps(document), encoding="utf-8")
+    return True
+
+
+def forget_default(name: str) -> bool:
+    """Remove a pipeline from pyproject.toml, if it is the default there; return whether the file was changed."""
+    if _read_default() != name:
+        return False
+    document = tomlkit.parse(PYPROJECT.read_text(encoding="utf-8"))
+    document["tool"]["mlteam"].remove("pipeline")
+    text = tomlkit.dumps(document).replace(f"# {DEFAULT_COMMENT}\n", "")
+    PYPROJECT.write_text(text, encoding="utf-8")
     return True
 
 

@@ -15,10 +15,11 @@ from mlteam.core import provenance
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import reserve_temporary_path
 from mlteam.core.paths import ARTIFACTS
+from mlteam.core.references import describe_error
 from mlteam.data.digest import shorten_digest
 from mlteam.data.features import SCHEMA_FILE, Schema
 from mlteam.evaluation.evaluator import EvaluationResult
-from mlteam.modeling.model import Model
+from mlteam.modeling.model import Model, load_model_class
 from mlteam.registry.artifacts import ARTIFACT_PATH, fetch_model, hash_folder
 from mlteam.registry.tracking import create_mlflow_client
 
@@ -257,6 +258,7 @@ def _log_model(tracking: "MlflowClient", run: str, factory: ModelSpec, model: Mo
     with reserve_temporary_path(ARTIFACTS / run) as part:
         folder = part / ARTIFACT_PATH
         model.save(folder)
+        _check_reopens(factory, folder)
         for name, text in beside.items():
             (folder / name).write_text(text, encoding="utf-8")
         digest = hash_folder(folder)
@@ -264,6 +266,17 @@ def _log_model(tracking: "MlflowClient", run: str, factory: ModelSpec, model: Mo
     tracking.set_tag(run, "content_sha256", digest)
     tracking.set_tag(run, "factory", factory.factory)
     return digest
+
+
+def _check_reopens(factory: ModelSpec, folder: Path) -> None:
+    """Refuse a model that could be registered, but never opened again."""
+    try:
+        load_model_class(factory.factory, factory.factory).load(folder)
+    except ProjectError:
+        raise
+    except Exception as error:
+        what = f"a saved model cannot be loaded again: {describe_error(error)}"
+        raise ProjectError(what, where=factory.factory, fix="fix its methods save and load") from None
 
 
 def _flatten_tags(nested: dict[str, Any]) -> dict[str, str]:
