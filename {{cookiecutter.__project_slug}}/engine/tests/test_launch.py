@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import shutil
 import subprocess
 import sys
 import time
@@ -223,6 +224,19 @@ def test_a_shadow_passes_what_is_not_about_quality_and_goes_again(team: Spec) ->
     launch.roll_back(team, "ada", "seen enough", shadow=True)
     assert bundle.read_live_pointer("flights").shadow is None
     assert versions.open_version(team, "champion").number == 1
+
+
+def test_a_version_that_can_never_be_launched_says_so_when_it_is_trained(
+    team: Spec, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(team)
+    assert "uncommitted" not in capsys.readouterr().out
+    (project / "scratch.py").write_text("x = 1\n")
+    trained(team)
+    assert "`launch` rejects it: commit, then train again" in capsys.readouterr().out
+    shutil.rmtree(project / ".git")
+    trained(team)
+    assert "`launch` rejects it: commit, then train again" in capsys.readouterr().out
 
 
 def test_a_version_of_a_dirty_tree_is_refused(team: Spec, project: Path) -> None:

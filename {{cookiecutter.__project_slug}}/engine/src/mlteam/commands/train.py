@@ -29,6 +29,8 @@ def train_version(spec: Spec, taken: Snapshot) -> RegisteredVersion:
     with console.show_progress("register"):
         version = versions.register(spec, taken.digest, schema, trained, baseline, linear)
     console.print_line(f"registered {spec.name} version {version.number} as {versions.CANDIDATE}")
+    if version.tags["git_commit"] == "None" or version.tags["git_dirty"] == "True":
+        console.print_line("note: trained on uncommitted files, so `launch` rejects it: commit, then train again")
     return version
 
 
