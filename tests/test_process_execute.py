@@ -39,7 +39,9 @@ def test_with_two_pipelines_every_block_has_its_outcome_too(demonstrated: tuple[
     project = tmp_path / origin.name
     shutil.copytree(origin, project, ignore=shutil.ignore_patterns(".venv"))
     shutil.rmtree(project / "data")
-    duckdb.sql(PARCELS).write_csv(str(project / "parcels.csv"))
+    parcels = duckdb.sql(PARCELS)
+    assert parcels is not None
+    parcels.write_csv(str(project / "parcels.csv"))
     options = ("--table", "parcels.csv", "--label", "late", "--key", "id", "--time", "day")
     words = ("new_pipeline", "--", "parcels", *options)
     for command in (words, ("process", "--", "--fix"), ("process", "--", "--execute")):

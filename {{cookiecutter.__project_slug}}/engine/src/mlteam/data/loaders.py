@@ -5,6 +5,7 @@ A source in sql/models/sources.yml names its loader as `loader: package.module:f
 
 import csv
 import datetime as dt
+import os
 import re
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +57,9 @@ def fetch_source(source: Source) -> None:
             where=str(source.location),
             fix=f"ask its owner ({source.owner}), or put the file there",
         )
+    if source.secret and not os.environ.get(source.secret):
+        what = f"source {source.name} needs the environment variable {source.secret}"
+        raise ProjectError(what, where=str(SOURCES_FILE), fix=f"set it, or ask its owner ({source.owner})")
     table = _run_loader(source)
     reject_worse_rows(source, table)
     if "_loaded_at" in table.column_names:

@@ -31,6 +31,7 @@ class Source:
         refresh_after_hours: Hours after its load at which it is fetched again, if that is declared.
         known_at: SQL over its columns: the instant (UTC) from which a row is known; empty for rows always known.
         late_columns: Columns that become known after their row: SQL of the instant, or nothing where nobody records it.
+        secret: The environment variable that the loader needs, if it needs one.
     """
 
     system: str
@@ -45,6 +46,7 @@ class Source:
     refresh_after_hours: float | None = None
     known_at: str = ""
     late_columns: Mapping[str, str] = field(default_factory=dict, hash=False)
+    secret: str = ""
 
     @property
     def name(self) -> str:
@@ -92,6 +94,7 @@ def _parse_source(system: dict[str, Any], table: dict[str, Any]) -> Source:
         refresh_after_hours=old["count"] * HOURS_PER_UNIT[old["period"]] if old else None,
         known_at=meta.get("known_at", ""),
         late_columns=dict(_list_late_columns(table)),
+        secret=meta.get("secret", ""),
     )
 
 
