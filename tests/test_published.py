@@ -39,7 +39,7 @@ def test_a_project_runs_on_the_published_engine(bake: baking.Bake, tmp_path: Pat
     succeed(sys.executable, "-m", "uv", "sync", "--quiet")
     assert "roc_auc" in succeed(sys.executable, "-m", "uv", "run", "--quiet", "mlteam", "pipeline")
     (snapshot,) = (project / "data" / "snapshots" / "flight_delays").glob("*/metadata.json")
-    assert snapshot.parent.name == "7c6d2d5f51b4"
+    assert snapshot.parent.name == "c5ec532792a0"
     listed = succeed(sys.executable, "-m", "nox", "-l")
     assert "Promote a version to champion" in listed
     checked = baking.run(sys.executable, "-m", "nox", "-s", "process", cwd=project, env=machine)
