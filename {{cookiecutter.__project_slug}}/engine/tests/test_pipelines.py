@@ -81,6 +81,10 @@ def test_a_job_without_a_name_runs_for_all_and_one_that_fails_stops_no_other(
 def test_monitoring_runs_for_all_and_says_the_worst(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlteam.commands.monitor.monitor_pipeline", lambda spec, _: spec.name == "flights")
     assert CliRunner().invoke(app, ["monitor", "--no-log"]).exit_code == 1
+    for name in two:
+        monkeypatch.setattr("mlteam.serving.bundle.is_launched", lambda one, name=name: one == name)
+        # One that is not launched yet is no reason to wake anybody.
+        assert CliRunner().invoke(app, ["monitor", "--no-log"]).exit_code == (name == "arrivals")
     assert CliRunner().invoke(app, ["monitor", "--no-log", "--pipeline", "flights"]).exit_code == 0
     monkeypatch.undo()
     assert CliRunner().invoke(app, ["monitor", "--no-log"]).exit_code == 2  # nothing is launched

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from mlteam.cli.main import app
 from mlteam.commands import train
+from mlteam.commands.retrain import retrain_pipeline
 from mlteam.config import pipelines
 from mlteam.config.spec import Spec
 from mlteam.config.splits import TimeSplits
@@ -110,13 +111,19 @@ def test_windows_longer_than_the_rows_are_refused(moving: Spec) -> None:
         snapshot.take(pipelines.load_spec(None))
 
 
-def test_no_model_is_trained_where_most_new_rows_are_in_no_split(spec: Spec) -> None:
+def test_no_model_is_trained_where_most_new_rows_are_in_no_split(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    train.train_version(spec, snapshot.take(spec))
     run_sql(MORE_ROWS.format(500))
     taken = snapshot.take(spec)
     with pytest.raises(ProjectError, match=r"490 of 2,000 rows are in no split \(24%, at most 20% may be\)") as refused:
         train.train_version(spec, taken)
     assert refused.value.fix is not None
     assert "last 60 days" in refused.value.fix
+    with monkeypatch.context() as patched:
+        patched.setattr("mlteam.commands.data.generate_data", lambda *_, **__: taken)
+        # The rows in the splits are the same: `retrain` must not say that there is nothing new.
+        with pytest.raises(ProjectError, match="490 of 2,000 rows are in no split"):
+            retrain_pipeline(spec)
     edit(spec.path, 'by = "time"', 'by = "time"\nunused = 0.3')
     train.train_version(pipelines.load_spec(None), taken)
 

@@ -17,6 +17,7 @@ def retrain_pipeline(spec: Spec) -> None:
     """
     taken = data.generate_data(spec, refresh=True)
     spec = windows.fix_windows(spec, taken)
+    windows.reject_unsplit_rows(spec, taken)
     if known := train.find_version_of_same_rows(spec, taken):
         console.print_line(f"nothing new to learn: version {known} was trained on the same rows with the same settings")
         return

@@ -142,6 +142,11 @@ def write_live_pointer(pipeline: str, live: LivePointer) -> None:
         part.write_text(live.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
+def is_launched(pipeline: str) -> bool:
+    """Return whether a version of a pipeline was ever launched here."""
+    return (get_bundles_folder(pipeline) / LIVE_FILE).exists()
+
+
 def read_live_pointer(pipeline: str) -> LivePointer:
     """Return which bundles answer now.
 
