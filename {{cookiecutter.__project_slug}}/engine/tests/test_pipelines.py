@@ -83,7 +83,7 @@ def test_monitoring_runs_for_all_and_says_the_worst(two: list[str], monkeypatch:
     assert CliRunner().invoke(app, ["monitor", "--no-log"]).exit_code == 1
     for name in two:
         monkeypatch.setattr("mlteam.serving.bundle.is_launched", lambda one, name=name: one == name)
-        # One that is not launched yet is no reason to wake anybody.
+        # One that is not launched yet wakes nobody.
         assert CliRunner().invoke(app, ["monitor", "--no-log"]).exit_code == (name == "arrivals")
     assert CliRunner().invoke(app, ["monitor", "--no-log", "--pipeline", "flights"]).exit_code == 0
     monkeypatch.undo()
