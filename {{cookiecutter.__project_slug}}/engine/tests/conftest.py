@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from mlteam.commands import train
@@ -116,6 +117,31 @@ def shallow(spec: Spec, version: RegisteredVersion) -> RegisteredVersion:
     """A second version, of one tree of one split."""
     edit(spec.path, "max_depth = 3, rounds = 30", "max_depth = 1, rounds = 1")
     return train.train_version(pipelines.load_spec(None), snapshot.load_newest("flights"))
+
+
+HEADER = "id,Order Date,Basket €,paid by,First Name,returned"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project without any pipeline, and a CSV file of orders."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for path in ("sql/dbt_project.yml", "sql/profiles.yml", "sql/tests", "sql/macros"):
+        copy = shutil.copytree if (REPOSITORY / path).is_dir() else shutil.copy
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        if (REPOSITORY / path).exists():
+            copy(REPOSITORY / path, tmp_path / path)
+    (tmp_path / "team.toml").write_text('stage = "prototype"\n')
+    (tmp_path / "pipelines").mkdir()
+    draw = np.random.default_rng(1)
+    lines = [
+        f"{number:05},{1 + number % 28:02}.{1 + number % 12:02}.2013,{draw.integers(1, 9_999) / 100},"
+        f"{'card' if number % 3 else 'cash'},Ada,{'yes' if draw.random() < 0.4 else 'no'}"
+        for number in range(400)
+    ]
+    (tmp_path / "orders.csv").write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
+    return tmp_path
 
 
 def lay_out(folder: Path) -> None:

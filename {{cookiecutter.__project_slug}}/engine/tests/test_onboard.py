@@ -1,28 +1,22 @@
 import dataclasses
 import datetime as dt
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
 import pytest
-from conftest import REPOSITORY
 from tables import planned, table
 
 from mlteam.commands.new_pipeline import create_pipeline
-from mlteam.commands.remove_pipeline import remove_pipeline
 from mlteam.config import pipelines
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import SNAPSHOTS
-from mlteam.data import loaders, snapshot, sources, warehouse, windows
+from mlteam.data import loaders, snapshot, warehouse, windows
 from mlteam.data.sources import SOURCES_FILE as SOURCES
 from mlteam.data.sources import Source
 from mlteam.data.splits import describe_dataset
 from mlteam.onboarding.decisions import OnboardingRequest
-
-HEADER = "id,Order Date,Basket €,paid by,First Name,returned"
 
 LOADER = "mlteam.data.loaders:load_file"
 
@@ -148,28 +142,6 @@ def test_a_column_that_is_no_feature_has_its_reason(name: str, values: object, r
     assert column not in plan.features
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project without any pipeline, and a CSV file of orders."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for path in ("sql/dbt_project.yml", "sql/profiles.yml", "sql/tests", "sql/macros"):
-        copy = shutil.copytree if (REPOSITORY / path).is_dir() else shutil.copy
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        if (REPOSITORY / path).exists():
-            copy(REPOSITORY / path, tmp_path / path)
-    (tmp_path / "team.toml").write_text('stage = "prototype"\n')
-    (tmp_path / "pipelines").mkdir()
-    draw = np.random.default_rng(1)
-    lines = [
-        f"{number:05},{1 + number % 28:02}.{1 + number % 12:02}.2013,{draw.integers(1, 9_999) / 100},"
-        f"{'card' if number % 3 else 'cash'},Ada,{'yes' if draw.random() < 0.4 else 'no'}"
-        for number in range(400)
-    ]
-    (tmp_path / "orders.csv").write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
-    return tmp_path
-
-
 def test_a_file_becomes_a_pipeline_with_a_snapshot(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     create_pipeline(OnboardingRequest("orders", "returned", time="Order Date"), "orders.csv")
     spec = pipelines.load_spec("orders")
@@ -288,43 +260,3 @@ def test_a_stamp_that_a_file_brings_is_replaced(tmp_path: Path, monkeypatch: pyt
     location = Path("data/rows.parquet")
     loaders.fetch_source(Source("s", "rows", LOADER, "data_engineer", "rows.csv", location, "rows"))
     assert "timestamp" in str(pyarrow.parquet.read_schema(location).field("_loaded_at").type)
-
-
-def commit_all() -> None:
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
-        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *command], check=True)
-
-
-def test_a_pipeline_is_removed_and_leaves_the_repository_as_it_was(shop: Path) -> None:
-    (shop / ".gitignore").write_text("data/\nCODEOWNERS\n")
-    before = {path for path in shop.rglob("*") if path.is_file() and "data" not in path.parts}
-    create_pipeline(OnboardingRequest("orders", "returned", time="Order Date"), "orders.csv")
-    with pytest.raises(ProjectError, match="git does not hold this file as it is"):
-        remove_pipeline("orders")
-    commit_all()
-    remove_pipeline("orders")
-    left = {path for path in shop.rglob("*") if path.is_file() and not {"data", ".git"} & set(path.parts)}
-    assert left - {shop / "CODEOWNERS"} == before
-    assert (shop / "data" / "snapshots" / "orders").is_dir()
-    with pytest.raises(ProjectError, match="there is no pipeline 'orders'"):
-        remove_pipeline("orders")
-    create_pipeline(OnboardingRequest("orders", "returned", time="Order Date"), "orders.csv")
-
-
-def test_one_of_two_pipelines_is_removed_and_what_the_other_reads_stays(shop: Path) -> None:
-    (shop / ".gitignore").write_text("data/\n")
-    (shop / "pyproject.toml").write_text('[tool.mlteam]\nengine = "0"\n')
-    create_pipeline(OnboardingRequest("orders", "returned", time="Order Date"), "orders.csv")
-    create_pipeline(OnboardingRequest("returns", "returned"), "orders.csv")
-    (shop / "pipelines" / "variant.toml").write_text((shop / "pipelines" / "orders.toml").read_text())
-    commit_all()
-    changed = remove_pipeline("returns")
-    assert SOURCES in changed
-    assert [source.system for source in sources.load_sources()] == ["orders"]
-    commit_all()
-    assert pipelines.load_spec(None).name == "orders"
-    changed = remove_pipeline("orders")
-    assert sorted(map(str, changed)) == ["examples/orders.json", "pipelines/orders.toml", "pyproject.toml"]
-    assert pipelines.load_spec(None).name == "variant"
-    assert (shop / "sql" / "models" / "features" / "orders_features.sql").exists()
-    assert (shop / "pyproject.toml").read_text().split() == ["[tool.mlteam]", "engine", "=", '"0"']

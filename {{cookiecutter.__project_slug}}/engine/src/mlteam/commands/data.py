@@ -16,7 +16,7 @@ from mlteam.data import leak_report, loaders, snapshot, sources, warehouse, wind
 from mlteam.data.refresh import needs_fetch
 from mlteam.data.snapshot import Snapshot
 from mlteam.data.sources import Source
-from mlteam.onboarding import decisions, leaks
+from mlteam.onboarding import leaks
 
 
 def generate_data(spec: Spec, *, refresh: bool = False) -> Snapshot:
@@ -75,9 +75,9 @@ def reject_leaks(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:
     """
     label, features = spec.data.label, spec.features.names
     columns = ", ".join(map(quote_identifier, (label, *features)))
-    sample = f"select {columns} from {spec.data.relation} using sample reservoir({decisions.LEAK_SAMPLE_ROWS} rows)"
+    sample = f"select {columns} from {spec.data.relation} using sample reservoir({leaks.SAMPLE_ROWS} rows)"
     rows = connection.sql(f"{sample} repeatable (1)").to_arrow_table()
-    targets = decisions.encode_targets(rows[label], spec.task)
+    targets = leaks.encode_targets(rows[label], spec.task)
     strengths = {name: leaks.measure_leak_strength(rows[name], targets) for name in features}
     whole = [name for name in spec.features.numeric if not rows[name].null_count]
     numbers = {name: pc.cast(rows[name], pa.float64(), safe=False).to_numpy() for name in whole}

@@ -60,7 +60,7 @@ def find_report(spec: Spec) -> LeakReport | None:
 
 
 def make_report(spec: Spec, progress: Callable[[str], None]) -> LeakReport:
-    """Return the result that is still true, or travel anew.
+    """Return the result that is still true, or rebuild the features again.
 
     Args:
         spec: Names the relation and its features.

@@ -1,4 +1,4 @@
-"""Sources that come again: fetched anew once they are old, and compared with what was there."""
+"""Sources that come again: fetched again once they are old, and compared with what was there."""
 
 import datetime as dt
 

@@ -4,7 +4,6 @@ import datetime as dt
 import itertools
 import re
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from mlteam.config.privacy import Privacy
 from mlteam.config.spec import Task
@@ -28,7 +26,6 @@ MAX_CLASSES = 50
 MAX_INTEGER_CLASSES = 12
 MAX_FEATURE_CATEGORIES = 1_000
 FREE_TEXT_LENGTH = 40
-LEAK_SAMPLE_ROWS = 100_000
 KEY_PATTERN = re.compile(r"(^|_)(id|key|uuid|number|nr|no|code|index)$")
 
 
@@ -276,9 +273,9 @@ def _reject_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
     wanted = ", ".join(quote_identifier(column.name) for column in (plan.label, *plan.features))
     rows = connection.sql(
         f"select {wanted} from (select * from {typed} where {plan.label.name} is not null) "
-        f"using sample reservoir({LEAK_SAMPLE_ROWS} rows) repeatable (1)"
+        f"using sample reservoir({leaks.SAMPLE_ROWS} rows) repeatable (1)"
     ).to_arrow_table()
-    targets = encode_targets(rows[plan.label.name], plan.task)
+    targets = leaks.encode_targets(rows[plan.label.name], plan.task)
     plan.strengths = {c.name: leaks.measure_leak_strength(rows[c.name], targets) for c in plan.features}
     whole = [column for column in plan.numeric if not rows[column.name].null_count]
     numbers = {c.name: pc.cast(rows[c.name], pa.float64(), safe=False).to_numpy() for c in whole}
@@ -294,21 +291,6 @@ def _reject_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
         raise ProjectError(f"suspected leak of the label {plan.label.raw!r}: {message}", fix=fix)
 
 
-def encode_targets(label: pa.ChunkedArray, task: Task) -> leaks.FloatArray:
-    """Return the label as numbers: shape (rows, 1) in a regression, else one column per class that is 1 in its rows."""
-    if task == "regression":
-        numbers: leaks.FloatArray = pc.cast(label, pa.float64(), safe=False).to_numpy()
-        return numbers[:, None]
-    codes: NDArray[np.int64] = pc.dictionary_encode(pc.cast(label, pa.string())).combine_chunks().indices.to_numpy()
-    return np.eye(int(codes.max()) + 1)[codes]
-
-
 def _fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     (row,) = connection.execute(query).fetchall()
     return tuple(row)
-
-
-def choose_slices(plan: Plan) -> list[str]:
-    """Up to three features of few values, by whose values a model is evaluated."""
-    few: Iterable[SourceColumn] = (c for c in plan.features if 2 <= c.distinct <= 12)  # noqa: PLR2004
-    return [column.name for column in sorted(few, key=lambda c: -plan.strengths.get(c.name, 0))[:3]]

@@ -16,6 +16,7 @@ EXACT_THRESHOLD = 1 - 1e-9
 CURVE_THRESHOLD = 0.998
 # Fewer rows of a class can be neighbors by chance.
 MIN_SEPARATION_ROWS = 5
+SAMPLE_ROWS = 100_000
 FloatArray = NDArray[np.float64]
 
 
@@ -25,6 +26,15 @@ class Leak:
 
     columns: tuple[str, ...]
     reason: str
+
+
+def encode_targets(label: pa.ChunkedArray, task: Task) -> FloatArray:
+    """Return the label as numbers: shape (rows, 1) in a regression, else one column per class that is 1 in its rows."""
+    if task == "regression":
+        numbers: FloatArray = pc.cast(label, pa.float64(), safe=False).to_numpy()
+        return numbers[:, None]
+    codes: NDArray[np.int64] = pc.dictionary_encode(pc.cast(label, pa.string())).combine_chunks().indices.to_numpy()
+    return np.eye(int(codes.max()) + 1)[codes]
 
 
 def measure_leak_strength(column: pa.ChunkedArray, targets: FloatArray) -> float:

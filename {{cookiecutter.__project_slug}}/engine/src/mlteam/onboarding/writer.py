@@ -14,7 +14,7 @@ from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data.sources import SOURCES_FILE as SOURCES
 from mlteam.data.sources import Source
 from mlteam.onboarding.columns import SourceColumn
-from mlteam.onboarding.decisions import Plan, choose_slices, find_column
+from mlteam.onboarding.decisions import Plan, find_column
 from mlteam.onboarding.names import load_reserved_words
 
 DEFAULT_METRICS = {
@@ -108,7 +108,7 @@ def _render(template: str, plan: Plan, source: Source) -> str:
         name=plan.request.name,
         types=SQL_TYPES,
         metrics=DEFAULT_METRICS[plan.task],
-        slices=choose_slices(plan),
+        slices=_choose_slices(plan),
         baseline=strongest,
         roles=list(dict.fromkeys(c.name for c in (plan.key, plan.time, plan.group, plan.label) if c)),
     )
@@ -162,3 +162,9 @@ def _describe_column(column: SourceColumn) -> str:
     """Return a column's description."""
     read = ", ".join(repr(token) for token, _ in column.read_as_missing)
     return f"Upstream column {column.raw!r}{f'; {read} read as missing' if read else ''}."
+
+
+def _choose_slices(plan: Plan) -> list[str]:
+    """Up to three features of few values, by whose values a model is evaluated."""
+    few = [c for c in plan.features if 2 <= c.distinct <= 12]  # noqa: PLR2004
+    return [column.name for column in sorted(few, key=lambda c: -plan.strengths.get(c.name, 0))[:3]]
