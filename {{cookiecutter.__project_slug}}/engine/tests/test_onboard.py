@@ -1,6 +1,7 @@
 import dataclasses
 import datetime as dt
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,16 @@ def test_a_year_orders_the_rows_and_rows_without_one_can_be_left_out(
     assert describe_dataset(spec, "test") == "test (2015-01-01 until 2019-01-02)"
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "12 of 600 have no Year" in printed
+
+
+def test_a_file_that_only_this_machine_has_is_named(
+    shop: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_pipeline(OnboardingRequest("orders", "returned"), "orders.csv")
+    assert "outside the repository" not in capsys.readouterr().out
+    elsewhere = shutil.copy(shop / "orders.csv", tmp_path_factory.mktemp("desk") / "orders.csv")
+    create_pipeline(OnboardingRequest("returns", "returned"), str(elsewhere))
+    assert "outside the repository, so only this machine can fetch it" in re.sub(r"\s+", " ", capsys.readouterr().out)
 
 
 def test_rows_with_a_date_get_a_hint_where_they_are_drawn_at_random(

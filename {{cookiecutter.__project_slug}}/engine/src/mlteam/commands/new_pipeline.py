@@ -56,6 +56,11 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
     if len(others) == 1 and pipelines.keep_default(others[0]):
         written.append(pipelines.PYPROJECT)
     _print_summary(plan, written)
+    if source.origin and not Path(source.origin).resolve().is_relative_to(Path.cwd()):
+        what = f"{source.origin} is outside the repository, so only this machine can fetch it"
+        console.print_line(
+            f"note: {what}; change `origin` in {sources.SOURCES_FILE.as_posix()} to a place that all reach"
+        )
 
 
 def _build_source(name: str, table: str) -> Source:
