@@ -72,7 +72,7 @@ def keep_default(name: str) -> bool:
     Returns:
         Whether the file was changed.
     """
-    document = tomlkit.parse(PYPROJECT.read_text(encoding="utf-8"))
+    document = tomlkit.parse(PYPROJECT.read_text(encoding="utf-8") if PYPROJECT.exists() else "")
     settings = document.get("tool", {}).get("mlteam")
     if settings is None or "pipeline" in settings:
         return False
