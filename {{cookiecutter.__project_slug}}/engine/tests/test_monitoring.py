@@ -168,7 +168,7 @@ def test_lines_that_are_no_records_are_counted_and_left_out(spec: Spec, opened: 
 
 
 def test_a_source_that_stops_or_shrinks_is_named(spec: Spec, opened: Bundle, project: Path) -> None:
-    source = {
+    source: dict[str, Any] = {
         "name": "ops",
         "config": {
             "freshness": {"error_after": {"count": 2, "period": "day"}},
@@ -191,6 +191,16 @@ def test_a_source_that_stops_or_shrinks_is_named(spec: Spec, opened: Bundle, pro
     ):
         at = pa.array([loaded.replace(tzinfo=None)] * count, pa.timestamp("us"))
         pa.parquet.write_table(pa.table({"_loaded_at": at}), "data/raw/flights.parquet")
+        assert set(wrong(spec, opened)) == expected
+    # Fetched a moment ago from a system that has stopped: what counts is when upstream made its newest row.
+    source["config"]["loaded_at_field"] = "made_at"
+    (project / "sql" / "models" / "sources.yml").write_text(json.dumps({"sources": [source]}))
+    for made, expected in ((fresh, set()), (stale, {("freshness", "ops.flights")})):
+        columns = {
+            name: pa.array([at.replace(tzinfo=None)] * 100, pa.timestamp("us"))
+            for name, at in (("_loaded_at", NOW), ("made_at", made))
+        }
+        pa.parquet.write_table(pa.table(columns), "data/raw/flights.parquet")
         assert set(wrong(spec, opened)) == expected
     Path("data/raw/flights.parquet").unlink()
     assert ("freshness", "ops.flights") in wrong(spec, opened)

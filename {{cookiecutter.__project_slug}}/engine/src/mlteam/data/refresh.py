@@ -10,12 +10,11 @@ import pyarrow.types as kinds
 from mlteam.core import sql
 from mlteam.core.errors import ProjectError
 from mlteam.core.sql import connect_duckdb, quote_literal
-from mlteam.data.sources import Source
+from mlteam.data.sources import LOADED_AT, Source
 
 # Fewer rows than this share of those before are no delivery.
 MIN_SHARE = 0.5
 SECONDS_PER_HOUR = 3600
-LOADED_AT = "_loaded_at"
 
 
 def needs_fetch(source: Source, now: dt.datetime, *, refresh: bool) -> bool:

@@ -12,6 +12,8 @@ from mlteam.core.paths import SQL
 
 HOURS_PER_UNIT = {"minute": 1 / 60, "hour": 1, "day": 24}
 SOURCES_FILE = SQL / "models" / "sources.yml"
+# When the engine fetched a row.
+LOADED_AT = "_loaded_at"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Source:
         known_at: SQL over its columns: the instant (UTC) from which a row is known; empty for rows always known.
         late_columns: Columns that become known after their row: SQL of the instant, or nothing where nobody records it.
         secret: The environment variable that the loader needs, if it needs one.
+        loaded_at: SQL of the instant (UTC) at which a row was made, by which freshness is measured; that of our own
+            fetch where upstream has none.
     """
 
     system: str
@@ -47,6 +51,7 @@ class Source:
     known_at: str = ""
     late_columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     secret: str = ""
+    loaded_at: str = LOADED_AT
 
     @property
     def name(self) -> str:
@@ -95,6 +100,7 @@ def _parse_source(system: dict[str, Any], table: dict[str, Any]) -> Source:
         known_at=meta.get("known_at", ""),
         late_columns=dict(_list_late_columns(table)),
         secret=meta.get("secret", ""),
+        loaded_at=(system["config"] | (table.get("config") or {})).get("loaded_at_field", LOADED_AT),
     )
 
 

@@ -9,7 +9,7 @@ import duckdb
 from mlteam.core.sql import connect_duckdb
 from mlteam.data import sources, warehouse
 from mlteam.data.snapshot import Snapshot
-from mlteam.data.sources import Source
+from mlteam.data.sources import LOADED_AT, Source
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
 
 SECONDS_PER_HOUR = 3600
@@ -36,8 +36,9 @@ def _check_source(source: Source, before: int, now: dt.datetime, factor: float) 
             ((rows,),) = connection.execute(f"select count(*) from {source.relation}").fetchall()
             loaded = None
             columns = connection.execute(f"describe select * from {source.relation}").fetchall()
-            if "_loaded_at" in {column[0] for column in columns}:
-                ((loaded,),) = connection.execute(f"select max(_loaded_at) from {source.relation}").fetchall()
+            if source.loaded_at != LOADED_AT or LOADED_AT in {column[0] for column in columns}:
+                made = f"max(cast({source.loaded_at} as timestamp))"
+                ((loaded,),) = connection.execute(f"select {made} from {source.relation}").fetchall()
     except duckdb.Error:
         message = f"cannot be read; owner: {source.owner}"
         yield Finding("freshness", source.name, None, limit or 0, "wrong", message)
@@ -46,7 +47,8 @@ def _check_source(source: Source, before: int, now: dt.datetime, factor: float) 
         yield report_unknown("freshness", source.name, limit or 0, "says no load time, or has no limit")
     else:
         hours = (now.replace(tzinfo=None) - loaded).total_seconds() / SECONDS_PER_HOUR
-        message = f"loaded {hours:.1f} hours ago; owner: {source.owner}"
+        what = "loaded" if source.loaded_at == LOADED_AT else "newest row made"
+        message = f"{what} {hours:.1f} hours ago; owner: {source.owner}"
         # A load time that lies ahead would keep a dead source fresh for as long.
         late = hours > limit or hours < -1
         yield Finding("freshness", source.name, hours, limit, "wrong" if late else "ok", message)
