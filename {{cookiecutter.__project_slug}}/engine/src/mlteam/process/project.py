@@ -148,6 +148,12 @@ class Project:
         texts = {path: self.read(path) for path in paths}
         return {path: parse_page(text) for path, text in texts.items() if path not in self.undecodable}
 
+    def find_page(self, path: str) -> Page | None:
+        """Return the page at a path; those of the engine are no pages of the team, but links lead to them."""
+        if path.startswith("engine/") and path.endswith(".md") and self.exists(path):
+            return parse_page(self.read(path))
+        return self.pages.get(path)
+
     @cached_property
     def reference_pages(self) -> dict[str, Page]:
         """The pages that describe the project as it is."""

@@ -45,9 +45,10 @@ def check_links(project: Project) -> Iterator[Finding]:
 def check_anchors(project: Project) -> Iterator[Finding]:
     """Look up the part after `#` among the headings of the page."""
     for path, link, target, anchor in _list_links(project):
-        if anchor and target in project.pages and anchor not in (known := project.pages[target].anchors):
+        page = project.find_page(target) if anchor and target else None
+        if page and anchor not in page.anchors:
             message = f"{target} has no heading for #{anchor}"
-            yield Finding(path, link.line, message, column=link.column, fix=suggest(anchor, known))
+            yield Finding(path, link.line, message, column=link.column, fix=suggest(anchor, page.anchors))
 
 
 def _list_links(project: Project) -> Iterator[tuple[str, Span, str | None, str]]:
