@@ -64,7 +64,8 @@ class PredictionLog:
     """
 
     def __init__(self, folder: Path, megabytes: int, dropped: Callable[[], None]) -> None:
-        self._folder, self._bytes, self._dropped = folder, megabytes * 1_000_000, dropped
+        # Absolute: its thread writes later, wherever the process works by then.
+        self._folder, self._bytes, self._dropped = folder.absolute(), megabytes * 1_000_000, dropped
         self._waiting: deque[bytes | Callable[[], bytes]] = deque()
         self._closing = False
         self._file: IO[bytes] | None = None
