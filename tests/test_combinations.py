@@ -3,12 +3,14 @@
 import fnmatch
 import os
 import re
+import shutil
 import stat
 import sys
 from pathlib import Path
 
 import baking
 import pytest
+import yaml
 
 Baked = tuple[Path, dict[str, str]]
 
@@ -155,6 +157,26 @@ def test_taking_the_example_out_later_gives_the_same_project(baked: Baked, bake:
     removed = baking.run(sys.executable, "-B", "process/remove_example.py", cwd=later, env=environment)
     assert removed.returncode == 0, removed.stderr
     assert baking.tree(later) == baking.tree(project)
+
+
+def test_taking_the_example_out_keeps_what_the_team_brought(fresh: Path, tmp_path: Path) -> None:
+    project = tmp_path / fresh.name
+    shutil.copytree(fresh, project, symlinks=True)
+    sources, settings = project / "sql" / "models" / "sources.yml", project / "pyproject.toml"
+    own = "  - name: shop\n    config: {meta: {owner: data_engineer}}\n    tables:\n      - name: orders\n"
+    sources.write_text(sources.read_text(encoding="utf-8") + f"\n{own}", encoding="utf-8")
+    # As `new_pipeline` writes it beside a second pipeline.
+    default = "\n# Commands without --pipeline mean this one; launch and rollback must name theirs.\n"
+    added = re.sub(r'(\nengine = "[\d.]+"\n)', rf'\1{default}pipeline = "flight_delays"\n', settings.read_text("utf-8"))
+    assert "Commands without" in added
+    settings.write_text(added, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(project / "engine" / "src")}
+    removed = baking.run(sys.executable, "-B", "process/remove_example.py", cwd=project, env=environment)
+    assert removed.returncode == 0, removed.stderr
+    assert yaml.safe_load(sources.read_text(encoding="utf-8"))["sources"] == yaml.safe_load(own)
+    left = settings.read_text(encoding="utf-8")
+    assert "Commands without" not in left
+    assert "pipeline = " not in left
 
 
 def test_updates_of_packages_and_actions_are_proposed(baked: tuple[Path, dict[str, str]]) -> None:

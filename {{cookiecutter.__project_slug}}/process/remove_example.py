@@ -6,6 +6,7 @@ Run from the root of the project. Files that are not listed here stay as they ar
 import re
 from pathlib import Path
 
+from mlteam.process.dbt_files import remove_source
 from mlteam.process.markdown import parse_page
 from mlteam.process.page import Page
 from mlteam.process.project import Project
@@ -16,13 +17,10 @@ STAGING = "airlines airports flights planes weather"
 FEATURES = "carrier_history departures_per_hour flight_features flown_flights route_history"
 FILES = [
     "examples/flight_delays.json",
-    "metrics/cost_per_flight.py",
     "pipelines/flight_delays.toml",
     "process/remove_example.py",
-    "sql/macros/clock_minutes.sql",
-    "sql/macros/late_history.sql",
-    "sql/models/sources.yml",
-    "tests/test_cost_per_flight.py",
+    *(f"{prefix}cost_per_flight.py" for prefix in ("metrics/", "tests/test_")),
+    *(f"sql/macros/{name}.sql" for name in ("clock_minutes", "late_history")),
     *(f"sql/models/staging/stg_{name}.{end}" for name in STAGING.split() for end in ("sql", "yml")),
     *(f"sql/models/features/{name}.{end}" for name in FEATURES.split() for end in ("sql", "yml")),
 ]
@@ -45,6 +43,7 @@ yet, run `nox -s lint process tests`: it installs the environment and checks the
 REPLACED = [
     ("README.md", r"```sh[^\n]*\nnox -s pipeline\n```.*?(?=\n#)", BEGIN),
     ("noxfile.py", r"\n\n\n@nox\.session[^\n]*\ndef remove_example\(.*?(?=\n\n\n|\n\Z)", ""),
+    ("pyproject.toml", r"\n# Commands without --pipeline[^\n]*\npipeline = .flight_delays.\n", ""),
     ("pyproject.toml", r"example = \[\n(?: [^\n]*\n)*\]\n", ""),
     ("src/*/loaders.py", r"\nimport .*\Z", ""),
 ]
@@ -77,6 +76,7 @@ def main() -> None:
     for name in FILES:
         Path(name).unlink(missing_ok=True)
     Path("process").rmdir()
+    remove_source(Path("sql/models/sources.yml"), "nycflights")
     for files, pattern, replacement in REPLACED:
         for path in Path().glob(files):
             replace(path, pattern, replacement)

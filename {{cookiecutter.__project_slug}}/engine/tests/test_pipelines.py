@@ -51,6 +51,14 @@ def test_the_default_is_written_where_it_is_read_and_nothing_else_changes(two: l
     assert text.replace("\n".join(added) + "\n", "").split() == PYPROJECT.split()
 
 
+def test_a_default_that_is_gone_is_named_with_its_place(two: list[str]) -> None:
+    Path("pyproject.toml").write_text(PYPROJECT.replace('"0.2.0"', '"0.2.0"\npipeline = "flight"'))
+    with pytest.raises(ProjectError, match="there is no pipeline 'flight'") as refused:
+        pipelines.load_spec(None)
+    assert "pyproject.toml" in str(refused.value.where)
+    assert refused.value.fix == "did you mean 'flights'?"
+
+
 def test_what_changes_an_answer_names_its_pipeline(two: list[str]) -> None:
     pipelines.keep_default("flights")
     for command in (["launch", "--version", "1"], ["rollback"]):

@@ -9,10 +9,10 @@ from mlteam.commands.pages import refresh_pages
 from mlteam.config import pipelines
 from mlteam.core import console
 from mlteam.core.errors import ProjectError, suggest
-from mlteam.core.files import write_atomically
 from mlteam.core.paths import PIPELINES, SQL
-from mlteam.data.sources import SOURCES_FILE
+from mlteam.data.sources import SOURCES_FILE, load_sources
 from mlteam.onboarding import writer
+from mlteam.process.dbt_files import remove_source
 
 
 def remove_pipeline(name: str) -> list[Path]:
@@ -34,13 +34,13 @@ def remove_pipeline(name: str) -> list[Path]:
     sql = [path for path in writer.list_new_files(name) if path.is_relative_to(SQL) and path.exists()]
     reader = next(_list_readers(name, relation, set(sql)), None)
     files = [path for path in writer.list_new_files(name) if path.exists() and (not reader or path not in sql)]
-    sources = _remove_source(name) if sql and not reader else None
-    _check_committed([*files, *([SOURCES_FILE] if sources is not None else [])])
+    has_source = bool(sql) and not reader and name in {source.system for source in load_sources()}
+    _check_committed([*files, *([SOURCES_FILE] if has_source else [])])
     for path in files:
         path.unlink()
-    if sources is not None:
+    if has_source:
         files.append(SOURCES_FILE)
-        _write_or_remove(SOURCES_FILE, sources)
+        remove_source(SOURCES_FILE, name)
     if pipelines.forget_default(name):
         files.append(pipelines.PYPROJECT)
     for path in files:
@@ -61,24 +61,6 @@ def _list_readers(name: str, relation: str, own: set[Path]) -> Iterator[str]:
     for path in sorted(SQL.rglob("*.sql")):
         if path not in own and reads.search(path.read_text(encoding="utf-8")):
             yield path.as_posix()
-
-
-def _remove_source(name: str) -> str | None:
-    """Return sources.yml without the entry of a source; None where it has none, an empty text where it was the last."""
-    text = SOURCES_FILE.read_text(encoding="utf-8") if SOURCES_FILE.exists() else ""
-    entries = re.split(r"(?m)^(?=  - name: )", text)
-    left = [entry for entry in entries if not re.match(rf"""  - name: ['"]?{re.escape(name)}['"]?\s*$""", entry, re.M)]
-    if len(left) == len(entries):
-        return None
-    return "".join(left).rstrip() + "\n" if len(left) > 1 else ""
-
-
-def _write_or_remove(path: Path, text: str) -> None:
-    if not text:
-        path.unlink()
-        return
-    with write_atomically(path) as part:
-        part.write_text(text, encoding="utf-8")
 
 
 def _check_committed(files: list[Path]) -> None:

@@ -53,7 +53,8 @@ def load_spec(name: str | None, overrides: Sequence[str] = (), *, named: bool = 
         fix += "" if named else f', or write pipeline = "{known[0]}" under [tool.mlteam] in {PYPROJECT}'
         raise ProjectError(f"which pipeline? there are {', '.join(known)}", fix=fix)
     if wanted not in known:
-        raise ProjectError(f"there is no pipeline {wanted!r}", where=f"{PIPELINES}/", fix=suggest(wanted, known))
+        where = f"{PIPELINES}/" if name else f"{PIPELINE_VARIABLE}, or [tool.mlteam] in {PYPROJECT}"
+        raise ProjectError(f"there is no pipeline {wanted!r}", where=where, fix=suggest(wanted, known))
     return read_spec_file(PIPELINES / f"{wanted}.toml", overrides)
 
 

@@ -1,8 +1,9 @@
-"""Reads the dbt project's sources and models with their lines, without running dbt."""
+"""Reads the dbt project's sources and models with their lines, without running dbt; takes a source out."""
 
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -135,3 +136,14 @@ def _read_model(entry: dict[str, Any], path: str) -> Model:
     tested = bool(entry.get("data_tests")) or any(c.get("data_tests") for _, c in columns.values())
     description = " ".join(str(entry.get("description", "")).split())
     return Model(str(entry.get("name")), path, int(entry["__line__"]), description, columns, tested)
+
+
+def remove_source(path: Path, name: str) -> None:
+    """Remove an upstream system from a file of sources, and the file with the last one; the others are not touched."""
+    entries = re.split(r"(?m)^(?=  - name: )", path.read_text(encoding="utf-8"))
+    own = re.compile(rf"""  - name: ['"]?{re.escape(name)}['"]?[ \t]*$""", re.MULTILINE)
+    left = [entry for entry in entries if not own.match(entry)]
+    if len(left) > 1:
+        path.write_text("".join(left).rstrip() + "\n", encoding="utf-8", newline="\n")
+    else:
+        path.unlink()
