@@ -43,7 +43,8 @@ class Pages(http.server.BaseHTTPRequestHandler):
         self.send_response(200 if known else 401)
         self.end_headers()
         url = f"http://{self.headers['Host']}/orders?page=2"
-        first = {"rows": [{"id": 1}, {"id": 2}], "next": url}
+        elsewhere = "http://localhost:9/orders"
+        first = {"rows": [{"id": 1}, {"id": 2}], "next": elsewhere if "astray" in self.path else url}
         self.wfile.write(json.dumps({"rows": [{"id": 3}], "next": None} if "page=2" in self.path else first).encode())
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
@@ -63,6 +64,8 @@ def test_an_api_is_read_page_by_page(api: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SHOP_TOKEN", "of-the-shop")
     load = read_loader("load_from_api")
     assert load(make_source(api, secret=VARIABLE)).to_pydict() == {"id": [1, 2, 3]}
+    with pytest.raises(ValueError, match="another host, which must not see the token"):
+        load(make_source(f"{api}/astray", secret=VARIABLE))
     monkeypatch.setenv("SHOP_TOKEN", "of-nobody")
     with pytest.raises(Exception, match="401"):
         load(make_source(api, secret=VARIABLE))
