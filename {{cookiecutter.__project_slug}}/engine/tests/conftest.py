@@ -96,6 +96,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The root of the project, which is the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLTEAM_STORE", raising=False)
     lay_out(tmp_path)
     return tmp_path
 
@@ -127,6 +128,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project without any pipeline, and a CSV file of orders."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLTEAM_STORE", raising=False)
     for path in ("sql/dbt_project.yml", "sql/profiles.yml", "sql/tests", "sql/macros"):
         copy = shutil.copytree if (REPOSITORY / path).is_dir() else shutil.copy
         (tmp_path / path).parent.mkdir(exist_ok=True)

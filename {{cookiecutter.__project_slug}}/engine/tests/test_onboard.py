@@ -15,7 +15,7 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.paths import SNAPSHOTS
 from mlteam.data import loaders, snapshot, warehouse, windows
 from mlteam.data.sources import SOURCES_FILE as SOURCES
-from mlteam.data.sources import Source
+from mlteam.data.sources import Source, load_sources
 from mlteam.data.splits import describe_dataset
 from mlteam.onboarding.decisions import OnboardingRequest
 
@@ -179,14 +179,28 @@ def test_a_year_orders_the_rows_and_rows_without_one_can_be_left_out(
     assert "12 of 600 have no Year" in printed
 
 
-def test_a_file_that_only_this_machine_has_is_named(
-    shop: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+def test_no_path_of_a_machine_gets_into_the_repository(
+    shop: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    create_pipeline(OnboardingRequest("orders", "returned"), "orders.csv")
-    assert "outside the repository" not in capsys.readouterr().out
-    elsewhere = shutil.copy(shop / "orders.csv", tmp_path_factory.mktemp("desk") / "orders.csv")
-    create_pipeline(OnboardingRequest("returns", "returned"), str(elsewhere))
-    assert "outside the repository, so only this machine can fetch it" in re.sub(r"\s+", " ", capsys.readouterr().out)
+    def fail(*_: object) -> None:
+        raise ProjectError("on purpose")
+
+    create_pipeline(OnboardingRequest("orders", "returned"), str(shop / "orders.csv"))
+    assert "is a copy of" not in capsys.readouterr().out
+    desk = tmp_path_factory.mktemp("desk")
+    shutil.copy(shop / "orders.csv", desk / "orders.csv")
+    create_pipeline(OnboardingRequest("returns", "returned"), str(desk / "orders.csv"))
+    assert f"data/tables/returns.csv is a copy of {desk}" in re.sub(r"\s+", " ", capsys.readouterr().out)
+    declared = (shop / "sql" / "models" / "sources.yml").read_text()
+    assert str(desk) not in declared
+    assert [source.origin for source in load_sources()] == ["orders.csv", "data/tables/returns.csv"]
+    monkeypatch.setattr(warehouse, "build", fail)
+    with pytest.raises(ProjectError, match="on purpose"):
+        create_pipeline(OnboardingRequest("again", "returned"), str(desk / "orders.csv"))
+    assert [path.name for path in (shop / "data" / "tables").iterdir()] == ["returns.csv"]
 
 
 def test_rows_with_a_date_get_a_hint_where_they_are_drawn_at_random(

@@ -92,13 +92,12 @@ def monitor(
 
     moment = now.replace(tzinfo=dt.UTC) if now else dt.datetime.now(dt.UTC)
 
-    launched = [name for name in pipelines.list_pipelines() if is_launched(name)]
-
     def run(name: str | None) -> int:
-        if pipeline is None and launched and name not in launched:
-            console.print_line(f"{name}: no version is launched, nothing to monitor")
-            return 0
         try:
+            launched = [known for known in pipelines.list_pipelines() if is_launched(known)]
+            if pipeline is None and launched and name not in launched:
+                console.print_line(f"{name}: no version is launched, nothing to monitor")
+                return 0
             return 0 if monitor_pipeline(pipelines.load_spec(name), moment) else 1
         except ProjectError as error:
             console.print_error(error)

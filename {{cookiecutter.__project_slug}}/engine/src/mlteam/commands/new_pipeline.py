@@ -1,7 +1,9 @@
 """The command that makes a pipeline from a table."""
 
+import dataclasses
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +13,10 @@ import duckdb
 from mlteam.commands.pages import refresh_pages
 from mlteam.config import pipelines
 from mlteam.config.settings import find_line
-from mlteam.core import console
+from mlteam.core import console, store
 from mlteam.core.errors import ProjectError
-from mlteam.core.files import remove
-from mlteam.core.paths import PIPELINES, RAW
+from mlteam.core.files import remove, write_atomically
+from mlteam.core.paths import DATA, PIPELINES, PYPROJECT, RAW, TABLES
 from mlteam.core.sql import connect_duckdb, quote_identifier
 from mlteam.data import loaders, snapshot, sources, warehouse
 from mlteam.data.sources import Source
@@ -47,20 +49,20 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
                 columns = read_numbers_as_dates(connection, source.relation, columns, time)
             plan = plan_pipeline(connection, _create_typed_table(connection, source, columns), columns, wish)
             example = writer.build_example(connection, "typed", plan)
-        written = writer.write_pipeline_files(plan, source, example)
+        brought = _keep_file(source)
+        written = writer.write_pipeline_files(plan, brought, example)
         with console.show_progress("build and test the SQL") as progress:
             warehouse.build(progress, [f"source:{source.system}+"])
         with console.show_progress("take the snapshot"):
             snapshot.take(pipelines.load_spec(wish.name))
         refresh_pages()
     if len(others) == 1 and pipelines.keep_default(others[0]):
-        written.append(pipelines.PYPROJECT)
+        written.append(PYPROJECT)
     _print_summary(plan, written)
-    if source.origin and not Path(source.origin).resolve().is_relative_to(Path.cwd()):
-        what = f"{source.origin} is outside the repository, so only this machine can fetch it"
-        console.print_line(
-            f"note: {what}; change `origin` in {sources.SOURCES_FILE.as_posix()} to a place that all reach"
-        )
+    if brought.origin and Path(brought.origin).is_relative_to(TABLES):
+        shared = "in the store" if store.open_store() else "only on this machine"
+        what = f"{brought.origin} is a copy of {table}, {shared}: new rows go there, then `nox -s data -- --refresh`"
+        console.print_line(f"note: {what}")
 
 
 def _build_source(name: str, table: str) -> Source:
@@ -89,6 +91,23 @@ def _build_source(name: str, table: str) -> Source:
     )
 
 
+def _keep_file(source: Source) -> Source:
+    """Copy a file that git does not hold to data/tables/, and to the store; return the source that names the copy.
+
+    A path of one machine must not get into the repository.
+    """
+    if not source.origin:
+        return source
+    file = Path(source.origin).resolve()
+    here = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else None
+    if here is None or (here.is_relative_to(DATA) and not here.is_relative_to(TABLES)):
+        here = TABLES / f"{source.table}{''.join(file.suffixes[-2:]) if file.suffix == '.gz' else file.suffix}"
+        with console.show_progress(f"copy {source.origin}"), write_atomically(here) as part:
+            shutil.copyfile(file, part)
+        store.sync_file(here)
+    return dataclasses.replace(source, origin=here.as_posix())
+
+
 @contextmanager
 def _undo_on_error(name: str, source: Source) -> Iterator[None]:
     """Undo what was written unless the block succeeds."""
@@ -100,6 +119,8 @@ def _undo_on_error(name: str, source: Source) -> Iterator[None]:
             remove(path)
         if source.location:
             remove(source.location.parent)
+        for path in TABLES.glob(f"{name}.*"):
+            remove(path)
         if before is None:
             remove(sources.SOURCES_FILE)
         else:

@@ -9,7 +9,7 @@ from mlteam.commands.pages import refresh_pages
 from mlteam.config import pipelines
 from mlteam.core import console
 from mlteam.core.errors import ProjectError, suggest
-from mlteam.core.paths import PIPELINES, SQL
+from mlteam.core.paths import PIPELINES, PYPROJECT, SQL
 from mlteam.data.sources import SOURCES_FILE, load_sources
 from mlteam.onboarding import writer
 from mlteam.process.dbt_files import remove_source
@@ -42,7 +42,7 @@ def remove_pipeline(name: str) -> list[Path]:
         files.append(SOURCES_FILE)
         remove_source(SOURCES_FILE, name)
     if pipelines.forget_default(name):
-        files.append(pipelines.PYPROJECT)
+        files.append(PYPROJECT)
     for path in files:
         console.print_line(f"removed from the repository: {path}" if not path.exists() else f"changed {path}")
     if reader:

@@ -13,10 +13,10 @@ import tomlkit
 from mlteam.config.settings import explain_validation_error
 from mlteam.config.spec import Spec
 from mlteam.core.errors import NotCreatedError, ProjectError, suggest
-from mlteam.core.paths import PIPELINES
+from mlteam.core.paths import PIPELINES, PYPROJECT
+from mlteam.core.project_settings import read_project_setting
 
 PIPELINE_VARIABLE = "MODEL_PIPELINE"
-PYPROJECT = Path("pyproject.toml")
 DEFAULT_COMMENT = "Commands without --pipeline mean this one; launch and rollback must name theirs."
 
 
@@ -47,7 +47,7 @@ def load_spec(name: str | None, overrides: Sequence[str] = (), *, named: bool = 
             fix="bring a table: `nox -s new_pipeline -- NAME --table FILE --label COLUMN`",
         )
     wanted = name or os.environ.get(PIPELINE_VARIABLE) or (known[0] if len(known) == 1 else "")
-    wanted = wanted or ("" if named else _read_default())
+    wanted = wanted or ("" if named else read_project_setting("pipeline"))
     if not wanted:
         fix = f"add --pipeline {known[0]}"
         fix += "" if named else f', or write pipeline = "{known[0]}" under [tool.mlteam] in {PYPROJECT}'
@@ -56,15 +56,6 @@ def load_spec(name: str | None, overrides: Sequence[str] = (), *, named: bool = 
         where = f"{PIPELINES}/" if name else f"{PIPELINE_VARIABLE}, or [tool.mlteam] in {PYPROJECT}"
         raise ProjectError(f"there is no pipeline {wanted!r}", where=where, fix=suggest(wanted, known))
     return read_spec_file(PIPELINES / f"{wanted}.toml", overrides)
-
-
-def _read_default() -> str:
-    """Return the pipeline of commands without --pipeline, as pyproject.toml says it; empty if it does not."""
-    try:
-        settings = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError):
-        return ""
-    return str(settings.get("tool", {}).get("mlteam", {}).get("pipeline", ""))
 
 
 def keep_default(name: str) -> bool:
@@ -86,7 +77,7 @@ def keep_default(name: str) -> bool:
 
 def forget_default(name: str) -> bool:
     """Remove a pipeline from pyproject.toml, if it is the default there; return whether the file was changed."""
-    if _read_default() != name:
+    if read_project_setting("pipeline") != name:
         return False
     document = tomlkit.parse(PYPROJECT.read_text(encoding="utf-8"))
     document["tool"]["mlteam"].remove("pipeline")

@@ -5,12 +5,18 @@ from pathlib import Path
 
 from mlteam.core.errors import ProjectError
 
+# Where the team shares what data/ holds, and where MLflow keeps its record, if not in data/.
+STORE_VARIABLE = "MLTEAM_STORE"
+TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
+
 PIPELINES = Path("pipelines")
 METRICS = Path("metrics")
 TEAM_FILE = Path("team.toml")
+PYPROJECT = Path("pyproject.toml")
 SQL = Path("sql")
 DATA = Path("data")
 RAW = DATA / "raw"
+TABLES = DATA / "tables"
 WAREHOUSE = DATA / "warehouse.duckdb"
 SNAPSHOTS = DATA / "snapshots"
 ARTIFACTS = DATA / "artifacts"

@@ -14,8 +14,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet
 
+from mlteam.core import console, store
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import write_atomically
+from mlteam.core.paths import TABLES
 from mlteam.core.references import describe_error, import_reference
 from mlteam.core.sql import connect_duckdb
 from mlteam.data.refresh import reject_worse_rows
@@ -124,8 +126,14 @@ def _make_source_error(source: Source, what: str) -> ProjectError:
 
 
 def load_file(source: Source) -> pa.Table:
-    """Return the CSV or Parquet file that the source names as its origin."""
-    return read_table_file(Path(source.origin))
+    """Return the CSV or Parquet file that the source names as its origin; one in data/tables/ is that of the store."""
+    path = Path(source.origin)
+    if path.is_relative_to(TABLES):
+        if done := store.sync_file(path):
+            console.print_line(f"{path} was {done} {'to' if done == 'pushed' else 'from'} the store")
+        if not path.is_file():
+            raise ProjectError("there is no such file", where=str(path), fix=f"ask its owner ({source.owner}) for it")
+    return read_table_file(path)
 
 
 def read_table_file(path: Path) -> pa.Table:

@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from mlteam.config.spec import Spec
 from mlteam.config.team import load_team
-from mlteam.core import provenance, sql
+from mlteam.core import provenance, sql, store
 from mlteam.core.errors import NotCreatedError, ProjectError
 from mlteam.core.files import compute_sha256, reserve_temporary_path, write_atomically, write_json
 from mlteam.core.paths import DBT_MANIFEST, SNAPSHOTS
@@ -30,6 +30,7 @@ from mlteam.data.digest import TableDigest, shorten_digest
 from mlteam.data.sources import Source
 
 BATCH_ROWS = 65_536
+METADATA_FILE = "metadata.json"
 Check = Callable[[duckdb.DuckDBPyConnection, Spec], None]
 
 
@@ -71,9 +72,10 @@ def take(spec: Spec, checks: Sequence[Check] = ()) -> Snapshot:
         digest = _write_rows(_read_ordered_rows(connection, spec), part / "data.parquet")
         if not (home / shorten_digest(digest)).exists():
             metadata = _collect_metadata(connection, spec, digest, part / "data.parquet") | {"privacy": hidden}
-            write_json(part / "metadata.json", metadata)
+            write_json(part / METADATA_FILE, metadata)
             write_json(part / "croissant.json", croissant.build_croissant(metadata, _collect_dataset_info(spec)))
             part.rename(home / shorten_digest(digest))
+    store.push_folder(home / shorten_digest(digest), METADATA_FILE)
     with write_atomically(home / "newest") as pointer:
         pointer.write_text(shorten_digest(digest) + "\n", encoding="utf-8")
     return load(spec.name, digest)
@@ -101,7 +103,7 @@ def load_newest(pipeline: str) -> Snapshot:
 def load_previous(snapshot: Snapshot) -> Snapshot | None:
     """Return the snapshot of the same pipeline that was taken last before this one, if there is any."""
     taken = {}
-    for path in snapshot.folder.parent.glob("*/metadata.json"):
+    for path in snapshot.folder.parent.glob(f"*/{METADATA_FILE}"):
         metadata = json.loads(path.read_text(encoding="utf-8"))
         if metadata["created_at"] < snapshot.metadata["created_at"]:
             taken[metadata["created_at"]] = metadata["digest"]
@@ -115,13 +117,14 @@ def load(pipeline: str, digest: str) -> Snapshot:
         ProjectError: It is not there, or its rows are not those that were written.
     """
     folder = SNAPSHOTS / pipeline / shorten_digest(digest)
-    if not (folder / "metadata.json").exists():
+    store.pull_folder(folder, METADATA_FILE)
+    if not (folder / METADATA_FILE).exists():
         raise ProjectError(
             f"no such snapshot: {shorten_digest(digest)}",
             where=str(folder),
             fix="restore the folder from a backup",
         )
-    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
     snapshot = Snapshot(folder, metadata)
     if not snapshot.parquet.exists() or _hash_rows(*_stat_rows(snapshot.parquet)) != metadata["parquet_sha256"]:
         raise ProjectError(

@@ -1,6 +1,7 @@
 """A scratch copy of the project, in which things may break."""
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -11,11 +12,14 @@ from pathlib import Path
 import tomlkit
 
 from mlteam.config.spec import Spec
-from mlteam.core import console
+from mlteam.core import console, store
 from mlteam.core.errors import ProjectError
-from mlteam.core.paths import DATA, PREDICTIONS, RAW, REPORTS, SQL
+from mlteam.core.paths import DATA, PREDICTIONS, RAW, REPORTS, SQL, STORE_VARIABLE, TRACKING_VARIABLE
 from mlteam.core.sql import quote_identifier
-from mlteam.data import windows
+from mlteam.data import snapshot, windows
+from mlteam.registry import versions
+from mlteam.registry.tracking import is_on_server
+from mlteam.registry.versions import RegisteredVersion
 
 # What a command writes for people; no drill reads it.
 LEFT_OUT = (REPORTS, PREDICTIONS, DATA / "tmp")
@@ -32,6 +36,7 @@ def enter_scratch_copy(spec: Spec) -> Iterator[Spec]:
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     if listed.returncode:
         raise ProjectError("drills copy what git lists, and git finds no repository here", fix="run `git init`")
+    shared = _open_shared_version(spec)
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
         root = Path(folder)
         for name in {*listed.stdout.split("\0")} - {""}:
@@ -42,8 +47,37 @@ def enter_scratch_copy(spec: Spec) -> Iterator[Spec]:
         left_out = {str(path) for path in LEFT_OUT} | {str(RAW)}
         shutil.copytree(DATA, root / DATA, ignore=lambda at, names: [n for n in names if str(Path(at, n)) in left_out])
         _link_sources(root)
-        with contextlib.chdir(root), _mute():
+        with contextlib.chdir(root), _mute(), _keep_apart():
+            if shared:
+                versions.register(spec, shared.snapshot, shared.schema, shared.model, shared.baseline, shared.linear)
             yield windows.load_spec(spec.name)
+
+
+def _open_shared_version(spec: Spec) -> RegisteredVersion | None:
+    """Open the candidate if its record is outside data/, so that the copy gets one of its own; None if data/ has it."""
+    if store.open_store() is None and not is_on_server():
+        return None
+    try:
+        opened = versions.open_version(spec)
+    except ProjectError:
+        return None
+    snapshot.load(spec.name, opened.snapshot)
+    return opened
+
+
+@contextlib.contextmanager
+def _keep_apart() -> Iterator[None]:
+    """Let nothing that happens in the copy reach the team's store or server."""
+    before = {name: os.environ.get(name) for name in (STORE_VARIABLE, TRACKING_VARIABLE)}
+    os.environ[STORE_VARIABLE] = ""
+    os.environ.pop(TRACKING_VARIABLE, None)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _link_sources(root: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from mlteam.config.spec import Spec
+from mlteam.core import store
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.files import compute_sha256, reserve_temporary_path, write_json
 from mlteam.core.sql import connect_duckdb, quote_identifier
@@ -132,6 +133,7 @@ def publish_bundle(spec: Spec, version: RegisteredVersion) -> Path:
         if not is_intact(folder):
             shutil.rmtree(folder, ignore_errors=True)
             part.rename(folder)
+    store.push_folder(folder, MANIFEST_FILE)
     return folder
 
 

@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from mlteam.core.errors import ProjectError
+from mlteam.core.paths import STORE_VARIABLE, TRACKING_VARIABLE
 from mlteam.process.page import Fence, split_words
 from mlteam.process.project import PROCESS, Project
 from mlteam.process.toml_files import get_table, parse_toml
@@ -113,7 +114,9 @@ def copy_repository(project: Project, copy: Path) -> None:
 def _run_block(fence: Fence, folder: Path, pipeline: str) -> tuple[int, str]:
     """Run the commands of a block until one fails; return its exit code and output."""
     kept = {name: value for name, value in os.environ.items() if not SECRET.search(name) and name not in ACTIVATED}
-    kept |= {"MODEL_PIPELINE": pipeline} if pipeline else {}
+    # What a copy does must not reach the colleagues.
+    kept |= {STORE_VARIABLE: ""} | ({"MODEL_PIPELINE": pipeline} if pipeline else {})
+    kept.pop(TRACKING_VARIABLE, None)
     code, output = 0, ""
     if fence.language == "python":
         calls = [[sys.executable, "-m", "uv", "run", "--quiet", "python", "-c", fence.content]]

@@ -11,8 +11,9 @@ from pydantic import Field
 from mlteam.config.settings import Settings
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
-from mlteam.core.paths import LAUNCH_LOCK
+from mlteam.core.paths import DATA, LAUNCH_LOCK
 from mlteam.registry import versions
+from mlteam.registry.tracking import get_registry_folder, is_on_server
 
 
 def find_version_as_of(spec: Spec, day: dt.date) -> tuple[str, str]:
@@ -125,20 +126,21 @@ def get_next_timestamp(before: LaunchState) -> dt.datetime:
 
 @contextmanager
 def lock_launches() -> Iterator[None]:
-    """Let one launch or rollback at a time write in this copy of the repository.
+    """Let one launch or rollback at a time write in this copy of the repository, or in the folder that is its store.
 
     The operating system releases the lock of a process that ends, however it ends.
 
     Raises:
         ProjectError: Another process holds the lock for more than five seconds.
     """
-    LAUNCH_LOCK.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(LAUNCH_LOCK, timeout=LOCK_TIMEOUT_SECONDS)
+    path = (DATA if is_on_server() else get_registry_folder()) / LAUNCH_LOCK.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path, timeout=LOCK_TIMEOUT_SECONDS)
     try:
         lock.acquire()
     except filelock.Timeout:
         fix = "wait for it to end, check its result, then run the command again"
-        raise ProjectError("another launch is under way", where=str(LAUNCH_LOCK), fix=fix) from None
+        raise ProjectError("another launch is under way", where=str(path), fix=fix) from None
     try:
         yield
     finally:

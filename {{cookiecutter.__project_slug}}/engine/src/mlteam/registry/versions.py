@@ -21,7 +21,7 @@ from mlteam.data.features import SCHEMA_FILE, Schema
 from mlteam.evaluation.evaluator import EvaluationResult
 from mlteam.modeling.model import Model, load_model_class
 from mlteam.registry.artifacts import ARTIFACT_PATH, fetch_model, hash_folder
-from mlteam.registry.tracking import create_mlflow_client
+from mlteam.registry.tracking import create_mlflow_client, get_artifacts_folder, is_on_server
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -216,8 +216,8 @@ def _ensure_experiment(tracking: "MlflowClient", spec: Spec) -> str:
     found = tracking.get_experiment_by_name(spec.name)
     if found:
         return str(found.experiment_id)
-    local = "MLFLOW_TRACKING_URI" not in os.environ
-    return str(tracking.create_experiment(spec.name, (ARTIFACTS / spec.name).as_posix() if local else None))
+    folder = None if is_on_server() else (get_artifacts_folder() / spec.name).as_posix()
+    return str(tracking.create_experiment(spec.name, folder))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from mlteam.serving.service import Service
 from mlteam.serving.transport import build_response
 
 POLL_SECONDS = 1
+STORE_POLLS = 30
 
 
 def create_app() -> FastAPI:
@@ -37,6 +39,7 @@ def create_app() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(service.pull_launches)
         await asyncio.to_thread(service.reload_if_changed)
         following = asyncio.create_task(_poll_live_pointer(service))
         yield
@@ -87,6 +90,8 @@ def create_app() -> FastAPI:
 
 
 async def _poll_live_pointer(service: Service) -> None:
-    while True:
+    for poll in itertools.count(1):
         await asyncio.sleep(POLL_SECONDS)
+        if poll % STORE_POLLS == 0:
+            await asyncio.to_thread(service.pull_launches)
         await asyncio.to_thread(service.reload_if_changed)

@@ -20,6 +20,7 @@ import pydantic
 from pydantic import Field
 
 from mlteam.config.settings import Settings
+from mlteam.core import store
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import compute_sha256, write_atomically
 from mlteam.core.paths import SERVING
@@ -100,6 +101,7 @@ def load(folder: Path) -> Bundle:
     Raises:
         ProjectError: A file is missing, was added or altered; names it.
     """
+    store.pull_folder(folder, MANIFEST_FILE)
     try:
         if compute_sha256(folder / MANIFEST_FILE)[:DIGEST_DIGITS] != folder.name.rpartition("-")[2]:
             raise ProjectError("has changed since it was written", where=str(folder / MANIFEST_FILE), fix=RELAUNCH_FIX)
@@ -139,12 +141,22 @@ def is_intact(folder: Path) -> bool:
 
 def write_live_pointer(pipeline: str, live: LivePointer) -> None:
     """Let other bundles answer, in one step."""
-    with write_atomically(get_bundles_folder(pipeline) / LIVE_FILE) as part:
+    pointer = get_bundles_folder(pipeline) / LIVE_FILE
+    with write_atomically(pointer) as part:
         part.write_text(live.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if opened := store.open_store():
+        opened.push_file(pointer)
+
+
+def pull_live_pointer(pipeline: str) -> None:
+    """Take over what colleagues have launched, if the team has a store."""
+    if opened := store.open_store():
+        opened.pull_file(get_bundles_folder(pipeline) / LIVE_FILE)
 
 
 def is_launched(pipeline: str) -> bool:
-    """Return whether a version of a pipeline was ever launched here."""
+    """Return whether a version of a pipeline was ever launched, here or by a colleague."""
+    pull_live_pointer(pipeline)
     return (get_bundles_folder(pipeline) / LIVE_FILE).exists()
 
 

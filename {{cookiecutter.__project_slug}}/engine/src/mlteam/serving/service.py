@@ -39,6 +39,13 @@ class Service:
         for counter in (telemetry.DROPPED_PREDICTIONS, telemetry.RELOAD_FAILURES, telemetry.SHADOW_FAILURES):
             counter.labels(pipeline)  # from the start at 0: an alert on its increase must see the first one
 
+    def pull_launches(self) -> None:
+        """Take over what was launched elsewhere, if the team has a store. Never raises: what answers goes on."""
+        try:
+            bundle.pull_live_pointer(self.pipeline)
+        except ProjectError as error:
+            self._report_failure("the store is not read", error)
+
     def reload_if_changed(self) -> None:
         """Load what the pointer names unless it is loaded; what fails is tried again later. Never raises."""
         pointer = bundle.get_bundles_folder(self.pipeline) / bundle.LIVE_FILE

@@ -1,0 +1,26 @@
+"""What pyproject.toml says under [tool.mlteam]: the engine's version, the default pipeline, the team's store."""
+
+import tomllib
+
+from mlteam.core.errors import ProjectError, suggest
+from mlteam.core.paths import PYPROJECT
+
+KEYS = ["engine", "pipeline", "store"]
+
+
+def read_project_setting(key: str) -> str:
+    """Return a setting of [tool.mlteam]; empty where it is not set, or where there is no pyproject.toml.
+
+    Raises:
+        ProjectError: The table has a key that nothing reads, or a value that is no text.
+    """
+    try:
+        settings = tomllib.loads(PYPROJECT.read_text(encoding="utf-8")).get("tool", {}).get("mlteam", {})
+    except (OSError, tomllib.TOMLDecodeError):
+        return ""
+    for name, value in settings.items():
+        if name not in KEYS:
+            raise ProjectError(f"unknown key {name!r}", where=f"{PYPROJECT}, [tool.mlteam]", fix=suggest(name, KEYS))
+        if not isinstance(value, str):
+            raise ProjectError(f"{name} is not a text", where=f"{PYPROJECT}, [tool.mlteam]", fix='write "…" around it')
+    return str(settings.get(key, ""))
