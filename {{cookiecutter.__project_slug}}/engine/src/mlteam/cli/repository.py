@@ -40,3 +40,14 @@ def remove_pipeline(name: Annotated[str, typer.Argument(help="Name of the pipeli
     from mlteam.commands.remove_pipeline import remove_pipeline as remove
 
     remove(name)
+
+
+@app.command(name="rename_pipeline")
+def rename_pipeline(
+    old: Annotated[str, typer.Argument(help="Name of the pipeline.")],
+    new: Annotated[str, typer.Argument(help="Its new name.")],
+) -> None:
+    """Rename a pipeline, its SQL and what refers to them; versions begin anew, and the old ones are kept."""
+    from mlteam.commands.rename_pipeline import rename_pipeline as rename
+
+    rename(old, new)

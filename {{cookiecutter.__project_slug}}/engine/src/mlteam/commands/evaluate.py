@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlteam.commands.pages import refresh_pages, save_figures
+from mlteam.commands.pages import get_figures_folder, save_figures, show_version
 from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.data import datasets, snapshot
@@ -50,11 +50,11 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
             "version": version.number,
             "snapshot": taken.digest,
             "model": _describe_model(version),
-            "figures": [] if on else save_figures(spec.name, pictures),
+            "figures": [] if on else save_figures(target, spec.name, pictures),
             "datasets": [result.to_dict() for result in results],
         }
         write_json(numbers, content)
-        versions.log_evaluation(version, results, [target, numbers])
+        versions.log_evaluation(version, results, [target, numbers, *([] if on else [get_figures_folder(target)])])
     for section in sections:
         _print_metrics(spec, version, section.result)
         if sentence := section.result.describe_linear():
@@ -65,7 +65,7 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
         if missing := datasets.describe_missing_slices(spec, section.data.table):
             console.print_line(f"note: {section.data.name}: {missing}")
     console.print_line(f"report: {target}")
-    refresh_pages()
+    show_version(spec, version.number)
     return target
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from mlteam.commands.pages import refresh_pages, write_launch_page
+from mlteam.commands.pages import show_version, write_launch_page
 from mlteam.config.spec import Spec
 from mlteam.config.team import load_team
 from mlteam.core import console
@@ -65,7 +65,7 @@ def launch_version(
     role = f"shadow, answers {canary:.0%}" if shadow else CHAMPION
     console.print_line(f"{spec.name} version {version.number} is {role}: {folder}")
     write_launch_page(spec.name, record)
-    refresh_pages()
+    show_version(spec, version.number)
     return record
 
 
@@ -98,7 +98,7 @@ def roll_back(spec: Spec, by: str, reason: str, *, shadow: bool = False) -> Laun
     _commit_record(spec, before, record)
     now = launch_log.get_launch_state(spec).champion
     console.print_line(f"{spec.name} version {now.version if now else 'none'} is {CHAMPION}")
-    refresh_pages()
+    show_version(spec, now.version if now else target.version)
     return record
 
 

@@ -23,10 +23,10 @@ from mlteam.data.sources import Source
 from mlteam.onboarding import writer
 from mlteam.onboarding.columns import SourceColumn, inspect_columns
 from mlteam.onboarding.decisions import OnboardingRequest, Plan, find_column, plan_pipeline
+from mlteam.onboarding.names import reject_pipeline_name
 from mlteam.onboarding.time_column import read_numbers_as_dates
 
 TIME_PATTERN = re.compile(r"(^|_)(year|date|timestamp)$")
-NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 DEFAULT_OWNER = "data_engineer"
 
 
@@ -66,10 +66,7 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
 
 
 def _build_source(name: str, table: str) -> Source:
-    if not NAME_PATTERN.fullmatch(name):
-        raise ProjectError(
-            f"{name!r} is not a valid pipeline name", fix="use up to 40 small letters, digits and underscores"
-        )
+    reject_pipeline_name(name)
     taken = {*pipelines.list_pipelines(), *(source.system for source in sources.load_sources())}
     there = next(
         (path for path in writer.list_new_files(name) if path.exists()), sources.SOURCES_FILE if name in taken else None

@@ -1,5 +1,6 @@
 """Pages that show results: refreshed by the commands that change these results."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,10 +9,14 @@ from slugify import slugify
 
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
-from mlteam.core.files import write_atomically
+from mlteam.core.files import remove, write_atomically
 from mlteam.core.paths import TEAM_FILE
+from mlteam.registry import versions
+from mlteam.reports import page
+from mlteam.serving.bundle import is_launched, read_live_pointer
 
 if TYPE_CHECKING:
+    from mlteam.config.spec import Spec
     from mlteam.registry.launch_log import LaunchRecord
     from mlteam.reports.charts.common import Picture
 
@@ -33,22 +38,45 @@ def refresh_pages() -> None:
         console.print_line(change)
 
 
-def save_figures(pipeline: str, pictures: "Sequence[Picture]") -> list[dict[str, str]]:
-    """Write the pictures of a report to docs/figures/, replacing those of an earlier version.
+def save_figures(report: Path, pipeline: str, pictures: "Sequence[Picture]") -> list[dict[str, str]]:
+    """Write the pictures of a report into the folder beside it that has its name, replacing those of before.
 
     Returns:
-        File, title and question of each; none in a folder without docs/, such as a container for jobs.
+        For each its title and question, and the file that it is once docs/ shows it.
     """
-    folder = FIGURES / pipeline
-    if not folder.parents[1].is_dir():
-        return []
-    files = {picture: folder / f"{slugify(picture.title)}.svg" for picture in pictures}
-    for old in set(folder.glob("*.svg")) - set(files.values()):
-        old.unlink()
+    folder, shown = get_figures_folder(report), FIGURES / pipeline
+    files = {picture: f"{slugify(picture.title)}.svg" for picture in pictures}
+    remove(folder)
     for picture, file in files.items():
-        with write_atomically(file) as part:
+        with write_atomically(folder / file) as part:
             part.write_text(picture.svg.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
-    return [{"file": f.as_posix(), "title": p.title, "question": p.question} for p, f in files.items()]
+    return [{"file": (shown / f).as_posix(), "title": p.title, "question": p.question} for p, f in files.items()]
+
+
+def get_figures_folder(report: Path) -> Path:
+    """Return the folder of the pictures of a report."""
+    return report.with_suffix("")
+
+
+def show_version(spec: "Spec", number: int) -> None:
+    """Bring the pages up to date after a version was evaluated, launched or restored.
+
+    They show the champion, or the version evaluated last as long as there is none: what several people try at the same
+    time stays in their reports. Where the version was evaluated on another machine, the registry has its report.
+
+    Args:
+        spec: The pipeline.
+        number: The version.
+    """
+    shown = not is_launched(spec.name) or read_live_pointer(spec.name).champion.partition("-")[0] == str(number)
+    if shown and FIGURES.parent.is_dir():
+        report = page.choose_page_path(spec.name, f"v{number}")
+        if not report.with_suffix(".json").exists():
+            versions.fetch_evaluation(spec, number, report.parent)
+        if (pictures := get_figures_folder(report)).is_dir():
+            remove(FIGURES / spec.name)
+            shutil.copytree(pictures, FIGURES / spec.name)
+    refresh_pages()
 
 
 def write_launch_page(pipeline: str, record: "LaunchRecord") -> None:

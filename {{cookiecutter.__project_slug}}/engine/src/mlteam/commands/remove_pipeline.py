@@ -1,13 +1,12 @@
 """`remove_pipeline`: take a pipeline out of the repository; git and data/ keep what there was."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from mlteam.commands.pages import refresh_pages
 from mlteam.config import pipelines
-from mlteam.core import console
+from mlteam.core import console, git
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.paths import PIPELINES, PYPROJECT, SQL
 from mlteam.data.sources import SOURCES_FILE, load_sources
@@ -35,7 +34,7 @@ def remove_pipeline(name: str) -> list[Path]:
     reader = next(_list_readers(name, relation, set(sql)), None)
     files = [path for path in writer.list_new_files(name) if path.exists() and (not reader or path not in sql)]
     has_source = bool(sql) and not reader and name in {source.system for source in load_sources()}
-    _check_committed([*files, *([SOURCES_FILE] if has_source else [])])
+    git.reject_uncommitted([*files, *([SOURCES_FILE] if has_source else [])])
     for path in files:
         path.unlink()
     if has_source:
@@ -61,12 +60,3 @@ def _list_readers(name: str, relation: str, own: set[Path]) -> Iterator[str]:
     for path in sorted(SQL.rglob("*.sql")):
         if path not in own and reads.search(path.read_text(encoding="utf-8")):
             yield path.as_posix()
-
-
-def _check_committed(files: list[Path]) -> None:
-    """Refuse to delete what git could not bring back."""
-    command = ["git", "status", "--porcelain", "--", *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode or done.stdout.strip():
-        changed = done.stdout.split("\n")[0][3:] or str(files[0])
-        raise ProjectError("git does not hold this file as it is", where=changed, fix="commit it first")

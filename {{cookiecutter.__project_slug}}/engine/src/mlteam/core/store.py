@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from pyarrow import fs
-
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import remove, reserve_temporary_path, write_atomically
 from mlteam.core.paths import DATA, PYPROJECT, STORE_VARIABLE
@@ -30,6 +28,8 @@ class Store:
     """
 
     def __init__(self, address: str) -> None:
+        from pyarrow import fs  # takes a while, and most teams and commands need none of it
+
         self.address = address
         with self._explain_errors():
             self._files, root = (
@@ -42,7 +42,7 @@ class Store:
     @property
     def folder(self) -> Path | None:
         """Its folder, where it is one of this machine."""
-        return Path(self._root) if isinstance(self._files, fs.LocalFileSystem) else None
+        return Path(self._root) if self._files.type_name == "local" else None
 
     def push_file(self, path: Path) -> None:
         """Copy a file of data/ to the store, whole or not at all."""
@@ -83,8 +83,7 @@ class Store:
         """
         with self._explain_errors():
             self._check_there()
-            shared = self._files.get_file_info(self._locate(path))
-            theirs = shared.mtime_ns / 1e9 if shared.type == fs.FileType.File else 0.0
+            theirs = self._files.get_file_info(self._locate(path)).mtime_ns / 1e9 if self._exists(path) else 0.0
             ours = path.stat().st_mtime if path.is_file() else 0.0
             if abs(ours - theirs) <= CLOCK_SECONDS:
                 return ""
@@ -100,6 +99,8 @@ class Store:
 
     def pull_folder(self, folder: Path, last: str) -> bool:
         """Copy a folder from the store to data/; return whether the store has it, with its last file."""
+        from pyarrow.fs import FileSelector
+
         with self._explain_errors():
             self._check_there()
             if not self._exists(folder / last):
@@ -107,8 +108,8 @@ class Store:
             remove(folder)
             root = PurePosixPath(self._locate(folder))
             with reserve_temporary_path(folder) as part:
-                for found in self._files.get_file_info(fs.FileSelector(str(root), recursive=True)):
-                    if found.type == fs.FileType.File:
+                for found in self._files.get_file_info(FileSelector(str(root), recursive=True)):
+                    if found.is_file:
                         target = part / PurePosixPath(found.path).relative_to(root)
                         target.parent.mkdir(parents=True, exist_ok=True)
                         self._download(found.path, target)
@@ -119,7 +120,7 @@ class Store:
         return str(self._root / path.relative_to(DATA).as_posix())
 
     def _exists(self, path: Path) -> bool:
-        return bool(self._files.get_file_info(self._locate(path)).type == fs.FileType.File)
+        return bool(self._files.get_file_info(self._locate(path)).is_file)
 
     def _check_there(self) -> None:
         """Refuse a folder that is not there: it would be made on this machine's own disk."""
@@ -127,6 +128,8 @@ class Store:
             raise FileNotFoundError(f"there is no folder {self.folder}")
 
     def _upload(self, path: Path) -> None:
+        from pyarrow import fs
+
         target = self._locate(path)
         if self.folder:
             with write_atomically(Path(target)) as part:
@@ -135,6 +138,8 @@ class Store:
             fs.copy_files(str(path.absolute()), target, fs.LocalFileSystem(), self._files)
 
     def _download(self, source: str, target: Path) -> None:
+        from pyarrow import fs
+
         fs.copy_files(source, str(target.absolute()), self._files, fs.LocalFileSystem())
 
     @contextmanager

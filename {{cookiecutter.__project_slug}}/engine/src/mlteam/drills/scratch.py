@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import tomlkit
 
 from mlteam.config.spec import Spec
-from mlteam.core import console, store
+from mlteam.core import console, git, store
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import DATA, PREDICTIONS, RAW, REPORTS, SQL, STORE_VARIABLE, TRACKING_VARIABLE
 from mlteam.core.sql import quote_identifier
@@ -32,18 +31,14 @@ def enter_scratch_copy(spec: Spec) -> Iterator[Spec]:
     Yields:
         The pipeline, as its file says.
     """
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if listed.returncode:
-        raise ProjectError("drills copy what git lists, and git finds no repository here", fix="run `git init`")
+    files = git.list_files()
     shared = _open_shared_version(spec)
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
         root = Path(folder)
-        for name in {*listed.stdout.split("\0")} - {""}:
-            # The engine runs from where it is installed.
-            if Path(name).is_file() and not name.startswith("engine/"):
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(name, root / name)
+        # The engine runs from where it is installed.
+        for path in files:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, root / path)
         left_out = {str(path) for path in LEFT_OUT} | {str(RAW)}
         shutil.copytree(DATA, root / DATA, ignore=lambda at, names: [n for n in names if str(Path(at, n)) in left_out])
         _link_sources(root)

@@ -7,9 +7,23 @@ from collections.abc import Iterable
 import duckdb
 from slugify import slugify
 
+from mlteam.core.errors import ProjectError
+
 MAX_NAME_LENGTH = 60
+PIPELINE_NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # The project's own columns.
 PROJECT_COLUMNS = {"row_key", "row_digest"}
+
+
+def reject_pipeline_name(name: str) -> None:
+    """Refuse what cannot name a pipeline and its tables.
+
+    Raises:
+        ProjectError: It has other characters, or too many.
+    """
+    if not PIPELINE_NAME_PATTERN.fullmatch(name):
+        fix = "use up to 40 small letters, digits and underscores"
+        raise ProjectError(f"{name!r} is not a valid pipeline name", fix=fix)
 
 
 def clean_names(names: Iterable[str]) -> dict[str, str]:

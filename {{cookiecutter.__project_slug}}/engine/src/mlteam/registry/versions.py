@@ -4,6 +4,8 @@ import datetime as dt
 import math
 import os
 import platform
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 
 CANDIDATE = "candidate"
+EVALUATION_PATH = "evaluation"
 LINEAR_FACTORY = "mlteam.modeling:Linear"
 MAX_LISTED_VERSIONS = 10
 
@@ -205,7 +208,27 @@ def log_evaluation(version: RegisteredVersion, results: list[EvaluationResult], 
         ],
     )
     for file in files:
-        tracking.log_artifact(version.run_id, str(file), "evaluation")
+        if file.is_dir():
+            tracking.log_artifacts(version.run_id, str(file), f"{EVALUATION_PATH}/{file.name}")
+        else:
+            tracking.log_artifact(version.run_id, str(file), EVALUATION_PATH)
+
+
+def fetch_evaluation(spec: Spec, number: int, folder: Path) -> None:
+    """Fetch the reports of a version into a folder; nothing is there where it was not evaluated.
+
+    Args:
+        spec: The pipeline.
+        number: The version.
+        folder: Where reports are.
+    """
+    tracking = create_mlflow_client()
+    run = tracking.get_model_version(spec.name, str(number)).run_id
+    if not any(found.path == EVALUATION_PATH for found in tracking.list_artifacts(run)):
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        fetched = Path(tracking.download_artifacts(run, EVALUATION_PATH, scratch))
+        shutil.copytree(fetched, folder, dirs_exist_ok=True)
 
 
 def _fill_missing(value: float | None) -> float:

@@ -46,16 +46,33 @@ def list_evaluations(project: Project) -> Runs:
     return found
 
 
-def list_champion_evaluations(project: Project) -> Runs:
-    """Return the evaluations with whether the version is its pipeline's champion, those of champions last."""
-    folder = project.root / "data" / "serving"
-    bundles = {p.parent.name: str(_read_json(p).get("champion", "")) for p in folder.glob("*/live.json")}
-    champions = {pipeline: bundle.partition("-")[0] for pipeline, bundle in bundles.items()}
-    found = {
-        run: {**facts, "champion": str(facts.get("version")) == champions.get(run[0])}
-        for run, facts in project.remember(list_evaluations).items()
+def list_shown_evaluations(project: Project) -> Runs:
+    """Return the evaluations that pages show: those of the champion, or all where no version is launched."""
+    champions = _list_champions(project)
+    found: Runs = {}
+    for run, facts in project.remember(list_evaluations).items():
+        champion = champions.get(run[0])
+        if champion in (None, str(facts.get("version"))):
+            found[run] = {**facts, "champion": champion is not None}
+    return found
+
+
+def list_shown_snapshots(project: Project) -> Runs:
+    """Return each pipeline's snapshots, the one that its champion was trained on last, or else the newest."""
+    trained_on = {
+        (run[0], str(facts.get("snapshot", ""))[:DIGITS])
+        for run, facts in project.remember(list_shown_evaluations).items()
+        if facts["champion"]
     }
-    return dict(sorted(found.items(), key=lambda item: bool(item[1]["champion"])))
+    found = project.remember(list_snapshots)
+    return dict(sorted(found.items(), key=lambda item: item[0] in trained_on))
+
+
+def _list_champions(project: Project) -> dict[str, str]:
+    """Return the version of each pipeline that is launched."""
+    folder = project.root / "data" / "serving"
+    bundles = {path.parent.name: str(_read_json(path).get("champion", "")) for path in folder.glob("*/live.json")}
+    return {pipeline: bundle.partition("-")[0] for pipeline, bundle in bundles.items()}
 
 
 def _rank_report(path: Path) -> tuple[bool, int, float]:
@@ -184,12 +201,12 @@ def _format_interval(estimate: object) -> str:
 NO_SNAPSHOT = "There is no snapshot yet: `nox -s pipeline` creates one and shows it here."
 NO_EVALUATION = "Nothing has been evaluated yet: `nox -s pipeline` evaluates the first version and shows it here."
 RUN_BLOCKS: dict[str, tuple[Callable[[Project], Runs], Callable[[str, Facts], str], str]] = {
-    "snapshot": (list_snapshots, build_snapshot, NO_SNAPSHOT),
-    "evaluation": (list_evaluations, build_evaluation, NO_EVALUATION),
-    "figures": (list_evaluations, build_figures, NO_EVALUATION),
-    "champion": (list_champion_evaluations, build_evaluation, NO_EVALUATION),
-    "slices": (list_champion_evaluations, build_slices, NO_EVALUATION),
-    "version": (list_champion_evaluations, build_version, NO_EVALUATION),
+    "snapshot": (list_shown_snapshots, build_snapshot, NO_SNAPSHOT),
+    "evaluation": (list_shown_evaluations, build_evaluation, NO_EVALUATION),
+    "figures": (list_shown_evaluations, build_figures, NO_EVALUATION),
+    "champion": (list_shown_evaluations, build_evaluation, NO_EVALUATION),
+    "slices": (list_shown_evaluations, build_slices, NO_EVALUATION),
+    "version": (list_shown_evaluations, build_version, NO_EVALUATION),
 }
 BLOCKS |= {name: lambda project, name=name: build_newest(name, "", project) for name in RUN_BLOCKS}  # type: ignore[misc]
 
@@ -205,10 +222,12 @@ def shows_run(content: str) -> bool:
 
 
 def build_newest(name: str, content: str, project: Project) -> str:
-    """Return a block with the newest run of the pipeline that it shows, as long as there is one."""
+    """Return a block with the run that is to be shown of its pipeline; as it is if that run is not on this machine."""
     list_runs, show, empty = RUN_BLOCKS[name]
     found, shown = list_current(project, project.remember(list_runs)), NAMED.search(content)
     own = [run for run in found if shown and run[0] == shown[1]]
+    if shown and not own and shown[1] in project.pipelines:
+        return content.strip("\n")
     run = next(reversed(own or list(found)), None)
     return show(run[1], found[run]) if run else empty
 
