@@ -93,7 +93,7 @@ def test_a_source_that_is_late_rings_until_it_is_fetched(stage: Stage) -> None:
     old.replace(raw)
     stage.run("monitor", allowed=(1,))
     stage.notifies("ticket", "firing: SourceStale parcels")
-    deliver(stage.project.parent / "parcels.csv", nearest=700)
+    deliver(stage.project / "data" / "tables" / "parcels.csv", nearest=700)
     raw.unlink()
     stage.follow("SourceStale")
     stage.notifies("ticket", "resolved: SourceStale parcels")

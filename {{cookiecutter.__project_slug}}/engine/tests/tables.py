@@ -5,7 +5,8 @@ import pyarrow as pa
 
 from mlteam.core.sql import quote_identifier
 from mlteam.onboarding.columns import inspect_columns
-from mlteam.onboarding.decisions import OnboardingRequest, Plan, plan_pipeline
+from mlteam.onboarding.decisions import plan_pipeline
+from mlteam.onboarding.plan import OnboardingRequest, Plan
 
 
 def table(**columns: object) -> pa.Table:

@@ -17,7 +17,7 @@ from mlteam.data import loaders, snapshot, warehouse, windows
 from mlteam.data.sources import SOURCES_FILE as SOURCES
 from mlteam.data.sources import Source, load_sources
 from mlteam.data.splits import describe_dataset
-from mlteam.onboarding.decisions import OnboardingRequest
+from mlteam.onboarding.plan import OnboardingRequest
 
 LOADER = "mlteam.data.loaders:load_file"
 
@@ -147,7 +147,7 @@ def test_a_file_becomes_a_pipeline_with_a_snapshot(shop: Path, capsys: pytest.Ca
     create_pipeline(OnboardingRequest("orders", "returned", time="Order Date"), "orders.csv")
     spec = pipelines.load_spec("orders")
     assert (spec.task, spec.data.key, spec.data.time) == ("binary", "id", "order_date")
-    assert spec.features.names == ("paid_by", "basket_eur")
+    assert spec.features.names == ("paid_by", "basket_eur", "order_date_weekday")
     assert spec.privacy.identifiers == ("first_name",)
     assert snapshot.load_newest("orders").metadata["rows"] == 400
     with warehouse.connect() as connection:

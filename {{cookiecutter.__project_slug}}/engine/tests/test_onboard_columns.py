@@ -96,7 +96,27 @@ def test_what_would_be_changed_stays_a_text(texts: list[str]) -> None:
     assert (column.kind, found) == ("text", texts)
 
 
-@pytest.mark.parametrize("texts", [["1,5", "2"], ["1.234,50"], ["$ 12.50", "$3"], ["12 %"], ["-1'000"]])
+@pytest.mark.parametrize(
+    ("texts", "values", "shown"),
+    [
+        (["1,5", "2"], [1.5, 2], "'1,5' is 1.5"),
+        (["1.234,50", "7"], [1234.5, 7], "'1.234,50' is 1234.5"),
+        (["1,234.50", "1,234,567", "12"], [1234.5, 1234567, 12], "'1,234,567' is 1.23457e+06"),
+        (["$ 12.50", "-$3"], [12.5, -3], "'$ 12.50' is 12.5"),
+        (["3,50 €", "4 €", "NA"], [3.5, 4, None], "'3,50 €' is 3.5"),
+        (["12 %", "0.5%"], [12, 0.5], "'12 %' is 12"),
+    ],
+)
+def test_numbers_in_another_notation_are_read_where_only_one_number_can_be_meant(
+    texts: list[str], values: list[object], shown: str
+) -> None:
+    column, found = seen(texts)
+    assert (column.kind, found, column.read_as_number) == ("number", values, shown)
+    assert seen([*texts, "about 3"])[0].kind == "text"
+    assert seen([*texts, "007"])[0].kind == "text"
+
+
+@pytest.mark.parametrize("texts", [["1,500", "2,000"], ["-1'000"]])
 def test_numbers_in_another_notation_stay_texts_of_which_it_is_said(texts: list[str]) -> None:
     column, found = seen(texts)
     assert (column.kind, column.notation, found) == ("text", True, texts)

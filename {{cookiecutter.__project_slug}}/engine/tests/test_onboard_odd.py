@@ -1,5 +1,6 @@
 """Tables that nobody would make, drawn at random: they are rejected in words, or their values come out unchanged."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from mlteam.core.sql import quote_identifier
 from mlteam.data.sources import Source
 from mlteam.onboarding import writer
 from mlteam.onboarding.columns import MISSING_TOKENS, SourceColumn, inspect_columns
-from mlteam.onboarding.decisions import OnboardingRequest, plan_pipeline
+from mlteam.onboarding.decisions import plan_pipeline
+from mlteam.onboarding.plan import OnboardingRequest
 
 ROWS = 80
 
@@ -64,6 +66,8 @@ def same(column: SourceColumn, before: str | None, after: object) -> bool:
         return after is None
     if column.kind == "integer":
         return after == int(before)
+    if column.kind == "number" and column.read_as_number:
+        return after == float(re.sub(r"[^\d.+-]", "", before.replace(",", ".") if "," in before else before))
     if column.kind == "number":
         return after == float(before)
     return after == before.strip(" ") if column.kind == "text" else after is not None

@@ -11,7 +11,7 @@ from mlteam.config import pipelines
 from mlteam.core.errors import ProjectError
 from mlteam.data import sources
 from mlteam.data.sources import SOURCES_FILE as SOURCES
-from mlteam.onboarding.decisions import OnboardingRequest
+from mlteam.onboarding.plan import OnboardingRequest
 
 
 def commit_all() -> None:

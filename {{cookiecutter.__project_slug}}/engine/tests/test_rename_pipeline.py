@@ -11,7 +11,7 @@ from mlteam.commands.rename_pipeline import rename_pipeline
 from mlteam.config import pipelines
 from mlteam.core.errors import ProjectError
 from mlteam.data import snapshot, windows
-from mlteam.onboarding.decisions import OnboardingRequest
+from mlteam.onboarding.plan import OnboardingRequest
 
 RUNBOOK = (
     "Run `nox -s evaluate -- --pipeline orders`, read orders_features, and count the orders of pipelines/orders.toml.\n"

@@ -22,16 +22,22 @@ def new_pipeline(
     allow_leak: Annotated[
         list[str] | None, typer.Option(help="Column that is known before the event although it predicts the label.")
     ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Column to use although it would be left out; repeatable.")
+    ] = None,
     drop_undated: Annotated[bool, typer.Option("--drop-undated", help="Leave out rows without a time.")] = False,
 ) -> None:
     """Create a pipeline from your own table: SQL, tests, pipeline file, first snapshot."""
     from mlteam.commands.new_pipeline import create_pipeline as make
-    from mlteam.onboarding.decisions import OnboardingRequest
+    from mlteam.onboarding.plan import OnboardingRequest
 
     if task not in ("auto", "binary", "multiclass", "regression"):
         raise ProjectError(f"--task: there is no task {task!r}", fix="try auto, binary, multiclass or regression")
     lists = (tuple(drop or ()), tuple(allow_leak or ()))
-    make(OnboardingRequest(name, label, time, group, key, task, *lists, drop_undated=drop_undated), table)
+    wish = OnboardingRequest(
+        name, label, time, group, key, task, *lists, drop_undated=drop_undated, keep=tuple(keep or ())
+    )
+    make(wish, table)
 
 
 @app.command(name="remove_pipeline")

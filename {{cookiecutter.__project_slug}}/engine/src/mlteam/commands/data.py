@@ -79,8 +79,7 @@ def reject_leaks(connection: duckdb.DuckDBPyConnection, spec: Spec) -> None:
     rows = connection.sql(f"{sample} repeatable (1)").to_arrow_table()
     targets = leaks.encode_targets(rows[label], spec.task)
     strengths = {name: leaks.measure_leak_strength(rows[name], targets) for name in features}
-    whole = [name for name in spec.features.numeric if not rows[name].null_count]
-    numbers = {name: pc.cast(rows[name], pa.float64(), safe=False).to_numpy() for name in whole}
+    numbers = {name: pc.cast(rows[name], pa.float64(), safe=False).to_numpy() for name in spec.features.numeric}
     for leak in leaks.find_leaks(strengths, numbers, targets, spec.task):
         if not set(spec.data.allowed_leaks).issuperset(leak.columns):
             raise ProjectError(

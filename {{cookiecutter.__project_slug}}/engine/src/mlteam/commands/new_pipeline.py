@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,21 +11,20 @@ import duckdb
 
 from mlteam.commands.pages import refresh_pages
 from mlteam.config import pipelines
-from mlteam.config.settings import find_line
 from mlteam.core import console, store
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import remove, write_atomically
-from mlteam.core.paths import DATA, PIPELINES, PYPROJECT, RAW, TABLES
+from mlteam.core.paths import DATA, PYPROJECT, RAW, TABLES
 from mlteam.core.sql import connect_duckdb, quote_identifier
 from mlteam.data import loaders, snapshot, sources, warehouse
 from mlteam.data.sources import Source
-from mlteam.onboarding import writer
+from mlteam.onboarding import summary, writer
 from mlteam.onboarding.columns import SourceColumn, inspect_columns
-from mlteam.onboarding.decisions import OnboardingRequest, Plan, find_column, plan_pipeline
+from mlteam.onboarding.decisions import plan_pipeline
 from mlteam.onboarding.names import reject_pipeline_name
+from mlteam.onboarding.plan import OnboardingRequest, find_column
 from mlteam.onboarding.time_column import read_numbers_as_dates
 
-TIME_PATTERN = re.compile(r"(^|_)(year|date|timestamp)$")
 DEFAULT_OWNER = "data_engineer"
 
 
@@ -48,7 +46,7 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
                 time = find_column(columns, wish.time, "--time")
                 columns = read_numbers_as_dates(connection, source.relation, columns, time)
             plan = plan_pipeline(connection, _create_typed_table(connection, source, columns), columns, wish)
-            example = writer.build_example(connection, "typed", plan)
+            example = writer.build_example(connection, plan)
         brought = _keep_file(source)
         written = writer.write_pipeline_files(plan, brought, example)
         with console.show_progress("build and test the SQL") as progress:
@@ -58,7 +56,7 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
         refresh_pages()
     if len(others) == 1 and pipelines.keep_default(others[0]):
         written.append(PYPROJECT)
-    _print_summary(plan, written)
+    summary.print_summary(plan, written)
     if brought.origin and Path(brought.origin).is_relative_to(TABLES):
         shared = "in the store" if store.open_store() else "only on this machine"
         what = f"{brought.origin} is a copy of {table}, {shared}: new rows go there, then `nox -s data -- --refresh`"
@@ -144,77 +142,3 @@ def _create_typed_table(connection: duckdb.DuckDBPyConnection, source: Source, c
     selected = ", ".join(f"{c.sql} as {quote_identifier(c.name)}" for c in columns if c.kind != "other")
     connection.execute(f"create temp table typed as select {selected} from {source.relation}")
     return "typed"
-
-
-def _print_summary(plan: Plan, written: list[Path]) -> None:
-    name, text = plan.request.name, (PIPELINES / f"{plan.request.name}.toml").read_text(encoding="utf-8")
-
-    def line(*keys: str) -> str:
-        return f"{PIPELINES.as_posix()}/{name}.toml:{find_line(text, list(keys))}"
-
-    used = {c.name: "categorical" for c in plan.categorical} | {c.name: "numeric" for c in plan.numeric}
-    console.print_table(
-        f"{name}: {plan.rows:,} rows, {len(plan.columns)} columns",
-        ["column", "name", "kind", "use"],
-        [[c.raw, c.name, c.kind, used.get(c.name) or plan.exclusion_reasons[c.name]] for c in plan.columns],
-    )
-    console.print_table(
-        "decided", ["what", "why", "change it in"], [[*row[:2], line(*row[2])] for row in _list_decisions(plan)]
-    )
-    for path in written:
-        console.print_line(f"wrote {path}")
-    console.print_line(f"next: nox -s pipeline -- --pipeline {name}")
-
-
-def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield what was decided, why, and the key of the pipeline file that says so."""
-    label = plan.label
-    asked = (
-        "asked for"
-        if plan.request.task != "auto"
-        else f"{label.raw} has {label.distinct:,} values of kind {label.kind}"
-    )
-    yield f"task {plan.task}", asked, ("task",)
-    if label.missing:
-        yield "rows left out", f"{label.missing:,} of {plan.rows:,} have no {label.raw}", ("data", "label")
-    if plan.positive is not None:
-        yield f"positive class {plan.positive}", "the probability of it is predicted", ("data", "positive")
-    if plan.key:
-        yield f"key {plan.key.name}", "asked for" if plan.request.key else "unique in all rows", ("data", "key")
-    else:
-        alike = f", {plan.repeated_rows:,} rows are like another" if plan.repeated_rows else ""
-        yield "key row_key", f"no column is unique in all rows{alike}", ("data", "key")
-    yield "splits by " + _describe_split(plan), _hint_at_time(plan), ("splits", "by")
-    if plan.time and plan.time.missing:
-        yield "rows left out", f"{plan.time.missing:,} of {plan.rows:,} have no {plan.time.raw}", ("data", "time")
-    for column in plan.columns:
-        for token, count in column.read_as_missing:
-            yield f"{column.name}: {token!r} is missing", f"in {count:,} rows", ("features",)
-        if column.other_date_formats:
-            yield (
-                f"{column.name}: days may be months",
-                f"{column.sql}; {column.other_date_formats} fits as well",
-                ("features",),
-            )
-    for name in plan.personal:
-        yield f"{name} is personal", plan.exclusion_reasons[name], ("privacy",)
-    for name in plan.request.allow_leak:
-        yield f"{name} gives the label away", "allowed by --allow-leak", ("data", "allowed_leaks")
-
-
-def _hint_at_time(plan: Plan) -> str:
-    """Return what to do if rows are in an order that the splits do not respect."""
-    dates = [c for c in plan.columns if c.kind == "date" or (c.kind == "integer" and TIME_PATTERN.search(c.name))]
-    if plan.time or plan.group or not dates:
-        return ""
-    return (
-        f"if later rows are to be predicted from earlier ones, bring it again with --time {shlex.quote(dates[0].raw)}"
-    )
-
-
-def _describe_split(plan: Plan) -> str:
-    if plan.group:
-        return f"group {plan.group.name}: its rows stay in one split"
-    if plan.windows:
-        return f"time {plan.windows[0]} | {plan.windows[1]} | {plan.windows[2]} | {plan.windows[3]}"
-    return f"the hash of {plan.key.name if plan.key else 'the row'}"

@@ -17,6 +17,8 @@ from mlteam.core.sql import fetch_one, quote_identifier, quote_literal
 
 SAMPLE_ROWS = 2000
 MIN_SUSPECT_SHARE = 0.2
+# A column that says no more than yes or no, such as whether there is a phone, tells nobody apart.
+YES_OR_NO = ("yes", "no", "y", "n", "true", "false", "t", "f", "0", "1")
 NAME_PARTS = {
     "an e-mail address": {"email", "mail", "emailaddress"},
     "a phone number": {"phone", "telephone", "mobile", "cellphone", "fax", "msisdn"},
@@ -133,10 +135,17 @@ def find_personal_columns(
     """Columns that look personal, by name or by a sample of their values, and are not declared."""
     known = {*declared.identifiers, *declared.quasi_identifiers, *declared.sensitive, *declared.not_personal}
     columns = {c: kind for c, kind in _read_column_types(connection, relation).items() if c not in known}
-    by_name = [PersonalColumn(c, found, None) for c in columns if (found := detect_personal_kind(c))]
+    suspected = [PersonalColumn(c, found, None) for c in columns if (found := detect_personal_kind(c))]
+    by_name = [suspicion for suspicion in suspected if not _says_yes_or_no(connection, relation, suspicion.column)]
     named = {suspicion.column for suspicion in by_name}
     texts = [c for c, kind in columns.items() if kind.startswith("VARCHAR") and c not in named]
     return by_name + list(_scan_values(connection, relation, texts))
+
+
+def _says_yes_or_no(connection: duckdb.DuckDBPyConnection, relation: str, column: str) -> bool:
+    words, text = ", ".join(map(quote_literal, YES_OR_NO)), f"lower(cast({quote_identifier(column)} as varchar))"
+    query = f"select bool_and({text} in ({words})) from {relation}"
+    return bool(fetch_one(connection, query)[0])
 
 
 def detect_personal_kind(column: str) -> str:

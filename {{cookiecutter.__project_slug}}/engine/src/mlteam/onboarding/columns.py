@@ -18,6 +18,19 @@ LONG_NUMBER_PATTERN = r"[+-]?\d{16,}"
 DECIMAL_PATTERN = r"[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?|[+-]?\d\.?"
 # A sign, a currency, a percent, or marks between digits: nobody knows whether 1,234 is more than a thousand.
 FORMATTED_NUMBER_PATTERN = r"[+-]?[$€£¥]?\s?\d[\d.,' ]*\s?[%$€£¥]?"
+# Notations with one reading, and the SQL of their number; a column that fits both `thousands` and `comma`, such as one
+# of 1,234 and 2,345, stays text.
+NOTATIONS = {
+    "percent": (r"[+-]?(0|[1-9]\d*)(\.\d+)?\s?%", "rtrim({0}, ' %')"),
+    "thousands": (
+        r"[+-]?[$€£¥]?\s?[1-9]\d{0,2}(,\d{3})+(\.\d+)?|[+-]?[$€£¥]?\s?(0|[1-9]\d{0,14})(\.\d+)?",
+        "regexp_replace({0}, '[^0-9.+-]', '', 'g')",
+    ),
+    "comma": (
+        r"[+-]?([1-9]\d{0,2}(\.\d{3})+|0|[1-9]\d{0,14})(,\d+)?\s?[$€£¥]?",
+        "replace(regexp_replace({0}, '[^0-9,+-]', '', 'g'), ',', '.')",
+    ),
+}
 CODE_PATTERN = r"0\d+|\d{16,}"
 DATE_FORMATS = (
     "%Y-%m-%d",
@@ -64,6 +77,7 @@ class SourceColumn:
         read_as_missing: Texts that were taken for a missing value, with the number of rows.
         other_date_formats: Other forms of dates that every value has as well.
         notation: Whether every text looks like a number in a notation that is not read.
+        read_as_number: A text whose notation was read as that of a number, and the number.
         distinct: How many different values there are.
         length: The mean length of a text.
     """
@@ -76,6 +90,7 @@ class SourceColumn:
     read_as_missing: tuple[tuple[str, int], ...] = ()
     other_date_formats: str = ""
     notation: bool = False
+    read_as_number: str = ""
     distinct: int = 0
     length: float = 0.0
 
@@ -144,6 +159,7 @@ def _detect_text_type(connection: duckdb.DuckDBPyConnection, table: str, raw: st
             format_: f"try_strptime({present}, {quote_literal(format_)}) >= date '1000-01-01'"
             for format_ in DATE_FORMATS
         },
+        **{name: match(pattern) for name, (pattern, _) in NOTATIONS.items()},
     }
     # A test that has no answer is one that was failed, but a value that is missing fails none.
     like_number = f"{match(FORMATTED_NUMBER_PATTERN)} and not {match(CODE_PATTERN)}"
@@ -152,12 +168,29 @@ def _detect_text_type(connection: duckdb.DuckDBPyConnection, table: str, raw: st
     )
     values, notation, *fits = _fetch_row(connection, f"select count({present}), {counts} from {table}")
     fitting = [kind for kind, fit in zip(tests, fits, strict=True) if fit] if values else []
-    sql, kind = _build_cast(connection, table, present, fitting[0] if fitting else "text")
+    unclear = fitting == ["thousands", "comma"]
+    sql, kind = _build_cast(connection, table, present, fitting[0] if fitting and not unclear else "text")
+    read = _show_reading(connection, table, raw, sql) if kind == "number" and fitting[0] in NOTATIONS else ""
     others = ", ".join(form for form in fitting[1:] if form in DATE_FORMATS) if kind == "date" else ""
     notation = bool(values and notation and kind == "text")
     return SourceColumn(
-        raw, name, kind, sql, read_as_missing=tuple(tokens), other_date_formats=others, notation=notation
+        raw,
+        name,
+        kind,
+        sql,
+        read_as_missing=tuple(tokens),
+        other_date_formats=others,
+        notation=notation,
+        read_as_number=read,
     )
+
+
+def _show_reading(connection: duckdb.DuckDBPyConnection, table: str, raw: str, sql: str) -> str:
+    """Return the longest text of a column with the number that it is read as."""
+    text = quote_identifier(raw)
+    query = f"select {text}, {sql} from {table} where {sql} is not null order by length({text}) desc limit 1"
+    shown, number = _fetch_row(connection, query)
+    return f"{shown!r} is {number:g}"
 
 
 def _find_missing_tokens(
@@ -176,6 +209,8 @@ def _find_missing_tokens(
 def _build_cast(connection: duckdb.DuckDBPyConnection, table: str, present: str, kind: str) -> tuple[str, ColumnKind]:
     if kind == "integer":
         return f"cast({present} as bigint)", "integer"
+    if kind in NOTATIONS:
+        return f"cast({NOTATIONS[kind][1].format(present)} as double precision)", "number"
     if kind == "number":
         return f"cast({present} as double precision)", "number"
     if kind == "boolean":

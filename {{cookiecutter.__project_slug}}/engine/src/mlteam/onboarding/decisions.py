@@ -2,9 +2,7 @@
 
 import datetime as dt
 import itertools
-import re
 import shlex
-from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -12,68 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlteam.config.privacy import Privacy
 from mlteam.config.spec import Task
-from mlteam.core.errors import ProjectError, suggest
+from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier
-from mlteam.data import anonymity
 from mlteam.onboarding import leaks
 from mlteam.onboarding.columns import SourceColumn
+from mlteam.onboarding.date_features import add_derived_columns, derive_date_features
+from mlteam.onboarding.feature_choice import choose_features
+from mlteam.onboarding.plan import KEY_PATTERN, OnboardingRequest, Plan, find_column
 
 MIN_ROWS = 60
 MIN_CLASS_ROWS = 6
 MAX_CLASSES = 50
 MAX_INTEGER_CLASSES = 12
-MAX_FEATURE_CATEGORIES = 1_000
-FREE_TEXT_LENGTH = 40
-KEY_PATTERN = re.compile(r"(^|_)(id|key|uuid|number|nr|no|code|index)$")
-
-
-@dataclass(frozen=True)
-class OnboardingRequest:
-    """What the user asked for, in the words of the command line; None where nothing was said."""
-
-    name: str
-    label: str
-    time: str | None = None
-    group: str | None = None
-    key: str | None = None
-    task: str = "auto"
-    drop: tuple[str, ...] = ()
-    allow_leak: tuple[str, ...] = ()
-    drop_undated: bool = False
-
-
-@dataclass
-class Plan:
-    """The decisions; `left_out` gives the reason for each column that is not a feature."""
-
-    request: OnboardingRequest
-    columns: list[SourceColumn]
-    label: SourceColumn
-    task: Task
-    rows: int
-    key: SourceColumn | None = None
-    time: SourceColumn | None = None
-    group: SourceColumn | None = None
-    positive: str | None = None
-    windows: list[dt.date] = field(default_factory=list)
-    repeated_rows: int = 0
-    categorical: list[SourceColumn] = field(default_factory=list)
-    numeric: list[SourceColumn] = field(default_factory=list)
-    exclusion_reasons: dict[str, str] = field(default_factory=dict)
-    strengths: dict[str, float] = field(default_factory=dict)
-    personal: list[str] = field(default_factory=list)
-
-    @property
-    def features(self) -> list[SourceColumn]:
-        """Categorical features first, as in the pipeline file."""
-        return self.categorical + self.numeric
-
-    @property
-    def incomplete(self) -> list[SourceColumn]:
-        """The label and the time, as far as rows without them are left out."""
-        return [column for column in (self.label, self.time) if column and column.missing]
 
 
 def plan_pipeline(
@@ -96,23 +45,14 @@ def plan_pipeline(
         raise ProjectError(
             f"{labelled} rows have a label, which is too few for training", fix=f"bring {MIN_ROWS} or more"
         )
-    plan = Plan(wish, columns, label, _infer_task(wish, label), rows)
+    plan = Plan(wish, typed, columns, label, _infer_task(connection, typed, wish, label), rows)
     _check_classes(connection, typed, plan)
     _choose_roles(connection, typed, plan)
-    _choose_features(connection, typed, plan)
-    _reject_leaks(connection, typed, plan)
+    plan.derived = derive_date_features(connection, plan)
+    plan.typed = add_derived_columns(connection, plan)
+    choose_features(connection, plan)
+    _reject_leaks(connection, plan)
     return plan
-
-
-def find_column(columns: list[SourceColumn], name: str, option: str) -> SourceColumn:
-    """Return the column called so, by its original or its clean name."""
-    for column in columns:
-        if name in (column.raw, column.name):
-            return column
-    same = [column for column in columns if column.raw.lower() == name.lower()]
-    if len(same) == 1:
-        return same[0]
-    raise ProjectError(f"{option}: the table has no column {name!r}", fix=suggest(name, [c.raw for c in columns]))
 
 
 def _find_role_column(columns: list[SourceColumn], name: str, option: str) -> SourceColumn:
@@ -124,13 +64,20 @@ def _find_role_column(columns: list[SourceColumn], name: str, option: str) -> So
     return column
 
 
-def _infer_task(wish: OnboardingRequest, label: SourceColumn) -> Task:
+def _infer_task(
+    connection: duckdb.DuckDBPyConnection, typed: str, wish: OnboardingRequest, label: SourceColumn
+) -> Task:
     if wish.task in ("binary", "multiclass", "regression"):
         return wish.task  # type: ignore[return-value]
     if label.distinct == 2:  # noqa: PLR2004
         return "binary"
     if label.kind == "number" or (label.kind == "integer" and label.distinct > MAX_INTEGER_CLASSES):
         return "regression"
+    if label.kind == "integer":
+        # A count has few values of which the large ones are rare, and that is no class with too few rows.
+        sizes = f"select count(*) as size from {typed} where {label.name} is not null group by {label.name}"
+        (rarest,) = _fetch_row(connection, f"select coalesce(min(size), 0) from ({sizes})")
+        return "regression" if rarest < MIN_CLASS_ROWS else "multiclass"
     return "multiclass"
 
 
@@ -210,85 +157,28 @@ def _compute_windows(
     return days
 
 
-def _choose_features(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
-    dropped = {find_column(plan.columns, name, "--drop").name for name in plan.request.drop}
-    roles = {plan.label.name: "the label", **{c.name: "the key" for c in (plan.key,) if c}}
-    roles |= {c.name: "splits the rows by time" for c in (plan.time,) if c}
-    roles |= {c.name: "keeps rows together in one split" for c in (plan.group,) if c}
-    suspicions = {
-        found.column: found.looks_like for found in anonymity.find_personal_columns(connection, typed, Privacy())
-    }
-    raw = {column.raw: column.name for column in plan.columns}
-    suspicions |= {
-        raw[c]: kind for c in raw if (kind := anonymity.detect_personal_kind(c)) and raw[c] not in suspicions
-    }
-    for column in plan.columns:
-        if column.name in roles:
-            plan.exclusion_reasons[column.name] = roles[column.name]
-        elif column.name in dropped:
-            plan.exclusion_reasons[column.name] = "left out by --drop"
-        elif column.name in suspicions:
-            plan.exclusion_reasons[column.name] = f"looks like {suspicions[column.name]}"
-            plan.personal.append(column.name)
-        elif reason := _explain_exclusion(column, plan):
-            plan.exclusion_reasons[column.name] = reason
-        elif column.kind in ("integer", "number"):
-            plan.numeric.append(column)
-        else:
-            plan.categorical.append(column)
-    if not plan.features:
-        raise ProjectError("no usable feature columns", fix="add columns that are related to the label")
-
-
-def _explain_exclusion(column: SourceColumn, plan: Plan) -> str:
-    """Return why nothing can be learned from a column, or nothing."""
-    present = plan.rows - column.missing
-    if column.kind == "other":
-        return "is neither number, text, boolean nor date"
-    if column.distinct < 2:  # noqa: PLR2004
-        return "has the same value in all rows" if column.distinct else "is empty"
-    if column.kind == "date":
-        return "is a date: pass --time if it orders the rows"
-    if column.kind == "integer" and column.distinct == plan.rows and KEY_PATTERN.search(column.name):
-        return "unique key"
-    if (
-        column.kind == "integer"
-        and column.distinct == plan.rows
-        and re.match(r"(column_\d+|unnamed\w*|index\w*)$", column.name)
-    ):
-        return "numbers the rows"
-    if column.kind == "text" and column.length > FREE_TEXT_LENGTH:
-        return f"is free text, {column.length:.0f} characters on average"
-    if column.kind == "text" and column.distinct > present / 2:
-        numbers = "; numbers in a notation that is not read? cast them in the staging model" if column.notation else ""
-        return f"has {column.distinct:,} different texts in {present:,} rows{numbers}"
-    if column.kind == "text" and column.distinct > MAX_FEATURE_CATEGORIES:
-        return f"has {column.distinct:,} categories, more than {MAX_FEATURE_CATEGORIES:,}"
-    return ""
-
-
 # Squares of the largest numbers are infinite: of these nothing can be said, and nothing is.
 @np.errstate(over="ignore", invalid="ignore")
-def _reject_leaks(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
+def _reject_leaks(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     wanted = ", ".join(quote_identifier(column.name) for column in (plan.label, *plan.features))
     rows = connection.sql(
-        f"select {wanted} from (select * from {typed} where {plan.label.name} is not null) "
+        f"select {wanted} from (select * from {plan.typed} where {plan.label.name} is not null) "
         f"using sample reservoir({leaks.SAMPLE_ROWS} rows) repeatable (1)"
     ).to_arrow_table()
     targets = leaks.encode_targets(rows[plan.label.name], plan.task)
     plan.strengths = {c.name: leaks.measure_leak_strength(rows[c.name], targets) for c in plan.features}
-    whole = [column for column in plan.numeric if not rows[column.name].null_count]
-    numbers = {c.name: pc.cast(rows[c.name], pa.float64(), safe=False).to_numpy() for c in whole}
+    numbers = {c.name: pc.cast(rows[c.name], pa.float64(), safe=False).to_numpy() for c in plan.numeric}
     allowed = {find_column(plan.columns, name, "--allow-leak").name for name in plan.request.allow_leak}
     found = leaks.find_leaks(plan.strengths, numbers, targets, plan.task)
     refused = [leak for leak in found if not allowed.issuperset(leak.columns)]
     if refused:
-        original = {column.name: column.raw for column in plan.columns}
+        original = {column.name: column.raw for column in (*plan.columns, *plan.derived)}
         message = "; ".join(f"{', '.join(original[c] for c in leak.columns)}: {leak.reason}" for leak in refused)
         columns = [original[c] for leak in refused for c in leak.columns]
         drop, allow = (" ".join(f"{option} {shlex.quote(c)}" for c in columns) for option in ("--drop", "--allow-leak"))
         fix = f"known only after the event: {drop}\nknown before the event: {allow}"
         raise ProjectError(f"suspected leak of the label {plan.label.raw!r}: {message}", fix=fix)
+    plan.joint_strength = leaks.measure_joint_strength([rows[c.name] for c in plan.features], targets)
 
 
 def _fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
-"""Features that give the label away: alone nearly perfect, a copy of it, or summands of it."""
+"""Features that give the label away: alone nearly perfect, a copy of it, or parts of a sum or product that it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,21 @@ from mlteam.config.spec import Task
 
 MAX_BINS, MIN_BINS, ROWS_PER_BIN = 256, 8, 25
 LEAK_THRESHOLD = 0.99
+# A copy of a class in which one row of a hundred is another one.
+CLASS_THRESHOLD = 0.95
+# Where several features together say so much, somebody should ask whether all of them are known in time.
+JOINT_THRESHOLD = 0.99
+JOINT_ROWS, JOINT_TREES = 10_000, 60
+# Sums that were rounded: nearly all, and no row further off than rounding.
+ROUNDED_THRESHOLD, ROUNDING_UNITS = 0.999, 1.5
+MIN_PRESENT_SHARE, ROWS_PER_PART = 0.8, 6
 EXACT_THRESHOLD = 1 - 1e-9
 # Rows that lie on a curve, and not only near one, as those of a time series do.
 CURVE_THRESHOLD = 0.998
 # Fewer rows of a class can be neighbors by chance.
 MIN_SEPARATION_ROWS = 5
 SAMPLE_ROWS = 100_000
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
 FloatArray = NDArray[np.float64]
 
 
@@ -100,12 +110,13 @@ def find_leaks(
 
     Args:
         strengths: `strength` of each feature.
-        numbers: The numeric features without missing values, each of shape (rows,).
+        numbers: The numeric features, each of shape (rows,); NaN where a value is missing.
         targets: The label as in `strength`.
         task: What is predicted.
     """
     copies = [name for name, values in numbers.items() if task == "regression" and _is_copy(values, targets[:, 0])]
-    strong = [name for name, value in strengths.items() if value >= LEAK_THRESHOLD and name not in copies]
+    most = LEAK_THRESHOLD if task == "regression" else CLASS_THRESHOLD
+    strong = [name for name, value in strengths.items() if value >= most and name not in copies]
     found = [
         *(Leak((name,), "is the label, or the label in another unit") for name in copies),
         *(Leak((name,), f"alone explains {strengths[name]:.1%} of the label") for name in strong),
@@ -114,36 +125,103 @@ def find_leaks(
     if task != "regression":
         apart = [name for name, values in rest.items() if _separates_classes(values, targets.argmax(axis=1))]
         return [*found, *(Leak((name,), "alone predicts the class of every row") for name in apart)]
-    parts = _find_summands(rest, targets[:, 0])
-    return [*found, *([Leak(parts, "together add up to the label")] if parts else [])]
+    for reason, transform in (("add up to the label", np.asarray), ("multiplied are the label", np.log)):
+        if parts := _find_parts(rest, targets[:, 0], transform):
+            return [*found, Leak(parts, f"together {reason}")]
+    return found
+
+
+def measure_joint_strength(features: list[pa.ChunkedArray], targets: FloatArray) -> float:
+    """Return how much of the label all features together explain on rows that they were not fitted to, by trees.
+
+    Args:
+        features: The values of each.
+        targets: The label as in `measure_leak_strength`.
+    """
+    import xgboost
+
+    codes = [_encode_values(column) for column in features]
+    matrix, target = np.column_stack(codes)[:JOINT_ROWS], targets[:JOINT_ROWS, -1]
+    if not np.abs(target).max() < MAX_FLOAT32:
+        return 0.0
+    half = np.arange(len(target)) % 2 == 0
+    trees = xgboost.train(
+        {"max_depth": 6, "eta": 0.3, "seed": 0, "verbosity": 0},
+        xgboost.DMatrix(matrix[half], target[half]),
+        JOINT_TREES,
+    )
+    return _compute_r2(target[~half][:, None], trees.predict(xgboost.DMatrix(matrix[~half]))[:, None])
+
+
+def _encode_values(column: pa.ChunkedArray) -> FloatArray:
+    """Return a column as numbers: text by the position of its value."""
+    if not _is_number(column):
+        column = pc.dictionary_encode(pc.cast(column, pa.string())).combine_chunks().indices
+    codes = np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.where(np.abs(codes) < MAX_FLOAT32, codes, np.nan)
 
 
 def _is_copy(values: FloatArray, label: FloatArray) -> bool:
-    return bool(values.std() > 0 and np.corrcoef(values, label)[0, 1] ** 2 >= EXACT_THRESHOLD)
+    present = np.isfinite(values)
+    if present.mean() < MIN_PRESENT_SHARE:
+        return False
+    values, label = values[present], label[present]
+    return bool(values.std() > 0 and label.std() > 0 and np.corrcoef(values, label)[0, 1] ** 2 >= EXACT_THRESHOLD)
 
 
 def _separates_classes(values: FloatArray, label: NDArray[np.int64]) -> bool:
     """Return whether each class has a range of the values to itself."""
     _, rows = np.unique(label, return_counts=True)
-    if rows.min() < MIN_SEPARATION_ROWS:
+    if rows.min() < MIN_SEPARATION_ROWS or not np.isfinite(values).all():
         return False
     order = np.lexsort((label, values))
     ends = np.flatnonzero(np.diff(label[order]))
     return bool(len(ends) == len(rows) - 1 and (values[order][ends] < values[order][ends + 1]).all())
 
 
-def _find_summands(numbers: dict[str, FloatArray], label: FloatArray) -> tuple[str, ...]:
-    """Return the columns of an exact linear combination that is the label, or none."""
-    if not numbers or len(label) <= len(numbers) + 1:
+def _find_parts(
+    numbers: dict[str, FloatArray], label: FloatArray, transform: Callable[[FloatArray], FloatArray]
+) -> tuple[str, ...]:
+    """Return the columns of a linear combination that is the label up to its rounding, or none.
+
+    Args:
+        numbers: The features.
+        label: The label.
+        transform: What is combined: the values for sums, their logarithms for products and quotients.
+    """
+    shares = {name: np.isfinite(values).mean() for name, values in numbers.items()}
+    named = {name: values for name, values in numbers.items() if shares[name] >= MIN_PRESENT_SHARE}
+    logs = transform is np.log
+    if logs:
+        named = {name: values for name, values in named.items() if np.nanmin(values) > 0}
+    if len(named) < 2 or (logs and label.min() <= 0):  # noqa: PLR2004
         return ()
-    matrix = np.column_stack([*numbers.values(), np.ones(len(label))])
+    rows = np.isfinite(np.column_stack([*named.values()])).all(axis=1)
+    if rows.sum() < ROWS_PER_PART * (len(named) + 1):
+        return ()
+    matrix = np.column_stack([*(transform(values[rows]) for values in named.values()), np.ones(rows.sum())])
     scale = np.maximum(np.abs(matrix).max(axis=0), 1e-300)
-    weights, *_ = np.linalg.lstsq(matrix / scale, label, rcond=None)
-    left = label - matrix / scale @ weights
-    if 1 - left.var() / label.var() < EXACT_THRESHOLD:
+    known, target = label[rows], transform(label[rows])
+    # Judged on rows that the weights were not fitted to.
+    half = np.arange(len(target)) % 2 == 0
+    weights, *_ = np.linalg.lstsq(matrix[half] / scale, target[half], rcond=None)
+    predicted = matrix / scale @ weights
+    off = np.abs(known - (np.exp(predicted) if logs else predicted))[~half]
+    spread = known[~half].var()
+    explained = 1 - (off**2).mean() / spread if spread > 0 else 0.0
+    within_rounding = explained >= ROUNDED_THRESHOLD and off.max() <= ROUNDING_UNITS * _find_unit(known)
+    if not (explained >= EXACT_THRESHOLD or within_rounding):
         return ()
-    shares = np.abs(weights) * (matrix / scale).std(axis=0) / label.std()
-    return tuple(name for name, share in zip(numbers, shares, strict=False) if share > 1e-4)  # noqa: PLR2004
+    moved = np.abs(weights) * (matrix / scale).std(axis=0) / target.std()
+    return tuple(name for name, share in zip(named, moved, strict=False) if share > 1e-3)  # noqa: PLR2004
+
+
+def _find_unit(label: FloatArray) -> float:
+    """Return what the numbers are multiples of: 1, 0.1, 0.01 and so on; 0 where they are not rounded."""
+    for digits in range(-3, 5):
+        if np.allclose(label, np.round(label, digits), rtol=0, atol=1e-9):
+            return float(10.0**-digits)
+    return 0.0
 
 
 def _bin_values(column: pa.ChunkedArray, bins: int) -> NDArray[np.int64]:

@@ -14,8 +14,8 @@ from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data.sources import SOURCES_FILE as SOURCES
 from mlteam.data.sources import Source
 from mlteam.onboarding.columns import SourceColumn
-from mlteam.onboarding.decisions import Plan, find_column
 from mlteam.onboarding.names import load_reserved_words
+from mlteam.onboarding.plan import Plan, find_column
 
 DEFAULT_METRICS = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier_score"),
@@ -63,7 +63,7 @@ def list_new_files(name: str) -> Iterator[Path]:
     yield Path("examples") / f"{name}.json"
 
 
-def build_example(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> dict[str, object]:
+def build_example(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, object]:
     """Build an example row: the median of each number, the most frequent value of other columns; no real row."""
     parts = [
         f"median({c.name})"
@@ -73,7 +73,7 @@ def build_example(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
         else f"mode({c.name})"
         for c in plan.features
     ]
-    (row,) = connection.execute(f"select {', '.join(parts)} from {typed}").fetchall()
+    (row,) = connection.execute(f"select {', '.join(parts)} from {plan.typed}").fetchall()
     return {column.name: value for column, value in zip(plan.features, row, strict=True)}
 
 

@@ -1,0 +1,90 @@
+"""What the user asked for, and what was decided about each column of the table."""
+
+import datetime as dt
+import re
+from dataclasses import dataclass, field
+
+from mlteam.config.spec import Task
+from mlteam.core.errors import ProjectError, suggest
+from mlteam.onboarding.columns import SourceColumn
+
+KEY_PATTERN = re.compile(r"(^|_)(id|key|uuid|number|nr|no|code|index)$")
+
+
+@dataclass(frozen=True)
+class OnboardingRequest:
+    """What the user asked for, in the words of the command line; None where nothing was said."""
+
+    name: str
+    label: str
+    time: str | None = None
+    group: str | None = None
+    key: str | None = None
+    task: str = "auto"
+    drop: tuple[str, ...] = ()
+    allow_leak: tuple[str, ...] = ()
+    drop_undated: bool = False
+    keep: tuple[str, ...] = ()
+
+
+@dataclass
+class Plan:
+    """The decisions.
+
+    Attributes:
+        typed: The relation of the typed rows, with the features that were made of dates.
+        repeated_rows: How many rows are like another one; of tables without a key.
+        derived: Features that SQL makes of dates; their `raw` is the clean name of the date.
+        exclusion_reasons: Why a column is not a feature, by its name.
+        strengths: How much of the label each feature explains by itself.
+        joint_strength: How much they explain together.
+        personal: Columns that look personal.
+        not_personal: Columns that look so and are used, since the user said so.
+    """
+
+    request: OnboardingRequest
+    typed: str
+    columns: list[SourceColumn]
+    label: SourceColumn
+    task: Task
+    rows: int
+    key: SourceColumn | None = None
+    time: SourceColumn | None = None
+    group: SourceColumn | None = None
+    positive: str | None = None
+    windows: list[dt.date] = field(default_factory=list)
+    repeated_rows: int = 0
+    categorical: list[SourceColumn] = field(default_factory=list)
+    numeric: list[SourceColumn] = field(default_factory=list)
+    exclusion_reasons: dict[str, str] = field(default_factory=dict)
+    strengths: dict[str, float] = field(default_factory=dict)
+    joint_strength: float = 0.0
+    personal: list[str] = field(default_factory=list)
+    not_personal: list[str] = field(default_factory=list)
+    derived: list[SourceColumn] = field(default_factory=list)
+
+    @property
+    def features(self) -> list[SourceColumn]:
+        """Categorical features first, as in the pipeline file."""
+        return self.categorical + self.numeric
+
+    @property
+    def splits_by_digest(self) -> bool:
+        """Whether rows that are alike stay in one split; where most are, they are different things that look alike."""
+        return not (self.key or self.group or self.windows) and 2 * self.repeated_rows <= self.rows
+
+    @property
+    def incomplete(self) -> list[SourceColumn]:
+        """The label and the time, as far as rows without them are left out."""
+        return [column for column in (self.label, self.time) if column and column.missing]
+
+
+def find_column(columns: list[SourceColumn], name: str, option: str) -> SourceColumn:
+    """Return the column called so, by its original or its clean name."""
+    for column in columns:
+        if name in (column.raw, column.name):
+            return column
+    same = [column for column in columns if column.raw.lower() == name.lower()]
+    if len(same) == 1:
+        return same[0]
+    raise ProjectError(f"{option}: the table has no column {name!r}", fix=suggest(name, [c.raw for c in columns]))
