@@ -12,7 +12,7 @@ def read_project_setting(key: str) -> str:
     """Return a setting of [tool.mlteam]; empty where it is not set, or where there is no pyproject.toml.
 
     Raises:
-        ProjectError: The table has a key that nothing reads, or a value that is no text.
+        ProjectError: The table has a key that nothing reads, or a value that is not a text.
     """
     try:
         settings = tomllib.loads(PYPROJECT.read_text(encoding="utf-8")).get("tool", {}).get("mlteam", {})

@@ -43,17 +43,17 @@ def add_derived_columns(connection: duckdb.DuckDBPyConnection, plan: Plan) -> st
 
 
 def _list_parts(connection: duckdb.DuckDBPyConnection, plan: Plan, column: SourceColumn) -> Iterator[tuple[str, str]]:
-    name = column.name
+    name, base = column.name, column.name.rstrip("_")
     day, hour = f"cast({name} as date)", f"extract(hour from cast({name} as timestamp))"
     query = f"select max({day}) - min({day}), count(distinct {hour}) from {plan.typed}"
     ((days, hours),) = connection.execute(query).fetchall()
     if column is not plan.time:
-        yield f"{name}_year", f"extract(year from {name})"
+        yield f"{base}_year", f"extract(year from {name})"
         if plan.time:
-            yield f"{name}_days_before", f"cast({plan.time.name} as date) - cast({name} as date)"
+            yield f"{base}_days_before", f"cast({plan.time.name} as date) - cast({name} as date)"
     if (days or 0) >= MONTH_DAYS or column is not plan.time:
-        yield f"{name}_month", f"extract(month from {name})"
+        yield f"{base}_month", f"extract(month from {name})"
     if (days or 0) >= WEEKDAY_DAYS:
-        yield f"{name}_weekday", f"extract(dow from {name})"
+        yield f"{base}_weekday", f"extract(dow from {name})"
     if hours > 1:
-        yield f"{name}_hour", f"extract(hour from {name})"
+        yield f"{base}_hour", f"extract(hour from {name})"

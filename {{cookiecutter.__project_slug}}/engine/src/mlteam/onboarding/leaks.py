@@ -204,7 +204,9 @@ def _find_parts(
     known, target = label[rows], transform(label[rows])
     # Judged on rows that the weights were not fitted to.
     half = np.arange(len(target)) % 2 == 0
-    weights, *_ = np.linalg.lstsq(matrix[half] / scale, target[half], rcond=None)
+    # In logarithms the rounding of a large product counts less than that of a small one.
+    sure = (known if logs else np.ones(len(known)))[half, None]
+    weights, *_ = np.linalg.lstsq(sure * matrix[half] / scale, sure[:, 0] * target[half], rcond=None)
     predicted = matrix / scale @ weights
     off = np.abs(known - (np.exp(predicted) if logs else predicted))[~half]
     spread = known[~half].var()

@@ -1,0 +1,154 @@
+"""Tables as they come: dates, identifiers, long numbers, equal rows, counts, and labels in parts."""
+
+import datetime as dt
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tables import planned, table
+
+from mlteam.commands import train
+from mlteam.commands.new_pipeline import create_pipeline
+from mlteam.core.errors import ProjectError
+from mlteam.data import snapshot, windows
+from mlteam.onboarding.plan import OnboardingRequest
+
+ROWS = 600
+DRAW = np.random.default_rng(5)
+LABEL = DRAW.integers(0, 2, ROWS)
+NUMBER = DRAW.normal(10, 3, ROWS)
+
+
+def days(count: int, step: int = 1) -> list[dt.date]:
+    return [dt.date(2020, 1, 1) + dt.timedelta(days=step * (n % count)) for n in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        ("user_id", [n % 200 for n in range(ROWS)], "identifies 200 things; --group user_id keeps"),
+        ("customer_key", [f"C{n % 300}" for n in range(ROWS)], "identifies 300 things"),
+        ("account", [10**16 + n for n in range(ROWS)], "has integers so long"),
+        ("epoch", [1_700_000_000 + 7 * (n % 90) for n in range(ROWS)], "has integers so long"),
+        ("note", [f"text number {n}" for n in range(ROWS)], "has 600 different texts"),
+    ],
+)
+def test_what_identifies_is_no_feature_unless_the_user_says_so(name: str, values: list[object], reason: str) -> None:
+    rows = table(**{name: values}, number=NUMBER, y=LABEL)
+    plan = planned(rows, "y")
+    assert reason in plan.exclusion_reasons[name]
+    assert name in [column.name for column in planned(rows, "y", keep=(name,)).features]
+
+
+def test_few_things_are_a_category_and_grouped_rows_get_no_hint() -> None:
+    stores = [f"S{n % 5}" for n in range(ROWS)]
+    plan = planned(table(store_id=stores, user_id=[n % 200 for n in range(ROWS)], y=LABEL), "y", group="user_id")
+    assert [column.name for column in plan.categorical] == ["store_id"]
+
+
+def test_a_column_of_yes_and_no_is_not_personal_by_its_name() -> None:
+    plan = planned(table(phone_service=[n % 2 for n in range(ROWS)], email=["yes", "no"] * 300, y=LABEL), "y")
+    assert plan.personal == []
+    kept = table(phone=[f"+49 30 12345{n:03}" for n in range(ROWS)], number=NUMBER, y=LABEL)
+    assert planned(kept, "y").personal == ["phone"]
+    assert planned(kept, "y", keep=("phone",)).not_personal == ["phone"]
+
+
+def test_dates_give_features() -> None:
+    rows = table(signed=days(600, step=2), event=days(600, step=3), number=NUMBER, y=LABEL)
+    made = {column.name: column.sql for column in planned(rows, "y", time="event").derived}
+    assert made == {
+        "signed_year": "extract(year from signed)",
+        "signed_days_before": "cast(event_ as date) - cast(signed as date)",
+        "signed_month": "extract(month from signed)",
+        "signed_weekday": "extract(dow from signed)",
+        "event_month": "extract(month from event_)",
+        "event_weekday": "extract(dow from event_)",
+    }
+    assert planned(rows, "y", time="event", drop=("signed",)).derived[0].raw == "event_"
+    # Within a year, the months of the test rows are new: they cannot have been learned.
+    short = planned(table(event=days(300), number=NUMBER, y=LABEL), "y", time="event")
+    assert [column.name for column in short.derived] == ["event_weekday"]
+
+
+def test_rows_that_are_mostly_alike_are_drawn_one_by_one() -> None:
+    repeated = table(a=[n % 3 for n in range(ROWS)], b=[n % 4 for n in range(ROWS)], y=LABEL)
+    assert not planned(repeated, "y").splits_by_digest
+    assert planned(table(a=NUMBER, y=LABEL), "y").splits_by_digest
+
+
+def test_a_count_with_rare_large_values_is_a_number() -> None:
+    counts = np.array([0, 1, 2, 3] * 149 + [4, 5, 6, 7])
+    assert planned(table(number=NUMBER, y=counts), "y").task == "regression"
+    assert planned(table(number=NUMBER, y=np.arange(ROWS) % 4), "y").task == "multiclass"
+
+
+def parts(**columns: object) -> pa.Table:
+    return table(**columns, other=DRAW.normal(size=ROWS))
+
+
+A, B, C = DRAW.uniform(1, 50, ROWS).round(1), DRAW.uniform(1, 50, ROWS).round(1), DRAW.uniform(1, 50, ROWS).round(1)
+GAPS = [None if n % 20 == 3 else float(value) for n, value in enumerate(B)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (parts(a=A, b=B, y=(A + B).round()), "a, b: together add up to the label"),
+        (parts(a=A, b=B, y=((A + B) / 2).round(1)), "a, b: together add up to the label"),
+        (parts(a=A, b=GAPS, c=C, y=A + B + C), "a, b, c: together add up to the label"),
+        (parts(a=A, b=B, c=C, y=A + B - C), "a, b, c: together add up to the label"),
+        (parts(a=A, b=B, y=A * B), "a, b: together multiplied are the label"),
+        (parts(a=A, b=B, y=(A * B).round()), "a, b: together multiplied are the label"),
+        (parts(a=A, b=B, y=A / B), "a, b: together multiplied are the label"),
+        (parts(a=A, y=A * 2.54), "a: is the label, or the label in another unit"),
+        (parts(copy=np.where(np.arange(ROWS) % 200 == 0, 1 - LABEL, LABEL), y=LABEL), "copy: alone explains 9"),
+        (parts(copy=np.where(np.arange(ROWS) % 120 == 0, "no", np.where(LABEL, "yes", "no")), y=LABEL), "copy: alone"),
+    ],
+)
+def test_the_parts_of_a_label_are_found(rows: pa.Table, expected: str) -> None:
+    with pytest.raises(ProjectError, match=re.escape(expected)):
+        planned(rows, "y")
+
+
+def test_ordinary_relations_are_no_parts() -> None:
+    noisy = A + B + DRAW.normal(0, 2, ROWS)
+    assert planned(parts(a=A, b=B, c=C, y=noisy.round(1)), "y").joint_strength < 0.99
+    assert planned(parts(a=A, b=B, y=(A * B * DRAW.lognormal(0, 0.1, ROWS)).round()), "y").features
+
+
+def test_features_that_say_everything_together_are_mentioned(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    count = 4000
+    a, b = DRAW.uniform(0, 1, count), DRAW.uniform(0, 1, count)
+    label = np.sin(3 * a) + np.floor(4 * b)
+    lines = [f"{a[n]:.4f},{b[n]:.4f},{label[n]:.4f}" for n in range(count)]
+    (shop / "loans.csv").write_text("\n".join(["amount,term,installment", *lines]) + "\n")
+    create_pipeline(OnboardingRequest("loans", "installment"), "loans.csv")
+    printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert re.search(
+        r"the features say 99\.\d% of the label are all of them known before it\? --drop what is not", printed
+    )
+
+
+def test_a_table_with_all_of_it_becomes_a_version(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [
+        f"{n % 90},{days(600)[n]},{dt.date(2019, 1, 1) + dt.timedelta(days=3 * (n % 300))},"
+        f'{n % 17} %,"{n % 29},{n % 10}",{"yes" if n % 3 else "no"},{LABEL[n]}'
+        for n in range(ROWS)
+    ]
+    header = "user_id,Bought On,Signed,Discount,Price,Email,Churned"
+    (shop / "sales.csv").write_text("\n".join([header, *lines]) + "\n")
+    wish = OnboardingRequest("sales", "Churned", time="Bought On", keep=("user_id",))
+    create_pipeline(wish, "sales.csv")
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) <= 40
+    spec = windows.load_spec("sales")
+    assert {"signed_days_before", "signed_month", "bought_on_weekday", "discount", "price"} <= set(
+        spec.features.numeric
+    )
+    assert set(spec.features.categorical) == {"email"}
+    assert train.train_version(spec, snapshot.load_newest("sales")).number == 1
+    text = (shop / "pipelines" / "sales.toml").read_text()
+    assert "[gates]" in text
