@@ -1,6 +1,7 @@
 """Tables as they come: dates, identifiers, long numbers, equal rows, counts, and labels in parts."""
 
 import datetime as dt
+import json
 import re
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import pyarrow as pa
 import pytest
 from tables import planned, table
 
-from mlteam.commands import train
+from mlteam.commands import evaluate, train
 from mlteam.commands.new_pipeline import create_pipeline
 from mlteam.core.errors import ProjectError
-from mlteam.data import snapshot, windows
+from mlteam.data import anonymity, snapshot, windows
 from mlteam.onboarding.plan import OnboardingRequest
+from mlteam.registry import versions
 
 ROWS = 600
 DRAW = np.random.default_rng(5)
@@ -150,5 +152,71 @@ def test_a_table_with_all_of_it_becomes_a_version(shop: Path, capsys: pytest.Cap
     )
     assert set(spec.features.categorical) == {"email"}
     assert train.train_version(spec, snapshot.load_newest("sales")).number == 1
-    text = (shop / "pipelines" / "sales.toml").read_text()
-    assert "[gates]" in text
+    assert "[gates]" in (shop / "pipelines" / "sales.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *[(name, True) for name in ("sex", "Gender", "age", "customer_age", "age_years", "black", "MaritalStatus")],
+        *[(name, True) for name in ("person_income", "senior_citizen", "native_country", "SeniorCitizen")],
+        *[(name, False) for name in ("account_age_days", "average", "black_box", "race_time", "job_queue_length")],
+        *[(name, False) for name in ("income_source_count", "essex", "agent", "married_filing_form_id", "sexton")],
+    ],
+)
+def test_what_nobody_should_be_judged_by_is_known_by_its_name(name: str, expected: bool) -> None:
+    assert anonymity.is_protected(name) is expected
+
+
+def test_protected_groups_are_compared_and_can_be_hidden_from_the_model(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw = np.random.default_rng(6)
+    sex, score = draw.integers(0, 2, 2000), draw.normal(size=2000)
+    hired = (score + sex + draw.normal(size=2000) > 1).astype(int)
+    age = draw.integers(18, 70, 2000)
+    lines = [f"{n},{'fm'[sex[n]]},{age[n]},{score[n] + sex[n]:.4f},{hired[n]}" for n in range(2000)]
+    (shop / "hires.csv").write_text("\n".join(["id,sex,age,score,hired", *lines]) + "\n")
+    create_pipeline(OnboardingRequest("hires", "hired", hide=("sex",)), "hires.csv")
+    printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "age may be protected the model reads it unless --hide age" in printed
+    assert "hidden from the model by --hide; the report compares its groups" in printed
+    spec = windows.load_spec("hires")
+    assert spec.evaluation.protected == ("sex", "age")
+    assert spec.features.names == ("age", "score")
+    version = train.train_version(spec, snapshot.load_newest("hires"))
+    report = evaluate.evaluate_version(spec, versions.open_version(spec, str(version.number)))
+    printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert re.search(
+        r"note: test: sex = f is chosen 0\.[2-6]\d times as often as the group that is chosen most", printed
+    )
+    (test, _) = json.loads(report.with_suffix(".json").read_text())["datasets"]
+    women, men = (group for group in test["groups"] if group["column"] == "sex")
+    if women["value"] != "f":
+        women, men = men, women
+    assert men["ratio"] == 1
+    shares = {name: found["value"] for name, found in women["outcomes"].items()}
+    chosen, positive = shares["chosen"], shares["label"]
+    parts_of_it = shares["chosen of the positive"] * positive + shares["chosen of the negative"] * (1 - positive)
+    assert chosen == pytest.approx(parts_of_it)
+    rows = women["rows"] * chosen + men["rows"] * men["outcomes"]["chosen"]["value"]
+    assert rows == pytest.approx(women["rows"] * positive + men["rows"] * men["outcomes"]["label"]["value"], abs=2)
+    assert "Protected groups of test" in report.read_text()
+    assert len([group for group in test["groups"] if group["column"] == "age"]) == 6
+
+
+@pytest.mark.parametrize(("task", "names"), [("regression", "mean error"), ("multiclass", "right")])
+def test_groups_are_compared_in_every_task(shop: Path, task: str, names: str) -> None:
+    draw = np.random.default_rng(7)
+    lines = [
+        f"{'fm'[n % 2]},{draw.normal():.3f},{draw.integers(0, 3) if task == 'multiclass' else draw.normal()}"
+        for n in range(900)
+    ]
+    (shop / "rows.csv").write_text("\n".join(["gender,x,y", *lines]) + "\n")
+    create_pipeline(OnboardingRequest("rows", "y", task=task), "rows.csv")
+    spec = windows.load_spec("rows")
+    version = train.train_version(spec, snapshot.load_newest("rows"))
+    report = evaluate.evaluate_version(spec, versions.open_version(spec, str(version.number)))
+    (test, _) = json.loads(report.with_suffix(".json").read_text())["datasets"]
+    assert {group["value"] for group in test["groups"]} == {"f", "m"}
+    assert all(names in group["outcomes"] for group in test["groups"])

@@ -25,6 +25,10 @@ def new_pipeline(
     keep: Annotated[
         list[str] | None, typer.Option(help="Column to use although it would be left out; repeatable.")
     ] = None,
+    hide: Annotated[
+        list[str] | None,
+        typer.Option(help="Column that the model must not see, and whose groups the report compares; repeatable."),
+    ] = None,
     drop_undated: Annotated[bool, typer.Option("--drop-undated", help="Leave out rows without a time.")] = False,
 ) -> None:
     """Create a pipeline from your own table: SQL, tests, pipeline file, first snapshot."""
@@ -35,7 +39,16 @@ def new_pipeline(
         raise ProjectError(f"--task: there is no task {task!r}", fix="try auto, binary, multiclass or regression")
     lists = (tuple(drop or ()), tuple(allow_leak or ()))
     wish = OnboardingRequest(
-        name, label, time, group, key, task, *lists, drop_undated=drop_undated, keep=tuple(keep or ())
+        name,
+        label,
+        time,
+        group,
+        key,
+        task,
+        *lists,
+        drop_undated=drop_undated,
+        keep=tuple(keep or ()),
+        hide=tuple(hide or ()),
     )
     make(wish, table)
 

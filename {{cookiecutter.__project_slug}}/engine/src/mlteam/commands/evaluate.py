@@ -8,6 +8,7 @@ from mlteam.commands.pages import get_figures_folder, save_figures, show_version
 from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.data import datasets, snapshot
+from mlteam.evaluation import fairness
 from mlteam.evaluation.evaluator import EvaluationResult
 from mlteam.registry import versions
 from mlteam.registry.looks import record_look
@@ -59,6 +60,8 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
         _print_metrics(spec, version, section.result)
         if sentence := section.result.describe_linear():
             console.print_line(sentence)
+        for sentence in fairness.describe_adverse_impact(section.result.groups):
+            console.print_line(f"note: {section.data.name}: {sentence}")
         learned = datasets.count_training_overlap(spec, version.spec, taken, section.data.name, section.data.table)
         if note := datasets.describe_training_overlap(spec, version.number, learned):
             console.print_line(f"note: {section.data.name}: {note}")

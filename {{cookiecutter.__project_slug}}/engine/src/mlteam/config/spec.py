@@ -74,6 +74,8 @@ class Evaluation(Settings):
         primary: The metric that decides.
         metrics: All metrics that are computed.
         slices: The columns whose values are evaluated one by one.
+        protected: The columns whose groups must not be treated differently without reason, such as sex or age; the
+            report compares them, whether or not they are features.
         cluster: The column whose rows are resampled together; `row` for each row by itself. By default the day of
             splits by time and the group of splits by group.
         confidence: Of the intervals.
@@ -83,6 +85,7 @@ class Evaluation(Settings):
     primary: str
     metrics: tuple[str, ...] = Field(min_length=1)
     slices: tuple[ColumnName, ...] = ()
+    protected: tuple[ColumnName, ...] = ()
     cluster: ColumnName | None = None
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=200, ge=20)

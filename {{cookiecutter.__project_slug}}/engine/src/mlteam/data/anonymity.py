@@ -28,6 +28,18 @@ NAME_PARTS = {
     "a home address": {"street", "streetaddress", "homeaddress", "postaladdress"},
     "a device": {"ipaddress", "macaddress", "deviceid", "imei"},
 }
+# What nobody should be judged by without reason: the grounds of Directive 2000/78/EC and of the Equality Act 2010, and
+# what stands for them.
+PROTECTED_WORDS = set(
+    """
+    agegroup birthyear caste citizenship civilstatus disability disabled ethnic ethnicity female foreigner
+    foreignworker gender male marital maritalstatus nationality nativecountry occupation orientation personalstatus
+    pregnant profession religion salary seniorcitizen sex yearofbirth
+    """.split()  # noqa: SIM905
+)
+# These are about a person only if nothing else is in the name: an account has an age as well.
+PROTECTED_NAMES = {"age", "black", "foreign", "income", "job", "married", "minority", "race", "senior", "white"}
+PERSON_WORDS = {"applicant", "client", "customer", "driver", "employee", "patient", "person", "user", "years", "in"}
 VALUE_PATTERNS = {
     "an e-mail address": r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}",
     "a phone number": r"(\+|00)\d{1,3}([ ./()-]*\d){7,13}|\(\d{2,5}\)([ ./-]*\d){5,10}|\d{3}([ ./-])\d{3}[ ./-]\d{4}",
@@ -150,10 +162,26 @@ def _says_yes_or_no(connection: duckdb.DuckDBPyConnection, relation: str, column
 
 def detect_personal_kind(column: str) -> str:
     """Return the kind of data that a column's name suggests, or None; underscores, hyphens and capitals part words."""
+    runs = _list_words(column)
+    return next((kind for kind, names in NAME_PARTS.items() if runs & names), "")
+
+
+def is_protected(column: str) -> bool:
+    """Return whether a column's name is about what nobody should be judged by, such as sex, age or religion."""
+    words = _list_words(column)
+    return bool(words & PROTECTED_WORDS or any(words <= {name} | _pair(name) for name in PROTECTED_NAMES & words))
+
+
+def _pair(name: str) -> set[str]:
+    """Return the words of a name beside one that says whose it is, written apart and as one."""
+    return {part for word in PERSON_WORDS for part in (word, f"{word}{name}", f"{name}{word}")}
+
+
+def _list_words(column: str) -> set[str]:
+    """Return the words of a column's name, and up to three of them written as one."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column).lower()
     parts = [part for part in re.split(r"[^a-z0-9]+", words) if part]
-    runs = {"".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, min(i + 3, len(parts)) + 1)}
-    return next((kind for kind, names in NAME_PARTS.items() if runs & names), "")
+    return {"".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, min(i + 3, len(parts)) + 1)}
 
 
 def _scan_values(connection: duckdb.DuckDBPyConnection, relation: str, columns: list[str]) -> Iterator[PersonalColumn]:

@@ -56,7 +56,15 @@ def _make_spec_error(spec: Spec, what: str, fix: str) -> ProjectError:
 def _check_columns_exist(types: dict[str, str], spec: Spec) -> None:
     data = spec.data
     split = (spec.splits.column,) if isinstance(spec.splits, HashSplits) else ()
-    for column in (data.key, data.time, data.label, *split, *spec.features.names, *spec.evaluation.slices):
+    for column in (
+        data.key,
+        data.time,
+        data.label,
+        *split,
+        *spec.features.names,
+        *spec.evaluation.slices,
+        *spec.evaluation.protected,
+    ):
         if column is not None and column not in types:
             raise _make_spec_error(spec, f"{data.relation} has no column {column!r}", suggest(column, list(types)))
 

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from mlteam.data.features import EvaluationRows, Labels
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_metrics, get_primary_metric
+from mlteam.evaluation.fairness import ProtectedGroup, compare_groups
 from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
 
 MAX_SLICE_VALUES = 24
@@ -51,7 +52,8 @@ class SliceMetrics:
 class EvaluationResult:
     """All that is known about a model on one dataset; `label_mean` as in a slice.
 
-    `linear` compares with a linear model, as the baseline, by the primary metric.
+    `linear` compares with a linear model, as the baseline, by the primary metric; `groups` are those of protected
+    columns.
     """
 
     dataset: str
@@ -60,6 +62,7 @@ class EvaluationResult:
     metrics: list[MetricComparison]
     slices: list[SliceMetrics]
     linear: MetricComparison | None = None
+    groups: list[ProtectedGroup] = dataclasses.field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -102,6 +105,7 @@ def evaluate(
         metrics=[_compare(bootstrap, metric, model, baseline) for metric in metrics],
         slices=list(_evaluate_slices(spec, data, model, metrics, clusters)),
         linear=None if linear is None else _compare(bootstrap, get_primary_metric(spec), model, linear),
+        groups=compare_groups(spec, data, model, clusters, _list_groups(spec.evaluation.protected, data)),
     )
 
 
@@ -136,9 +140,16 @@ def _evaluate_slices(
 
 def _list_slices(spec: Spec, data: EvaluationRows) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
     """Yield column, value and rows of each slice that has enough rows."""
-    for column in get_slice_columns(spec, data):
-        for value, members in group_rows(data.table[column]):
-            if len(members) >= MIN_SLICE_ROWS:
+    for column, value, members in _list_groups(spec.evaluation.slices, data):
+        if len(members) >= MIN_SLICE_ROWS:
+            yield column, value, members
+
+
+def _list_groups(columns: Sequence[str], data: EvaluationRows) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
+    """Yield column, value and rows of each group, as far as the rows have the columns."""
+    for column in columns:
+        if column in data.table.column_names:
+            for value, members in group_rows(data.table[column]):
                 yield column, value, members
 
 

@@ -29,6 +29,7 @@ def choose_features(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         ProjectError: No feature is left, or an option names a column that is not there.
     """
     dropped = {find_column(plan.columns, name, "--drop").name for name in plan.request.drop}
+    hidden = {find_column(plan.columns, name, "--hide").name for name in plan.request.hide}
     kept = {find_column(plan.columns, name, "--keep").name for name in plan.request.keep}
     roles = {plan.label.name: "the label", **{c.name: "the key" for c in (plan.key,) if c}}
     roles |= {c.name: "splits the rows by time" for c in (plan.time,) if c}
@@ -40,6 +41,10 @@ def choose_features(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             plan.exclusion_reasons[column.name] = roles[column.name]
         elif column.name in dropped:
             plan.exclusion_reasons[column.name] = "left out by --drop"
+        elif column.name in hidden and column.kind not in ("date", "other"):
+            plan.exclusion_reasons[column.name] = "hidden from the model by --hide; the report compares its groups"
+            plan.hidden.append(column)
+            plan.protected.append(column)
         elif column.name in suspicions and column.name not in kept:
             plan.exclusion_reasons[column.name] = f"looks like {suspicions[column.name]}"
             plan.personal.append(column.name)
@@ -49,6 +54,7 @@ def choose_features(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             plan.exclusion_reasons[column.name] = reason
         else:
             plan.not_personal += [column.name] if column.name in suspicions else []
+            plan.protected += [column] if anonymity.is_protected(column.raw) else []
             (plan.numeric if column.kind in ("integer", "number") else plan.categorical).append(column)
     plan.numeric += plan.derived
     if not plan.features:

@@ -25,6 +25,7 @@ class OnboardingRequest:
     allow_leak: tuple[str, ...] = ()
     drop_undated: bool = False
     keep: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Plan:
         strengths: How much of the label each feature explains by itself.
         joint_strength: How much they explain together.
         personal: Columns that look personal.
+        protected: Columns about what nobody should be judged by, features or not.
+        hidden: Those of them, and others, that are in the table and that the model does not see.
         not_personal: Columns that look so and are used, since the user said so.
     """
 
@@ -62,6 +65,8 @@ class Plan:
     personal: list[str] = field(default_factory=list)
     not_personal: list[str] = field(default_factory=list)
     derived: list[SourceColumn] = field(default_factory=list)
+    protected: list[SourceColumn] = field(default_factory=list)
+    hidden: list[SourceColumn] = field(default_factory=list)
 
     @property
     def features(self) -> list[SourceColumn]:

@@ -79,12 +79,7 @@ def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield "splits by " + _describe_split(plan), _hint_at_time(plan), ("splits", "by")
     if plan.time and plan.time.missing:
         yield "rows left out", f"{plan.time.missing:,} of {plan.rows:,} have no {plan.time.raw}", ("data", "time")
-    if plan.joint_strength >= leaks.JOINT_THRESHOLD:
-        yield (
-            f"the features say {plan.joint_strength:.1%} of the label",
-            "are all of them known before it? --drop what is not",
-            ("features",),
-        )
+    yield from _list_warnings(plan)
     for column in plan.columns:
         if column.read_as_number:
             yield f"{column.name} is a number", column.read_as_number, ("features",)
@@ -100,6 +95,19 @@ def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield f"{name} is personal", plan.exclusion_reasons[name], ("privacy",)
     for name in plan.request.allow_leak:
         yield f"{name} gives the label away", "allowed by --allow-leak", ("data", "allowed_leaks")
+
+
+def _list_warnings(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield what somebody should think about, as `_list_decisions` does."""
+    if seen := [column.raw for column in plan.protected if column not in plan.hidden]:
+        options = " ".join(f"--hide {shlex.quote(raw)}" for raw in seen)
+        yield f"{', '.join(seen)} may be protected", f"the model reads it unless {options}", ("evaluation", "protected")
+    if plan.joint_strength >= leaks.JOINT_THRESHOLD:
+        yield (
+            f"the features say {plan.joint_strength:.1%} of the label",
+            "are all of them known before it? --drop what is not",
+            ("features",),
+        )
 
 
 def _hint_at_time(plan: Plan) -> str:

@@ -110,7 +110,7 @@ def _render(template: str, plan: Plan, source: Source) -> str:
         metrics=DEFAULT_METRICS[plan.task],
         slices=_choose_slices(plan),
         baseline=strongest,
-        roles=list(dict.fromkeys(c.name for c in (plan.key, plan.time, plan.group, plan.label) if c)),
+        roles=list(dict.fromkeys(c.name for c in (plan.key, plan.time, plan.group, plan.label, *plan.hidden) if c)),
     )
 
 

@@ -103,7 +103,8 @@ def _list_named_columns(spec: dict[str, object]) -> list[tuple[str, list[str]]]:
     split_by = get_table(spec, "splits").get("column")
     named += [(str(split_by), ["splits", "column"])] if split_by else []
     named += [(str(c), ["features", kind]) for kind in ("categorical", "numeric") for c in features.get(kind, [])]
-    return named + [(str(c), ["evaluation", "slices"]) for c in get_table(spec, "evaluation").get("slices", [])]
+    evaluation = get_table(spec, "evaluation")
+    return named + [(str(c), ["evaluation", key]) for key in ("slices", "protected") for c in evaluation.get(key, [])]
 
 
 @check("PRC047", "the cards show the champion, or the newest run as long as there is none")
