@@ -72,7 +72,7 @@ def test_the_task_that_was_asked_for_is_taken() -> None:
         (several(y=[[1], [2]] * 50), {}, "--label: 'y' is neither number"),
         (several(y=[0, 1] * 50, g=[[1], [2]] * 50), {"group": "g"}, "--group: 'g' is neither number"),
         (several(yes=[0, 1] * 50), {}, "--label: the table has no column 'y'"),
-        (several(y=[0, 1] * 50), {"key": "size"}, "--key: 'size' is missing or repeated in 93 rows"),
+        (several(y=[0, 1] * 50), {"key": ("size",)}, "--key: 'size' is missing or repeated in 93 rows"),
         (several(y=[0, 1] * 50), {"time": "size"}, "--time: column 'size' is integer"),
         (
             several(y=[0, 1] * 50, day=["2013-01-01"] * 99 + [""]),

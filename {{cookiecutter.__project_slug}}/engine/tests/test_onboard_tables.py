@@ -13,7 +13,7 @@ from tables import planned, table
 from mlteam.commands import evaluate, train
 from mlteam.commands.new_pipeline import create_pipeline
 from mlteam.core.errors import ProjectError
-from mlteam.data import anonymity, snapshot, windows
+from mlteam.data import anonymity, snapshot, warehouse, windows
 from mlteam.onboarding.plan import OnboardingRequest
 from mlteam.registry import versions
 
@@ -85,6 +85,27 @@ def test_a_count_with_rare_large_values_is_a_number() -> None:
     counts = np.array([0, 1, 2, 3] * 149 + [4, 5, 6, 7])
     assert planned(table(number=NUMBER, y=counts), "y").task == "regression"
     assert planned(table(number=NUMBER, y=np.arange(ROWS) % 4), "y").task == "multiclass"
+
+
+def test_columns_that_are_unique_together_are_the_key() -> None:
+    stores, visitors = [n % 20 for n in range(ROWS)], [n // 20 for n in range(ROWS)]
+    rows = table(store_id=stores, day=days(30), visitor_nr=visitors, y=LABEL)
+    assert [column.name for column in planned(rows, "y").key_parts] == ["store_id", "visitor_nr"]
+    asked = planned(rows, "y", key=("visitor_nr", "store_id"))
+    assert [column.name for column in asked.key_parts] == ["visitor_nr", "store_id"]
+    assert not asked.splits_by_digest
+    with pytest.raises(ProjectError, match="--key: 'day', 'store_id' is missing or repeated in 540 rows"):
+        planned(rows, "y", key=("day", "store_id"))
+
+
+def test_a_key_of_two_columns_is_built_and_unique(shop: Path) -> None:
+    lines = [f"{n % 20},{days(600)[n // 20]},{NUMBER[n]:.3f},{LABEL[n]}" for n in range(ROWS)]
+    (shop / "visits.csv").write_text("\n".join(["store_id,day,size,y", *lines]) + "\n")
+    create_pipeline(OnboardingRequest("visits", "y", time="day"), "visits.csv")
+    with warehouse.connect() as connection:
+        query = "select count(*), count(distinct row_key), min(row_key) from features.visits_features"
+        assert connection.execute(query).fetchall() == [(ROWS, ROWS, "0-2020-01-01")]
+    assert windows.load_spec("visits").data.key == "row_key"
 
 
 def parts(**columns: object) -> pa.Table:

@@ -16,7 +16,9 @@ def new_pipeline(
     label: Annotated[str, typer.Option(help="Column to predict.")],
     time: Annotated[str | None, typer.Option(help="Column with the time of each row; splits by it.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose rows must stay in one split.")] = None,
-    key: Annotated[str | None, typer.Option(help="Unique key column.")] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="Unique key column; repeatable for columns that are unique together.")
+    ] = None,
     task: Annotated[str, typer.Option(help="auto, binary, multiclass or regression.")] = "auto",
     drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; repeatable.")] = None,
     allow_leak: Annotated[
@@ -43,7 +45,7 @@ def new_pipeline(
         label,
         time,
         group,
-        key,
+        tuple(key or ()),
         task,
         *lists,
         drop_undated=drop_undated,

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -23,6 +24,7 @@ MIN_ROWS = 60
 MIN_CLASS_ROWS = 6
 MAX_CLASSES = 50
 MAX_INTEGER_CLASSES = 12
+MAX_KEY_PARTS = 6
 
 
 def plan_pipeline(
@@ -123,22 +125,43 @@ def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
         raise ProjectError(what, fix="fill in the dates, or leave these rows out with --drop-undated")
     if plan.time and not plan.group:
         plan.windows = _compute_windows(connection, typed, plan.time, plan.label)
+    _choose_key(connection, typed, plan)
+
+
+def _choose_key(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
+    """Choose what tells rows apart: the columns that were asked for, one by its name, two of them, or nothing."""
+    wish = plan.request
     if wish.key:
-        plan.key = _find_role_column(columns, wish.key, "--key")
-        if plan.key.missing or plan.key.distinct < plan.rows:
-            what = f"--key: {plan.key.raw!r} is missing or repeated in {plan.rows - plan.key.distinct:,} rows"
-            raise ProjectError(what, fix="name a unique key column, or leave --key out")
+        asked = [_find_role_column(plan.columns, name, "--key") for name in wish.key]
+        repeated = plan.rows - _count_distinct(connection, typed, asked)
+        if repeated:
+            names = ", ".join(repr(column.raw) for column in asked)
+            what = f"--key: {names} is missing or repeated in {repeated:,} rows"
+            raise ProjectError(what, fix="name what is unique, such as --key STORE --key DAY, or leave --key out")
+        plan.key, plan.key_parts = (asked[0], []) if len(asked) == 1 else (None, asked)
         return
-    taken = {plan.label.name, *(column.name for column in (plan.time, plan.group) if column)}
-    named = [
-        c
-        for c in columns
-        if KEY_PATTERN.search(c.name) and not c.missing and c.distinct == plan.rows and c.name not in taken
-    ]
-    plan.key = next((column for column in named if column.kind in ("integer", "text")), None)
-    if plan.key is None:
-        (distinct,) = _fetch_row(connection, f"select count(*) from (select distinct * from {typed})")
-        plan.repeated_rows = plan.rows - distinct
+    complete = [c for c in plan.columns if not c.missing and c != plan.label]
+    named = [c for c in complete if KEY_PATTERN.search(c.name) and c not in (plan.time, plan.group)]
+    unique = [c for c in named if c.distinct == plan.rows and c.kind in ("integer", "text")]
+    if unique:
+        plan.key = unique[0]
+        return
+    parts = [c for c in complete if c in (*named, plan.time, plan.group) and c.kind in ("integer", "text", "date")]
+    for pair in itertools.combinations(parts[:MAX_KEY_PARTS], 2):
+        if _count_distinct(connection, typed, pair) == plan.rows:
+            plan.key_parts = list(pair)
+            return
+    (distinct,) = _fetch_row(connection, f"select count(*) from (select distinct * from {typed})")
+    plan.repeated_rows = plan.rows - distinct
+
+
+def _count_distinct(connection: duckdb.DuckDBPyConnection, typed: str, columns: Sequence[SourceColumn]) -> int:
+    """Return how many different values some columns have together, in rows where none is missing."""
+    names = ", ".join(column.name for column in columns)
+    present = " and ".join(f"{column.name} is not null" for column in columns)
+    return int(
+        _fetch_row(connection, f"select count(*) from (select distinct {names} from {typed} where {present})")[0]
+    )
 
 
 def _compute_windows(

@@ -19,7 +19,7 @@ class OnboardingRequest:
     label: str
     time: str | None = None
     group: str | None = None
-    key: str | None = None
+    key: tuple[str, ...] = ()
     task: str = "auto"
     drop: tuple[str, ...] = ()
     allow_leak: tuple[str, ...] = ()
@@ -34,6 +34,7 @@ class Plan:
 
     Attributes:
         typed: The relation of the typed rows, with the features that were made of dates.
+        key_parts: Columns that are unique only together.
         repeated_rows: How many rows are like another one; of tables without a key.
         derived: Features that SQL makes of dates; their `raw` is the clean name of the date.
         exclusion_reasons: Why a column is not a feature, by its name.
@@ -52,6 +53,7 @@ class Plan:
     task: Task
     rows: int
     key: SourceColumn | None = None
+    key_parts: list[SourceColumn] = field(default_factory=list)
     time: SourceColumn | None = None
     group: SourceColumn | None = None
     positive: str | None = None
@@ -76,7 +78,7 @@ class Plan:
     @property
     def splits_by_digest(self) -> bool:
         """Whether rows that are alike stay in one split; where most are, they are different things that look alike."""
-        return not (self.key or self.group or self.windows) and 2 * self.repeated_rows <= self.rows
+        return not (self.key or self.key_parts or self.group or self.windows) and 2 * self.repeated_rows <= self.rows
 
     @property
     def incomplete(self) -> list[SourceColumn]:

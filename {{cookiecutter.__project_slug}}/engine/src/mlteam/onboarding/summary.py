@@ -73,6 +73,9 @@ def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield f"positive class {plan.positive}", "the probability of it is predicted", ("data", "positive")
     if plan.key:
         yield f"key {plan.key.name}", "asked for" if plan.request.key else "unique in all rows", ("data", "key")
+    elif plan.key_parts:
+        together = " and ".join(column.name for column in plan.key_parts)
+        yield "key row_key", f"{together} are unique together", ("data", "key")
     else:
         alike = f", {plan.repeated_rows:,} rows are like another" if plan.repeated_rows else ""
         yield "key row_key", f"no column is unique in all rows{alike}", ("data", "key")
@@ -125,6 +128,8 @@ def _describe_split(plan: Plan) -> str:
         return f"group {plan.group.name}: its rows stay in one split"
     if plan.windows:
         return f"time {plan.windows[0]} | {plan.windows[1]} | {plan.windows[2]} | {plan.windows[3]}"
+    if plan.key_parts:
+        return "the hash of row_key"
     if plan.key or plan.splits_by_digest:
         return f"the hash of {plan.key.name if plan.key else 'the row, so that equal rows stay together'}"
     return "the hash of row_key: most rows are like another one, so equal rows are different things"
