@@ -58,7 +58,7 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
         versions.log_evaluation(version, results, [target, numbers, *([] if on else [get_figures_folder(target)])])
     for section in sections:
         _print_metrics(spec, version, section.result)
-        if sentence := section.result.describe_linear():
+        if sentence := section.result.describe_rivals():
             console.print_line(sentence)
         for sentence in fairness.describe_adverse_impact(section.result.groups):
             console.print_line(f"note: {section.data.name}: {sentence}")

@@ -69,8 +69,17 @@ class EvaluationResult:
         """The dataset in the name of a recorded metric, whose parts a path's own dots would mix up."""
         return re.sub(r"[^\w-]+", "_", self.dataset)
 
-    def describe_linear(self) -> str:
-        """Return whether the model is better than a linear one, in a sentence, or an empty text."""
+    def describe_rivals(self) -> str:
+        """Return whether the model is better than a linear one, and than its baseline where that is in doubt."""
+        primary = self.metrics[0] if self.metrics else None
+        doubt = ""
+        if primary and primary.gain.low is not None and primary.gain.low <= 0:
+            verdict = "worse than" if (primary.gain.high or 0) < 0 else "not clearly better than"
+            doubt = f"The model is {verdict} its baseline: {primary.gain.format(signed=True)} over its "
+            doubt += f"{primary.metric} {primary.baseline.format()}."
+        return " ".join(filter(None, [doubt, self._describe_linear()]))
+
+    def _describe_linear(self) -> str:
         if self.linear is None or self.linear.gain.low is None or self.linear.gain.high is None:
             return ""
         gain, low, high = self.linear.gain.format(signed=True), self.linear.gain.low, self.linear.gain.high
