@@ -13,7 +13,7 @@ from tables import planned, table
 from mlteam.commands import evaluate, train
 from mlteam.commands.new_pipeline import create_pipeline
 from mlteam.core.errors import ProjectError
-from mlteam.data import anonymity, snapshot, warehouse, windows
+from mlteam.data import anonymity, loaders, snapshot, warehouse, windows
 from mlteam.onboarding.plan import OnboardingRequest
 from mlteam.registry import versions
 
@@ -106,6 +106,49 @@ def test_a_key_of_two_columns_is_built_and_unique(shop: Path) -> None:
         query = "select count(*), count(distinct row_key), min(row_key) from features.visits_features"
         assert connection.execute(query).fetchall() == [(ROWS, ROWS, "0-2020-01-01")]
     assert windows.load_spec("visits").data.key == "row_key"
+
+
+def test_the_numbers_of_rows_are_no_feature() -> None:
+    # R writes them into a column without a name, and sorted rows would give their class away by it.
+    rows = table(column0=list(range(ROWS)), number=NUMBER, y=[n >= 300 for n in range(ROWS)])
+    assert planned(rows, "y").exclusion_reasons["column0"] == "numbers the rows"
+
+
+NUMBERS = [f"{number:.3f},{label}" for number, label in zip(NUMBER, LABEL, strict=True)]
+BAD = {
+    "title": ("Report of 2023,,\n,,\na,b,y\n" + "\n".join(f"{line},1" for line in NUMBERS), "delete the lines above"),
+    "wide": (
+        ",".join(f"c{n}" for n in range(1001)) + ",y\n" + f"{'1,' * 1001}0\n" * 2,
+        "1,002 columns, more than 1,000",
+    ),
+    "latin": ("a,y,größe\n" + "\n".join(f"{line},größe" for line in NUMBERS), "not utf-8 encoded"),
+    "empty": ("", "has no rows"),
+    "one row": ("a,y\n1,0\n", "1 rows have a label, which is too few"),
+    "one class": ("a,y\n" + "1,0\n2,0\n" * 50, "label 'y' has only one value"),
+    "all missing": ("a,b,y\n" + ",,\n" * 100, "0 rows have a label"),
+}
+
+
+@pytest.mark.parametrize("name", [*BAD, "folder"])
+def test_a_bad_table_is_refused_in_a_sentence_and_leaves_nothing(shop: Path, name: str) -> None:
+    content, expected = BAD.get(name, ("", "is a folder"))
+    file = shop / "bad.csv"
+    if name == "folder":
+        file.mkdir()
+    else:
+        file.write_text(content, encoding="latin-1" if name == "latin" else "utf-8")
+    before = {path for path in shop.rglob("*") if path.is_file()}
+    with pytest.raises(ProjectError) as refused:
+        create_pipeline(OnboardingRequest("bad", "y"), "bad.csv")
+    assert expected in str(refused.value)
+    assert len(str(refused.value).splitlines()) <= 2
+    assert {path for path in shop.rglob("*") if path.is_file()} == before
+
+
+def test_a_value_of_ten_million_characters_is_read(shop: Path) -> None:
+    lines = [f"{line},{'x' * (10_000_000 if n == 7 else 3)}" for n, line in enumerate(NUMBERS)]
+    (shop / "cells.csv").write_text("a,y,t\n" + "\n".join(lines) + "\n")
+    assert loaders.read_table_file(shop / "cells.csv").num_rows == ROWS
 
 
 def parts(**columns: object) -> pa.Table:

@@ -24,6 +24,7 @@ from mlteam.data.refresh import reject_worse_rows
 from mlteam.data.sources import SOURCES_FILE, Source
 
 DELIMITERS = (",", ";", "\t", "|")
+MAX_LINE_BYTES = 20_000_000
 NUMERIC_NAME_PATTERN = re.compile(r"[+-]?[\d.]+(_\d+)?")
 
 
@@ -143,16 +144,22 @@ def read_table_file(path: Path) -> pa.Table:
         ProjectError: It is not there, or not such a file, or has no rows.
     """
     if not path.is_file():
-        raise ProjectError("there is no such file", where=str(path), fix="name a CSV or Parquet file")
+        what = "is a folder" if path.is_dir() else "there is no such file"
+        raise ProjectError(what, where=str(path), fix="name a CSV or Parquet file")
     parquet = path.suffix.lower() in (".parquet", ".pq")
-    read = "read_parquet(?)" if parquet else "read_csv(?, all_varchar = true, header = true, skip = 0)"
+    read = (
+        "read_parquet(?)"
+        if parquet
+        else f"read_csv(?, all_varchar = true, header = true, skip = 0, max_line_size = {MAX_LINE_BYTES})"
+    )
     try:
         with connect_duckdb() as connection:
             table = connection.sql(f"select * from {read}", params=[str(path)]).to_arrow_table()
     except duckdb.Error as error:
-        message = str(error).strip().splitlines()[0]
         raise ProjectError(
-            f"cannot be read: {message}", where=str(path), fix="save it as UTF-8 CSV or as Parquet"
+            f"cannot be read: {_explain_read_error(str(error))}",
+            where=str(path),
+            fix="save it as UTF-8 CSV or as Parquet",
         ) from None
     if table.num_rows == 0:
         raise ProjectError("has no rows", where=str(path), fix="name a file with rows")
@@ -163,6 +170,13 @@ def read_table_file(path: Path) -> pa.Table:
             "the first line has numbers instead of names", where=f"{path}:1", fix="name the columns there"
         )
     return table
+
+
+def _explain_read_error(message: str) -> str:
+    """Return the line and the reason of an error of DuckDB, which parts them, in one line."""
+    lines = [line.strip() for line in message.strip().splitlines()]
+    reason = next((line for line in lines[1:] if line and not line.startswith("Original Line")), "")
+    return f"{lines[0]}: {reason}" if reason else lines[0]
 
 
 def _reject_uneven_lines(path: Path, header: str) -> None:

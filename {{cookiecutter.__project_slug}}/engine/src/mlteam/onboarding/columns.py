@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.onboarding.names import clean_names
 
@@ -59,6 +60,7 @@ DATE_FORMATS = (
     "%b %Y",
     "%B %Y",
 )
+MAX_COLUMNS = 1_000
 INTEGER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 WIDE_INTEGER_TYPES = ("UBIGINT", "HUGEINT", "UHUGEINT")
 FLOAT_TYPES = ("FLOAT", "DOUBLE")
@@ -104,6 +106,9 @@ def inspect_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[S
     """
     described = connection.execute(f"describe select * from {table}").fetchall()
     types = {str(row[0]): str(row[1]) for row in described if row[0] != "_loaded_at"}
+    if len(types) > MAX_COLUMNS:
+        what = f"the table has {len(types):,} columns, more than {MAX_COLUMNS:,}"
+        raise ProjectError(what, fix="choose those that matter, and bring these")
     names = clean_names(types)
     found = [_detect_type(connection, table, raw, names[raw], kind) for raw, kind in types.items()]
     return [_count_values(connection, table, column) for column in found]

@@ -15,7 +15,7 @@ MAX_FEATURE_CATEGORIES = 1_000
 MAX_KNOWN_THINGS = 50
 FREE_TEXT_LENGTH = 40
 ID_PATTERN = re.compile(r"(^|_)(id|uuid|guid|key)$")
-COUNTER_PATTERN = re.compile(r"(column_\d+|unnamed\w*|index\w*|rownames|obs)$")
+COUNTER_PATTERN = re.compile(r"(column_?\d+|unnamed\w*|index\w*|rownames|obs)$")
 
 
 def choose_features(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:

@@ -8,6 +8,10 @@ from mlteam.config.spec import Task
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.onboarding.columns import SourceColumn
 
+# Titanic: 1,316 rows, 14 of them different. Where numbers differ, equal rows are more likely the same thing twice.
+MAX_ALIKE_SHARE = 0.05
+# What DuckDB calls a column without a name.
+UNNAMED_PATTERN = re.compile(r"column_?\d+")
 KEY_PATTERN = re.compile(r"(^|_)(id|key|uuid|number|nr|no|code|index)$")
 
 
@@ -77,8 +81,10 @@ class Plan:
 
     @property
     def splits_by_digest(self) -> bool:
-        """Whether rows that are alike stay in one split; where most are, they are different things that look alike."""
-        return not (self.key or self.key_parts or self.group or self.windows) and 2 * self.repeated_rows <= self.rows
+        """Whether rows that are alike stay in one split; few different rows are different things that look alike."""
+        return not (self.key or self.key_parts or self.group or self.windows) and (
+            self.rows - self.repeated_rows > MAX_ALIKE_SHARE * self.rows
+        )
 
     @property
     def incomplete(self) -> list[SourceColumn]:
@@ -94,4 +100,7 @@ def find_column(columns: list[SourceColumn], name: str, option: str) -> SourceCo
     same = [column for column in columns if column.raw.lower() == name.lower()]
     if len(same) == 1:
         return same[0]
-    raise ProjectError(f"{option}: the table has no column {name!r}", fix=suggest(name, [c.raw for c in columns]))
+    fix = suggest(name, [c.raw for c in columns])
+    if sum(bool(UNNAMED_PATTERN.fullmatch(column.raw)) for column in columns) * 2 >= len(columns) > 1:
+        fix = "the first line of a table has the names of its columns: delete the lines above it"
+    raise ProjectError(f"{option}: the table has no column {name!r}", fix=fix)
