@@ -46,9 +46,9 @@ TABLES = {
     "MASS/epil": "y",
     "MASS/cpus": "perf",
     "Ecdat/Fair": "nbaffairs",
-    "car/Mroz": "lfp",
+    "car/Mroz": "work",
     "plm/Hedonic": "mv",
-    "plm/Cigar": "sales --time year",
+    "plm/Cigar": "sales --group state",
     "plm/Males": "wage --group nr",
     "Ecdat/VietNamI": "pharvis",
     "Ecdat/Computers": "price",
@@ -133,7 +133,7 @@ for line in sys.stdin:
             "rows": test["rows"],
             "metric": rivals[0]["metric"],
             "gains": [[rival["gain"][end] for end in ("value", "low", "high")] for rival in rivals],
-            "said": any(f"The model is {verdict}" in page for verdict in ("worse than", "not clearly better than")),
+            "said": any(words in page for words in ("is worse than", "is not clearly better than", "is not known")),
         }
     except ProjectError as error:
         found["refused"] = error.what

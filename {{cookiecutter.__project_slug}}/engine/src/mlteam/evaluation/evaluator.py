@@ -52,8 +52,8 @@ class SliceMetrics:
 class EvaluationResult:
     """All that is known about a model on one dataset; `label_mean` as in a slice.
 
-    `linear` compares with a linear model, as the baseline, by the primary metric; `groups` are those of protected
-    columns.
+    `metrics` begin with the primary one, by which `linear` compares with a linear model, as with the baseline. `groups`
+    are those of protected columns.
     """
 
     dataset: str
@@ -71,25 +71,26 @@ class EvaluationResult:
 
     def describe_rivals(self) -> str:
         """Return whether the model is better than a linear one, and than its baseline where that is in doubt."""
-        primary = self.metrics[0] if self.metrics else None
-        doubt = ""
-        if primary and primary.gain.low is not None and primary.gain.low <= 0:
-            verdict = "worse than" if (primary.gain.high or 0) < 0 else "not clearly better than"
-            doubt = f"The model is {verdict} its baseline: {primary.gain.format(signed=True)} over its "
-            doubt += f"{primary.metric} {primary.baseline.format()}."
-        return " ".join(filter(None, [doubt, self._describe_linear()]))
-
-    def _describe_linear(self) -> str:
-        if self.linear is None or self.linear.gain.low is None or self.linear.gain.high is None:
-            return ""
-        gain, low, high = self.linear.gain.format(signed=True), self.linear.gain.low, self.linear.gain.high
-        verdict = "better than" if low > 0 else "worse than" if high < 0 else "not clearly better than"
-        against = f"{self.linear.metric} {self.linear.baseline.format()}"
-        return f"The model is {verdict} a linear model of the same rows: {gain} over its {against}."
+        linear = "a linear model of the same rows"
+        said = [_describe_gain(self.metrics[0], "its baseline")] if self.metrics else []
+        doubts = [sentence for sentence in said if "The model is better" not in sentence]
+        return " ".join(filter(None, [*doubts, _describe_gain(self.linear, linear) if self.linear else ""]))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers."""
         return dataclasses.asdict(self)
+
+
+def _describe_gain(found: MetricComparison, rival: str) -> str:
+    """Return whether the model is better than a rival, in a sentence."""
+    gain = found.gain
+    if gain.value is None:
+        return ""
+    if gain.low is None or gain.high is None:
+        return f"Whether the model is better than {rival} is not known: {gain.undefined}."
+    verdict = "better than" if gain.low > 0 else "worse than" if gain.high < 0 else "not clearly better than"
+    against = f"{found.metric} {found.baseline.format()}"
+    return f"The model is {verdict} {rival}: {gain.format(signed=True)} over its {against}."
 
 
 def evaluate(
@@ -104,7 +105,8 @@ def evaluate(
         baseline: Predictions of the baseline, of the same shape.
         linear: Predictions of a linear model, of the same shape, if there is one.
     """
-    metrics = get_metrics(spec.evaluation.metrics, spec.task)
+    primary_first = sorted(spec.evaluation.metrics, key=lambda name: name != spec.evaluation.primary)
+    metrics = get_metrics(primary_first, spec.task)
     clusters = find_clusters(spec, data.table)
     bootstrap = Bootstrap(data.label, spec.evaluation, spec.model.seed, clusters)
     return EvaluationResult(
