@@ -70,9 +70,13 @@ def compare_groups(
 
 
 def describe_adverse_impact(groups: list[ProtectedGroup]) -> Iterator[str]:
-    """Yield a sentence for each group that is chosen less than four fifths as often as another one."""
+    """Yield a sentence for each group that is chosen less than four fifths as often as another, and not by chance."""
+    most = {group.column: group.outcomes["chosen"] for group in groups if group.ratio == 1}
     for group in groups:
-        if group.ratio is not None and group.ratio < FOUR_FIFTHS:
+        if group.ratio is None or group.ratio >= FOUR_FIFTHS:
+            continue
+        own, other = group.outcomes["chosen"].high, most[group.column].low
+        if own is not None and other is not None and own < other:
             yield (
                 f"{group.column} = {group.value} is chosen {group.ratio:.2f} times as often as the group that is "
                 f"chosen most, which is below four fifths"
