@@ -4,7 +4,7 @@
 
 needs the packages of the group `benchmark`. Each table goes through `new_pipeline`, `train` and `evaluate`, without a
 file edited by hand. Either the model is better than its baseline and a linear model on the test rows, or the report
-says at its top that it is not; or the table is refused, with the reason that is printed here.
+says at its top that it is not; or the table is rejected, with the reason that is printed here.
 """
 
 import importlib.util

@@ -17,7 +17,7 @@ from mlteam.core.sql import fetch_one, quote_identifier, quote_literal
 
 SAMPLE_ROWS = 2000
 MIN_SUSPECT_SHARE = 0.2
-# A column that says no more than yes or no, such as whether there is a phone, tells nobody apart.
+# A column that says no more than yes or no, such as whether there is a phone, identifies nobody.
 YES_OR_NO = ("yes", "no", "y", "n", "true", "false", "t", "f", "0", "1")
 NAME_PARTS = {
     "an e-mail address": {"email", "mail", "emailaddress"},
@@ -28,7 +28,7 @@ NAME_PARTS = {
     "a home address": {"street", "streetaddress", "homeaddress", "postaladdress"},
     "a device": {"ipaddress", "macaddress", "deviceid", "imei"},
 }
-# What nobody should be judged by without reason: the grounds of Directive 2000/78/EC and of the Equality Act 2010, and
+# What nobody should be treated differently for without reason: the grounds of Directive 2000/78/EC and of the Equality Act 2010, and
 # what stands for them.
 PROTECTED_WORDS = set(
     """
@@ -167,7 +167,7 @@ def detect_personal_kind(column: str) -> str:
 
 
 def is_protected(column: str) -> bool:
-    """Return whether a column's name is about what nobody should be judged by, such as sex, age or religion."""
+    """Return whether a column's name is about a protected attribute, such as sex, age or religion."""
     words = _list_words(column)
     return bool(words & PROTECTED_WORDS or any(words <= {name} | _pair(name) for name in PROTECTED_NAMES & words))
 

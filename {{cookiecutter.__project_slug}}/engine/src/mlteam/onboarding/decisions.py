@@ -76,7 +76,7 @@ def _infer_task(
     if label.kind == "number" or (label.kind == "integer" and label.distinct > MAX_INTEGER_CLASSES):
         return "regression"
     if label.kind == "integer":
-        # A count has few values of which the large ones are rare, and that is no class with too few rows.
+        # A count has few values of which the large ones are rare: these are not classes with too few rows.
         sizes = f"select count(*) as size from {typed} where {label.name} is not null group by {label.name}"
         (rarest,) = _fetch_row(connection, f"select coalesce(min(size), 0) from ({sizes})")
         return "regression" if rarest < MIN_CLASS_ROWS else "multiclass"
@@ -129,7 +129,7 @@ def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
 
 
 def _choose_key(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -> None:
-    """Choose what tells rows apart: the columns that were asked for, one by its name, two of them, or nothing."""
+    """Choose the unique key: the columns that were asked for, one by its name, two of them, or nothing."""
     wish = plan.request
     if wish.key:
         asked = [_find_role_column(plan.columns, name, "--key") for name in wish.key]

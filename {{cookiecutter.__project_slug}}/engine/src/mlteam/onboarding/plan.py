@@ -45,7 +45,7 @@ class Plan:
         strengths: How much of the label each feature explains by itself.
         joint_strength: How much they explain together.
         personal: Columns that look personal.
-        protected: Columns about what nobody should be judged by, features or not.
+        protected: Columns about protected attributes, features or not.
         hidden: Those of them, and others, that are in the table and that the model does not see.
         not_personal: Columns that look so and are used, since the user said so.
     """
