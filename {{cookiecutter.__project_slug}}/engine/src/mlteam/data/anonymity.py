@@ -28,8 +28,7 @@ NAME_PARTS = {
     "a home address": {"street", "streetaddress", "homeaddress", "postaladdress"},
     "a device": {"ipaddress", "macaddress", "deviceid", "imei"},
 }
-# What nobody should be treated differently for without reason: the grounds of Directive 2000/78/EC and of the Equality Act 2010, and
-# what stands for them.
+# Protected attributes: the grounds of Directive 2000/78/EC and of the Equality Act 2010, and what stands for them.
 PROTECTED_WORDS = set(
     """
     agegroup birthyear caste citizenship civilstatus disability disabled ethnic ethnicity female foreigner
