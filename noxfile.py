@@ -16,7 +16,18 @@ nox.options.default_venv_backend = "uv"
 PROJECT = nox.project.load_toml()
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "{{cookiecutter.__project_slug}}/engine/README.md")
 # In this order, all in one project: the last ones add versions to it.
-BENCHMARKS = ["pipeline", "time_travel", "quiet_weeks", "decisions", "mutation", "know", "scale", "tables", "serving", "soak"]
+BENCHMARKS = [
+    "pipeline",
+    "time_travel",
+    "quiet_weeks",
+    "decisions",
+    "mutation",
+    "know",
+    "scale",
+    "serving",
+    "soak",
+    "tables",
+]
 ENGINE = Path("{{cookiecutter.__project_slug}}", "engine").absolute()
 
 
