@@ -110,7 +110,10 @@ class Store:
             with reserve_temporary_path(folder) as part:
                 for found in self._files.get_file_info(FileSelector(str(root), recursive=True)):
                     if found.is_file:
-                        target = part / PurePosixPath(found.path).relative_to(root)
+                        inside = PurePosixPath(found.path).relative_to(root)
+                        if ".." in inside.parts:  # a bucket takes any name
+                            raise ValueError(f"{found.path} would leave the folder")
+                        target = part / inside
                         target.parent.mkdir(parents=True, exist_ok=True)
                         self._download(found.path, target)
                 part.rename(folder)
