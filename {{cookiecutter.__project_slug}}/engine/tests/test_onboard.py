@@ -201,6 +201,11 @@ def test_no_path_of_a_machine_gets_into_the_repository(
     with pytest.raises(ProjectError, match="on purpose"):
         create_pipeline(OnboardingRequest("again", "returned"), str(desk / "orders.csv"))
     assert [path.name for path in (shop / "data" / "tables").iterdir()] == ["returns.csv"]
+    # A file that was there before is the user's.
+    own = Path(shutil.copy(desk / "orders.csv", shop / "data" / "tables" / "again.csv"))
+    with pytest.raises(ProjectError, match="on purpose"):
+        create_pipeline(OnboardingRequest("again", "returned"), "data/tables/again.csv")
+    assert own.exists()
 
 
 def test_rows_with_a_date_get_a_hint_where_they_are_drawn_at_random(

@@ -107,6 +107,7 @@ def _keep_file(source: Source) -> Source:
 def _undo_on_error(name: str, source: Source) -> Iterator[None]:
     """Undo what was written unless the block succeeds."""
     before = sources.SOURCES_FILE.read_bytes() if sources.SOURCES_FILE.exists() else None
+    tables = set(TABLES.glob(f"{name}.*"))
     try:
         yield
     except BaseException:
@@ -114,7 +115,7 @@ def _undo_on_error(name: str, source: Source) -> Iterator[None]:
             remove(path)
         if source.location:
             remove(source.location.parent)
-        for path in TABLES.glob(f"{name}.*"):
+        for path in set(TABLES.glob(f"{name}.*")) - tables:
             remove(path)
         if before is None:
             remove(sources.SOURCES_FILE)

@@ -179,6 +179,8 @@ def _separates_classes(values: FloatArray, label: NDArray[np.int64]) -> bool:
     return bool(len(ends) == len(rows) - 1 and (values[order][ends] < values[order][ends + 1]).all())
 
 
+# Products of fitted logarithms may be endless, which is then far from the label.
+@np.errstate(over="ignore", invalid="ignore")
 def _find_parts(
     numbers: dict[str, FloatArray], label: FloatArray, transform: Callable[[FloatArray], FloatArray]
 ) -> tuple[str, ...]:
