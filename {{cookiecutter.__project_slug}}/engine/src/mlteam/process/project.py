@@ -47,6 +47,7 @@ class Project:
         self.built_blocks: dict[str, str] = {}
         self._defined: dict[str, bool] = {}
         self._computed: dict[object, Any] = {}
+        self._owners: dict[tuple[str, str], str] = {}
 
     @cached_property
     def files(self) -> list[str]:
@@ -254,6 +255,13 @@ class Project:
         areas = [a for a in self.settings.areas if path == a or (a.endswith("/") and path.startswith(a))]
         area = self.settings.areas[max(areas, key=len)] if areas else ""
         return self.document_of[path].owner if path in self.document_of else area
+
+    def describe_owner(self, owner: str, path: str) -> str:
+        """Return the name and role of an owner, or of the owner of a file where none is named."""
+        # One page may have thousands of findings.
+        if (owner, path) not in self._owners:
+            self._owners[owner, path] = self.team.describe(owner or self.find_owner(path))
+        return self._owners[owner, path]
 
     @cached_property
     def _file_set(self) -> set[str]:

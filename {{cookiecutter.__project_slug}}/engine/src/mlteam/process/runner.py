@@ -1,7 +1,7 @@
 """Runs every check over a project and sorts the findings."""
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -51,8 +51,7 @@ def run_checks(root: Path, stage: str = "") -> Result:
     stage = stage or project.team.stage
     errors, warnings, later, excepted = [], [], [], 0
     for code, check in CHECKS.items():
-        for raw in check.run(project) if code not in project.settings.off else ():
-            finding = replace(raw, owner=project.team.describe(raw.owner or project.find_owner(raw.path)))
+        for finding in check.run(project) if code not in project.settings.off else ():
             entry = next((e for e in project.settings.exceptions if _covers(e, finding)), None)
             if entry and entry.expires >= dt.date.today():
                 excepted += 1

@@ -1,6 +1,7 @@
 """Checks of what pages point to: links, headings, files, tests."""
 
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -34,7 +35,7 @@ CREATED = (
 @check("PRC027", "every link inside the repository leads to a file")
 def check_links(project: Project) -> Iterator[Finding]:
     """Look up the targets of links and images, in exactly the same case; links to other sites are not followed."""
-    for path, link, target, _ in _list_links(project):
+    for path, link, target, _ in project.remember(_list_links):
         if target is None or not project.exists(target):
             message = f"broken link {link.text!r}: " + ("file not found" if target else "outside the repository")
             fix = _suggest_path(project, target or link.text)
@@ -44,28 +45,31 @@ def check_links(project: Project) -> Iterator[Finding]:
 @check("PRC028", "every link to a heading leads to one")
 def check_anchors(project: Project) -> Iterator[Finding]:
     """Look up the part after `#` among the headings of the page."""
-    for path, link, target, anchor in _list_links(project):
+    for path, link, target, anchor in project.remember(_list_links):
         page = project.find_page(target) if anchor and target else None
         if page and anchor not in page.anchors:
             message = f"{target} has no heading for #{anchor}"
             yield Finding(path, link.line, message, column=link.column, fix=suggest(anchor, page.anchors))
 
 
-def _list_links(project: Project) -> Iterator[tuple[str, Span, str | None, str]]:
-    """Yield each link of a page with its path from the root, None if that is outside, and its fragment."""
+def _list_links(project: Project) -> list[tuple[str, Span, str | None, str]]:
+    """Return each link of a page with its path from the root, None if that is outside, and its fragment."""
+    found: list[tuple[str, Span, str | None, str]] = []
     for path, page in project.pages.items():
+        folder = posixpath.dirname(path)
         for link in page.links:
             if REMOTE.match(link.text):
                 continue
             target, _, anchor = link.text.partition("#")
             target = unquote(target.partition("?")[0])
-            joined = target.lstrip("/") if target.startswith("/") else str(PurePosixPath(path).parent / target)
+            joined = target.lstrip("/") if target.startswith("/") else posixpath.join(folder, target)
             resolved = os.path.normpath(joined).replace("\\", "/") if target else path
-            yield path, link, None if resolved.startswith("..") else resolved, unquote(anchor)
+            found.append((path, link, None if resolved.startswith("..") else resolved, unquote(anchor)))
+    return found
 
 
 def _suggest_path(project: Project, path: str) -> str:
-    folder = str(PurePosixPath(path.rstrip("/")).parent)
+    folder = posixpath.dirname(path.rstrip("/")) or "."
     by_folder = project.remember(_group_by_folder)
     return suggest(path.rstrip("/"), by_folder.get(folder, project.folders))
 

@@ -19,7 +19,7 @@ class Check:
     find: Find
 
     def run(self, project: Project) -> Iterator[Finding]:
-        """Yield the findings that process.toml does not allow, each with its code, stage, rule and remedy."""
+        """Yield the findings that process.toml does not allow, each with its code, stage, rule, owner and remedy."""
         for finding in self.find(project):
             kind, word = finding.allow
             if word in project.settings.allow.get(kind, ()):
@@ -32,6 +32,7 @@ class Check:
                 code=self.code,
                 blocks=finding.blocks or self.blocks,
                 rule=self.meaning,
+                owner=project.describe_owner(finding.owner, finding.path),
                 relax=finding.relax or relax,
             )
 
