@@ -7,7 +7,7 @@ from mlteam.core.errors import ProjectError
 from mlteam.data import datasets, snapshot
 from mlteam.data.digest import shorten_digest
 from mlteam.evaluation import evaluator
-from mlteam.registry import versions
+from mlteam.registry import evaluations, versions
 
 Records = list[dict[str, Any]]
 
@@ -18,7 +18,7 @@ def read_history(spec: Spec) -> Records:
     Raises:
         ProjectError: Nothing was evaluated yet.
     """
-    rows = versions.list_evaluations(spec)
+    rows = evaluations.list_evaluations(spec)
     if not rows:
         raise ProjectError(f"{spec.name} has no evaluation yet", fix="run `nox -s evaluate`")
     return rows

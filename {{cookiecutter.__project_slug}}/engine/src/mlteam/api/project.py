@@ -16,7 +16,7 @@ from mlteam.core import paths
 from mlteam.core.errors import NotCreatedError, ProjectError
 from mlteam.data import datasets, snapshot, windows
 from mlteam.data.snapshot import Snapshot
-from mlteam.registry import versions
+from mlteam.registry import evaluations, versions
 from mlteam.registry.tracking import convert_mlflow_error
 from mlteam.registry.versions import RegisteredVersion
 
@@ -96,7 +96,7 @@ class Project:
             ProjectError: There is no such version.
         """
         with _work_in(self.root):
-            rows = versions.list_evaluations(self.spec)
+            rows = evaluations.list_evaluations(self.spec)
             if which is not None:
                 number = versions.open_version(self.spec, str(which)).number
                 rows = [row for row in rows if row["version"] == number]

@@ -92,18 +92,23 @@ def monitor(
 
     moment = now.replace(tzinfo=dt.UTC) if now else dt.datetime.now(dt.UTC)
 
+    console.configure_output(log=log)
+    try:
+        launched = [name for name in pipelines.list_pipelines() if is_launched(name)]
+    except ProjectError as error:
+        console.print_error(error)
+        raise typer.Exit(2) from None
+
     def run(name: str | None) -> int:
+        if pipeline is None and launched and name not in launched:
+            console.print_line(f"{name}: no version is launched, nothing to monitor")
+            return 0
         try:
-            launched = [known for known in pipelines.list_pipelines() if is_launched(known)]
-            if pipeline is None and launched and name not in launched:
-                console.print_line(f"{name}: no version is launched, nothing to monitor")
-                return 0
             return 0 if monitor_pipeline(pipelines.load_spec(name), moment) else 1
         except ProjectError as error:
             console.print_error(error)
             return 2
 
-    console.configure_output(log=log)
     run_for_each(pipeline, run)
 
 

@@ -68,7 +68,7 @@ def rename_pipeline(
     old: Annotated[str, typer.Argument(help="Name of the pipeline.")],
     new: Annotated[str, typer.Argument(help="Its new name.")],
 ) -> None:
-    """Rename a pipeline, its SQL and what refers to them; versions begin anew, and the old ones are kept."""
+    """Rename a pipeline, its SQL and what refers to them; its versions start at 1 again, and the old ones are kept."""
     from mlteam.commands.rename_pipeline import rename_pipeline as rename
 
     rename(old, new)

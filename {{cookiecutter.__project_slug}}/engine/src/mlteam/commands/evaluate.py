@@ -10,7 +10,7 @@ from mlteam.core import console
 from mlteam.data import datasets, snapshot
 from mlteam.evaluation import fairness
 from mlteam.evaluation.evaluator import EvaluationResult
-from mlteam.registry import versions
+from mlteam.registry import evaluations
 from mlteam.registry.looks import record_look
 from mlteam.registry.version_rows import build_evaluation_spec, load_version_rows
 from mlteam.registry.versions import RegisteredVersion
@@ -55,7 +55,7 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
             "datasets": [result.to_dict() for result in results],
         }
         write_json(numbers, content)
-        versions.log_evaluation(version, results, [target, numbers, *([] if on else [get_figures_folder(target)])])
+        evaluations.log_evaluation(version, results, [target, numbers, *([] if on else [get_figures_folder(target)])])
     for section in sections:
         _print_metrics(spec, version, section.result)
         if sentence := section.result.describe_rivals():

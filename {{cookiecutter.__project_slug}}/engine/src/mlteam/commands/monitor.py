@@ -23,7 +23,6 @@ def monitor_pipeline(spec: Spec, now: dt.datetime) -> bool:
     Raises:
         ProjectError: Nothing was launched, or a file is not what was written.
     """
-    bundle.pull_live_pointer(spec.name)
     live = bundle.read_live_pointer(spec.name)
     opened = bundle.load(bundle.get_bundles_folder(spec.name) / live.champion)
     with console.show_progress("look at sources, served rows and model"):

@@ -11,7 +11,7 @@ from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import remove, write_atomically
 from mlteam.core.paths import TEAM_FILE
-from mlteam.registry import versions
+from mlteam.registry import evaluations
 from mlteam.reports import page
 from mlteam.serving.bundle import is_launched, read_live_pointer
 
@@ -72,7 +72,7 @@ def show_version(spec: "Spec", number: int) -> None:
     if shown and FIGURES.parent.is_dir():
         report = page.choose_page_path(spec.name, f"v{number}")
         if not report.with_suffix(".json").exists():
-            versions.fetch_evaluation(spec, number, report.parent)
+            evaluations.fetch_evaluation(spec, number, report.parent)
         if (pictures := get_figures_folder(report)).is_dir():
             remove(FIGURES / spec.name)
             shutil.copytree(pictures, FIGURES / spec.name)

@@ -28,7 +28,7 @@ def rename_pipeline(old: str, new: str) -> list[Path]:
         What was moved or changed.
 
     Raises:
-        ProjectError: There is no such pipeline, the new name is taken or none, or git does not hold a file as it is.
+        ProjectError: There is no such pipeline, the new name is taken or not valid, or a file is not committed.
     """
     known = pipelines.list_pipelines()
     if old not in known:

@@ -11,7 +11,7 @@ def list_files() -> list[Path]:
     """Return the files that git tracks or would add, but those of the engine, in alphabetical order.
 
     Raises:
-        ProjectError: There is no repository of git here.
+        ProjectError: Git finds no repository.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -204,7 +204,7 @@ def _find_parts(
     matrix = np.column_stack([*(transform(values[rows]) for values in named.values()), np.ones(rows.sum())])
     scale = np.maximum(np.abs(matrix).max(axis=0), 1e-300)
     known, target = label[rows], transform(label[rows])
-    # Judged on rows that the weights were not fitted to.
+    # Evaluated on rows that the weights were not fitted to.
     half = np.arange(len(target)) % 2 == 0
     # In logarithms the rounding of a large product counts less than that of a small one.
     sure = (known if logs else np.ones(len(known)))[half, None]
