@@ -75,6 +75,33 @@ def test_dates_give_features() -> None:
     assert [column.name for column in short.derived] == ["event_weekday"]
 
 
+def test_a_date_that_must_not_be_seen_is_not_seen_in_parts() -> None:
+    rows = table(date_of_birth=days(400, step=9), opened=days(500), number=NUMBER, y=LABEL)
+    plan = planned(rows, "y")
+    assert plan.personal == ["date_of_birth"]
+    assert {column.raw for column in plan.derived} == {"opened"}
+    assert planned(rows, "y", hide=("opened",)).derived == []
+    kept = planned(rows, "y", keep=("date_of_birth",))
+    assert "date_of_birth_year" in kept.not_personal
+
+
+def test_a_table_with_birthdays_becomes_a_pipeline(shop: Path) -> None:
+    lines = [f"{days(400, step=9)[n]},{NUMBER[n]:.3f},{LABEL[n]}" for n in range(ROWS)]
+    (shop / "members.csv").write_text("\n".join(["Date of Birth,size,y", *lines]) + "\n")
+    create_pipeline(OnboardingRequest("members", "y"), "members.csv")
+    assert windows.load_spec("members").features.names == ("size",)
+    create_pipeline(OnboardingRequest("elders", "y", keep=("Date of Birth",)), "members.csv")
+    assert "date_of_birth_month" in windows.load_spec("elders").features.numeric
+
+
+def test_nothing_is_made_of_a_date_after_the_time_of_its_row() -> None:
+    start = days(500)
+    ended = [day + dt.timedelta(days=n % 7) for n, day in enumerate(start)]
+    plan = planned(table(opened=start, ended=ended, number=NUMBER, y=LABEL), "y", time="opened")
+    assert {column.raw for column in plan.derived} == {"opened"}
+    assert plan.exclusion_reasons["ended"].startswith("is a date: nothing made of it, since it lies after opened")
+
+
 def test_rows_that_are_mostly_alike_are_drawn_one_by_one() -> None:
     repeated = table(a=[n % 3 for n in range(ROWS)], b=[n % 4 for n in range(ROWS)], y=LABEL)
     assert not planned(repeated, "y").splits_by_digest
@@ -200,7 +227,7 @@ def test_features_that_say_everything_together_are_mentioned(shop: Path, capsys:
 
 def test_a_table_with_all_of_it_becomes_a_version(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [
-        f"{n % 90},{days(600)[n]},{dt.date(2019, 1, 1) + dt.timedelta(days=3 * (n % 300))},"
+        f"{n % 90},{days(600)[n]},{dt.date(2015, 1, 1) + dt.timedelta(days=3 * (n % 300))},"
         f'{n % 17} %,"{n % 29},{n % 10}",{"yes" if n % 3 else "no"},{LABEL[n]}'
         for n in range(ROWS)
     ]

@@ -71,10 +71,11 @@ class EvaluationResult:
 
     def describe_rivals(self) -> str:
         """Return whether the model is better than a linear one, and than its baseline where that is in doubt."""
-        linear = "a linear model of the same rows"
-        said = [_describe_gain(self.metrics[0], "its baseline")] if self.metrics else []
-        doubts = [sentence for sentence in said if "The model is better" not in sentence]
-        return " ".join(filter(None, [*doubts, _describe_gain(self.linear, linear) if self.linear else ""]))
+        primary = self.metrics[0]
+        surely_better = primary.gain.low is not None and primary.gain.low > 0
+        baseline = "" if surely_better else _describe_gain(primary, "its baseline")
+        linear = _describe_gain(self.linear, "a linear model of the same rows") if self.linear else ""
+        return " ".join(filter(None, [baseline, linear]))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers."""

@@ -5,7 +5,7 @@ at another point of the same curve.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,12 +115,8 @@ def _average(values: Floats | Labels, weight: Floats) -> float:
 
 
 def _compare_with_most_chosen(group: ProtectedGroup, groups: list[ProtectedGroup]) -> ProtectedGroup:
-    shares = [
-        other.outcomes["chosen"].value
-        for other in groups
-        if other.column == group.column and "chosen" in other.outcomes
-    ]
-    most, own = max((share or 0.0 for share in shares), default=0.0), group.outcomes.get("chosen")
-    if not most or own is None or own.value is None:
+    own = group.outcomes.get("chosen")
+    if own is None or own.value is None:
         return group
-    return ProtectedGroup(group.column, group.value, group.rows, group.outcomes, own.value / most)
+    most = max(other.outcomes["chosen"].value or 0.0 for other in groups if other.column == group.column)
+    return replace(group, ratio=own.value / most) if most else group

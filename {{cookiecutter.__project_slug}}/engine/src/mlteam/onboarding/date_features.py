@@ -45,8 +45,11 @@ def add_derived_columns(connection: duckdb.DuckDBPyConnection, plan: Plan) -> st
 def _list_parts(connection: duckdb.DuckDBPyConnection, plan: Plan, column: SourceColumn) -> Iterator[tuple[str, str]]:
     name, base = column.name, column.name.rstrip("_")
     day, hour = f"cast({name} as date)", f"extract(hour from cast({name} as timestamp))"
-    query = f"select max({day}) - min({day}), count(distinct {hour}) from {plan.typed}"
-    ((days, hours),) = connection.execute(query).fetchall()
+    late = f"bool_or({day} > cast({plan.time.name} as date))" if plan.time else "false"
+    query = f"select max({day}) - min({day}), count(distinct {hour}), coalesce({late}, false) from {plan.typed}"
+    ((days, hours, is_late),) = connection.execute(query).fetchall()
+    if is_late:
+        return  # what comes after the time of a row is not known by then
     if column is not plan.time:
         yield f"{base}_year", f"extract(year from {name})"
         if plan.time:

@@ -41,10 +41,12 @@ def choose_features(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             plan.exclusion_reasons[column.name] = roles[column.name]
         elif column.name in dropped:
             plan.exclusion_reasons[column.name] = "left out by --drop"
-        elif column.name in hidden and column.kind not in ("date", "other"):
-            plan.exclusion_reasons[column.name] = "hidden from the model by --hide; the report compares its groups"
-            plan.hidden.append(column)
-            plan.protected.append(column)
+        elif column.name in hidden:
+            compared = column.kind not in ("date", "other")
+            also = "; the report compares its groups" if compared else ""
+            plan.exclusion_reasons[column.name] = f"hidden from the model by --hide{also}"
+            plan.hidden += [column] if compared else []
+            plan.protected += [column] if compared else []
         elif column.name in suspicions and column.name not in kept:
             plan.exclusion_reasons[column.name] = f"looks like {suspicions[column.name]}"
             plan.personal.append(column.name)
@@ -56,6 +58,10 @@ def choose_features(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             plan.not_personal += [column.name] if column.name in suspicions else []
             plan.protected += [column] if anonymity.is_protected(column.raw) else []
             (plan.numeric if column.kind in ("integer", "number") else plan.categorical).append(column)
+    # What must not be shown is not shown in parts either.
+    secret = {*plan.personal, *hidden}
+    plan.derived = [derived for derived in plan.derived if derived.raw not in secret]
+    plan.not_personal += [d.name for d in plan.derived if d.raw in suspicions]
     plan.numeric += plan.derived
     if not plan.features:
         raise ProjectError("no usable feature columns", fix="add columns that are related to the label")
@@ -92,8 +98,10 @@ def _explain_useless(column: SourceColumn, plan: Plan) -> str:
             return "is empty"
         return "has the same value in all rows" + (" that have one" if column.missing else "")
     if column.kind == "date":
-        made = [derived.name for derived in plan.derived if derived.raw == column.name]
-        return f"is a date: {', '.join(made) or 'nothing'} made of it; pass --time if it orders the rows"
+        if made := [derived.name for derived in plan.derived if derived.raw == column.name]:
+            return f"is a date: {', '.join(made)} made of it"
+        late = f"it lies after {plan.time.raw} in some rows, or " if plan.time else ""
+        return f"is a date: nothing made of it, since {late}hardly any part of it varies"
     if column.kind == "text" and column.distinct > MAX_FEATURE_CATEGORIES and column.distinct <= present / 2:
         return f"has {column.distinct:,} categories, more than {MAX_FEATURE_CATEGORIES:,}"
     return ""
