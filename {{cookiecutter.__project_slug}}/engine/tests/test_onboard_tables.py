@@ -270,7 +270,7 @@ def test_protected_groups_are_compared_and_can_be_hidden_from_the_model(
     (shop / "hires.csv").write_text("\n".join(["id,sex,age,score,hired", *lines]) + "\n")
     create_pipeline(OnboardingRequest("hires", "hired", hide=("sex",)), "hires.csv")
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
-    assert "age may be protected the model reads it unless --hide age" in printed
+    assert "age may be protected read by the model unless --hide age" in printed
     assert "hidden from the model by --hide; the report compares its groups" in printed
     spec = windows.load_spec("hires")
     assert spec.evaluation.protected == ("sex", "age")

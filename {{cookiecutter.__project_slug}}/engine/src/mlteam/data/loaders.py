@@ -173,7 +173,7 @@ def read_table_file(path: Path) -> pa.Table:
 
 
 def _explain_read_error(message: str) -> str:
-    """Return the line and the reason of an error of DuckDB, which parts them, in one line."""
+    """Return an error of DuckDB in one line: where it is, and the reason, which DuckDB writes below it."""
     lines = [line.strip() for line in message.strip().splitlines()]
     reason = next((line for line in lines[1:] if line and not line.startswith("Original Line")), "")
     return f"{lines[0]}: {reason}" if reason else lines[0]

@@ -104,7 +104,7 @@ def _list_warnings(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Yield what somebody should think about, as `_list_decisions` does."""
     if seen := [column.raw for column in plan.protected if column not in plan.hidden]:
         options = " ".join(f"--hide {shlex.quote(raw)}" for raw in seen)
-        yield f"{', '.join(seen)} may be protected", f"the model reads it unless {options}", ("evaluation", "protected")
+        yield f"{', '.join(seen)} may be protected", f"read by the model unless {options}", ("evaluation", "protected")
     if plan.joint_strength >= leaks.JOINT_THRESHOLD:
         yield (
             f"the features say {plan.joint_strength:.1%} of the label",
