@@ -244,6 +244,14 @@ def test_odd_pages_are_answered_quickly(project: Path, text: str) -> None:
     assert spent.children_user - before.children_user < 2
 
 
+def test_of_many_findings_of_one_kind_some_are_shown_and_the_rest_counted(project: Path) -> None:
+    (project / "docs" / "odd.md").write_text("# A\n\n" + "[a](gone.md)\n" * 50, encoding="utf-8")
+    shown = check(project).stdout
+    assert shown.count("PRC027 broken link") == 20
+    assert "\ndocs/odd.md: 30 more of PRC027\n" in shown
+    assert re.search(r"process: \d+ checks, 5\d errors", shown)
+
+
 def test_every_question_of_the_source_is_asked_once() -> None:
     asked = tomllib.loads((baking.ROOT / DEFAULTS).read_text(encoding="utf-8"))["questions"]
     assert len(asked) == 34

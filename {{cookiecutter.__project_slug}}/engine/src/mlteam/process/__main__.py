@@ -5,6 +5,7 @@ the project's code.
 """
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
@@ -63,4 +64,6 @@ def run(options: argparse.Namespace, root: Path) -> int:
 
 
 if __name__ == "__main__":
+    # The pages stay in memory until the end: looking for garbage among them took a quarter of the time.
+    gc.disable()
     sys.exit(main())

@@ -12,7 +12,7 @@ WARNING, ON_ENTRY = "warning", "stage change"
 LISTED_CHOICES = 8
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(order=True)
 class Finding:
     """One place where a page or a file does not agree with the project.
 

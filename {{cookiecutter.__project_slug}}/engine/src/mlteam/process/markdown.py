@@ -98,7 +98,7 @@ def _add_token(token: Token, heading: Token | None, page: Page) -> None:
 
 def _add_inline(token: Token, heading: Token | None, page: Page, line: int) -> None:
     children = token.children or []
-    text, prose = (_join_visible(children, code=code) for code in (True, False))
+    text, prose = _join_visible(children)
     if heading is not None:
         if heading.level == 0:
             page.headings.append(Heading(text, int(heading.tag[1]), line))
@@ -118,15 +118,19 @@ def _add_inline(token: Token, heading: Token | None, page: Page, line: int) -> N
             page.links += [Span(source, line) for source in IMAGE.findall(child.content)]
 
 
-def _join_visible(children: list[Token], *, code: bool) -> str:
-    """Join what a reader sees; tags stay, so that `<describe here>` can be told from an answer."""
-    parts = []
+def _join_visible(children: list[Token]) -> tuple[str, str]:
+    """Join what a reader sees, with code and without; tags stay: `<describe here>` is told from an answer by them."""
+    text, prose = [], []
     for child in children:
-        if child.type in ("softbreak", "hardbreak"):
-            parts.append("\n")
-        elif child.type in VISIBLE or (code and child.type == "code_inline"):
-            parts.append(child.content)
-    return COMMENT.sub("", "".join(parts)).strip()
+        if child.type == "code_inline":
+            text.append(child.content)
+        elif child.type in VISIBLE:
+            text.append(child.content)
+            prose.append(child.content)
+        elif child.type in ("softbreak", "hardbreak"):
+            text.append("\n")
+            prose.append("\n")
+    return COMMENT.sub("", "".join(text)).strip(), COMMENT.sub("", "".join(prose)).strip()
 
 
 def _locate(text: str, line: int, page: Page) -> Span:

@@ -1,6 +1,8 @@
 """Runs every check over a project and sorts the findings."""
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,6 +16,7 @@ from mlteam.process.settings import FILE, ExceptionEntry
 from mlteam.process.team import FILE as TEAM_FILE
 
 ENDS_SOON_DAYS = 14
+SHOWN_OF_ONE_CHECK = 20
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,24 @@ def list_launch_findings(root: Path, pipeline: str) -> list[Finding]:
 
 def format_result(result: Result) -> str:
     """Format the run: errors in full, warnings as one line each, a summary."""
-    lines = [finding.format_full() for finding in result.errors]
+    lines = list(_list_lines(result.errors))
     if runs_on_github():
         lines += [finding.format_annotation("error") for finding in result.errors]
         lines += [finding.format_annotation("warning") for finding in result.warnings]
     lines += [f"warning: {finding.format_line()}" for finding in result.warnings]
     return "\n".join([*lines, format_summary(result)])
+
+
+def _list_lines(errors: list[Finding]) -> Iterator[str]:
+    """Yield the errors in full, up to a number of one check on one page, with the number of the others."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for finding in errors:
+        seen[finding.path, finding.code] += 1
+        if seen[finding.path, finding.code] <= SHOWN_OF_ONE_CHECK:
+            yield finding.format_full()
+    for (path, code), number in seen.items():
+        if number > SHOWN_OF_ONE_CHECK:
+            yield f"{path}: {number - SHOWN_OF_ONE_CHECK} more of {code}"
 
 
 def format_summary(result: Result) -> str:

@@ -1,7 +1,7 @@
 """The list of all checks."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mlteam.process.findings import Finding
 from mlteam.process.project import Project
@@ -27,14 +27,11 @@ class Check:
             relax = (
                 f'allow it: [allow] {kind} = ["{word}"]' if kind else f'switch the rule off: [off] {self.code} = "why"'
             )
-            yield replace(
-                finding,
-                code=self.code,
-                blocks=finding.blocks or self.blocks,
-                rule=self.meaning,
-                owner=project.describe_owner(finding.owner, finding.path),
-                relax=finding.relax or relax,
-            )
+            finding.code, finding.rule = self.code, self.meaning
+            finding.blocks = finding.blocks or self.blocks
+            finding.relax = finding.relax or relax
+            finding.owner = project.describe_owner(finding.owner, finding.path)
+            yield finding
 
 
 CHECKS: dict[str, Check] = {}
