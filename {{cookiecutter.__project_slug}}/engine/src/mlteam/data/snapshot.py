@@ -51,6 +51,12 @@ class Snapshot:
         """The file of rows."""
         return self.folder / "data.parquet"
 
+    @property
+    def file_state(self) -> tuple[Path, int, int]:
+        """The file of rows with its size in bytes and its time of change: what was read of another state is old."""
+        status = self.parquet.stat()
+        return self.parquet.absolute(), status.st_size, status.st_mtime_ns
+
 
 def take(spec: Spec, checks: Sequence[Check] = ()) -> Snapshot:
     """Freeze the pipeline's relation; the same rows give the snapshot that is already there.
@@ -79,11 +85,6 @@ def take(spec: Spec, checks: Sequence[Check] = ()) -> Snapshot:
     with write_atomically(home / "newest") as pointer:
         pointer.write_text(shorten_digest(digest) + "\n", encoding="utf-8")
     return load(spec.name, digest)
-
-
-def _stat_rows(parquet: Path) -> tuple[Path, int, int]:
-    status = parquet.stat()
-    return parquet.absolute(), status.st_size, status.st_mtime_ns
 
 
 @cache
@@ -126,7 +127,7 @@ def load(pipeline: str, digest: str) -> Snapshot:
         )
     metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
     snapshot = Snapshot(folder, metadata)
-    if not snapshot.parquet.exists() or _hash_rows(*_stat_rows(snapshot.parquet)) != metadata["parquet_sha256"]:
+    if not snapshot.parquet.exists() or _hash_rows(*snapshot.file_state) != metadata["parquet_sha256"]:
         raise ProjectError(
             f"snapshot {shorten_digest(digest)} has changed since it was taken",
             where=str(snapshot.parquet),

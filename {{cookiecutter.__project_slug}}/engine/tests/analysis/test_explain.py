@@ -1,34 +1,16 @@
-import dataclasses
 import re
 
 import numpy as np
 import pytest
 from conftest import run_sql
-from test_tasks import become
+from variants import become, trained, without_contributions
 
 from mlteam.analysis import importance
-from mlteam.commands import explain, train
+from mlteam.commands import explain
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
-from mlteam.data import datasets, features, snapshot
 from mlteam.data.features import EvaluationRows
-from mlteam.registry.versions import RegisteredVersion
 from mlteam.reports import page
-
-
-def rows_of(spec: Spec, version: RegisteredVersion) -> EvaluationRows:
-    return features.build_evaluation_rows(
-        spec, version.schema, "test", datasets.read_snapshot_rows(snapshot.load_newest(spec.name), spec, "test")
-    )
-
-
-def trained(spec: Spec) -> tuple[RegisteredVersion, EvaluationRows]:
-    version = train.train_version(spec, snapshot.take(spec))
-    return version, rows_of(spec, version)
-
-
-def without_contributions(version: RegisteredVersion) -> RegisteredVersion:
-    return dataclasses.replace(version, model=version.baseline)
 
 
 def test_the_feature_that_decides_comes_first_and_the_one_that_does_not_last(spec: Spec) -> None:

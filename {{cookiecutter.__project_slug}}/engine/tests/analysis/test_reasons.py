@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from launched import GOOD, served
 from numpy.typing import NDArray
-from test_explain import trained
+from variants import trained
 
 from mlteam.analysis import mistakes
 from mlteam.commands import launch, predict, train

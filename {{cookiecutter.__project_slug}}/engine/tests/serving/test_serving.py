@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -71,7 +72,15 @@ def test_every_route_says_what_it_should(client: httpx.Client) -> None:
     metrics = client.get("/metrics").text
     assert 'model_requests_total{pipeline="flights",route="predict",status="200"} 1.0' in metrics
     assert 'model_ready{pipeline="flights"} 1.0' in metrics
-    assert client.get("/docs").status_code == 200
+
+
+def test_the_page_of_the_api_needs_no_other_server(client: httpx.Client) -> None:
+    page = client.get("/docs").text
+    fetched = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(fetched) >= 3
+    for url in fetched:
+        assert client.get(url).status_code == 200, url
+    assert "http" not in re.sub(r"<!--.*?-->", "", page.replace("http-equiv", ""))
 
 
 def test_verify_finds_the_champion_and_its_numbers(spec: Spec, client: httpx.Client) -> None:

@@ -7,7 +7,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from conftest import edit
-from test_tasks import become
+from variants import become
 
 from mlteam.analysis import comparison, history
 from mlteam.commands import compare, evaluate, explain, mistakes, predict, train

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from conftest import edit, run_sql
+from variants import become
 
 from mlteam.commands import evaluate, train
 from mlteam.config import pipelines
@@ -25,18 +26,6 @@ test = { from = 2013-04-01, until = 2013-06-01 }"""
 
 
 METRICS = '["roc_auc", "average_precision", "log_loss", "brier_score"]'
-
-
-def become(spec: Spec, task: str, label: str, metrics: str) -> Spec:
-    """The same pipeline with another label."""
-    run_sql(f"alter table features.flights add column target varchar; update features.flights set target = {label}")
-    if task == "regression":
-        run_sql("alter table features.flights alter target type double")
-    edit(spec.path, 'label = "late"', 'label = "target"')
-    edit(spec.path, 'task = "binary"', f'task = "{task}"')
-    edit(spec.path, METRICS, metrics)
-    edit(spec.path, 'primary = "roc_auc"', f"primary = {metrics.strip('[]').split(',')[0]}")
-    return pipelines.load_spec(None)
 
 
 def split_by(spec: Spec, splits: str) -> Spec:

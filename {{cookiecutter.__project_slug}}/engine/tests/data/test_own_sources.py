@@ -18,7 +18,7 @@ from mlteam.data.increments import add_changes, find_watermark
 from mlteam.data.sources import Source
 
 VARIABLE = "SHOP_TOKEN"
-PAGE = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[2] / "README.md"
 
 
 def read_loader(name: str) -> Callable[[Source], pa.Table]:

@@ -1,6 +1,6 @@
 import pytest
 from conftest import edit, run_sql
-from test_tasks import become
+from variants import become
 
 from mlteam.commands import profile
 from mlteam.config import pipelines

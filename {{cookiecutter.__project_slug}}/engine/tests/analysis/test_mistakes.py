@@ -5,8 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from conftest import run_sql
-from test_explain import rows_of, trained, without_contributions
-from test_tasks import become
+from variants import become, rows_of, trained, without_contributions
 
 from mlteam.analysis import mistakes, weak_slices
 from mlteam.commands import mistakes as mistakes_command

@@ -12,8 +12,9 @@ from tables import planned, table
 
 from mlteam.commands import evaluate, train
 from mlteam.commands.new_pipeline import create_pipeline
+from mlteam.core import personal
 from mlteam.core.errors import ProjectError
-from mlteam.data import anonymity, loaders, snapshot, warehouse, windows
+from mlteam.data import loaders, snapshot, warehouse, windows
 from mlteam.onboarding.plan import OnboardingRequest
 from mlteam.registry import versions
 
@@ -256,7 +257,7 @@ def test_a_table_with_all_of_it_becomes_a_version(shop: Path, capsys: pytest.Cap
     ],
 )
 def test_what_nobody_should_be_judged_by_is_known_by_its_name(name: str, expected: bool) -> None:
-    assert anonymity.is_protected(name) is expected
+    assert personal.is_protected(name) is expected
 
 
 def test_protected_groups_are_compared_and_can_be_hidden_from_the_model(

@@ -7,7 +7,7 @@ from mlteam.config import pipelines
 from mlteam.config import spec as specs
 from mlteam.core.errors import ProjectError
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def refusal(path: Path) -> str:

@@ -14,7 +14,7 @@ from mlteam.commands import train
 from mlteam.config import pipelines
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
-from mlteam.data import snapshot
+from mlteam.data import datasets, snapshot
 from mlteam.modeling.baseline import GroupMean
 from mlteam.registry import tracking, versions
 from mlteam.registry.versions import RegisteredVersion
@@ -79,6 +79,16 @@ def test_the_rows_of_a_snapshot_are_hashed_once_and_again_when_they_change(
     with pytest.raises(ProjectError, match="has changed"):
         snapshot.load("flights", taken.digest)
     assert len(hashed) == 1
+
+
+def test_the_rows_of_a_dataset_are_read_once_and_again_when_the_file_changes(spec: Spec) -> None:
+    taken = snapshot.take(spec)
+    first = datasets.read_snapshot_rows(taken, spec, "test")
+    assert datasets.read_snapshot_rows(snapshot.load_newest("flights"), spec, "test") is first
+    os.utime(taken.parquet, (0, 0))
+    again = datasets.read_snapshot_rows(taken, spec, "test")
+    assert again is not first
+    assert again == first
 
 
 def test_an_opened_version_leaves_no_files_behind(spec: Spec, version: RegisteredVersion, tmp_path: Path) -> None:
