@@ -135,6 +135,11 @@ BREACHES = [
         replace(PIPELINE, "none_because =", "quasi_identifiers = ['dest']\nk = 5 #"),
     ),
     Breach(
+        "PRC049",
+        append("examples/clients.csv", "id,e_mail\n1,ada@example.org\n"),
+        append("examples/clients.csv", "id,wants_e_mail\n1,yes\n"),
+    ),
+    Breach(
         "PRC050",
         replace("noxfile.py", '"""Check style', '"""Read style'),
         both(replace("noxfile.py", '"""Check style', '"""Read style'), fix),

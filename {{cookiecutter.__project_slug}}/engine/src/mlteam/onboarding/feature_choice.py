@@ -5,6 +5,7 @@ import re
 import duckdb
 
 from mlteam.config.privacy import Privacy
+from mlteam.core import personal
 from mlteam.core.errors import ProjectError
 from mlteam.data import anonymity
 from mlteam.onboarding.columns import SourceColumn
@@ -56,7 +57,7 @@ def choose_features(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             plan.exclusion_reasons[column.name] = reason
         else:
             plan.not_personal += [column.name] if column.name in suspicions else []
-            plan.protected += [column] if anonymity.is_protected(column.raw) else []
+            plan.protected += [column] if personal.is_protected(column.raw) else []
             (plan.numeric if column.kind in ("integer", "number") else plan.categorical).append(column)
     # What must not be shown is not shown in parts either.
     secret = {*plan.personal, *hidden}
@@ -72,8 +73,8 @@ def _find_personal_columns(connection: duckdb.DuckDBPyConnection, plan: Plan) ->
     looking = anonymity.find_personal_columns(connection, plan.typed, Privacy())
     found = {suspicion.column: suspicion.looks_like for suspicion in looking}
     for column in plan.columns:
-        kind = anonymity.detect_personal_kind(column.raw)
-        if kind and column.name not in found and not anonymity.detect_personal_kind(column.name):
+        kind = personal.detect_personal_kind(column.raw)
+        if kind and column.name not in found and not personal.detect_personal_kind(column.name):
             found[column.name] = kind  # the clean name no longer says it
     return found
 

@@ -8,6 +8,7 @@ from mlteam.process.checks import (  # noqa: F401
     engine,
     monitoring,
     people,
+    privacy,
     references,
     statements,
 )

@@ -12,8 +12,6 @@ from mlteam.process.findings import WARNING, Finding, suggest
 from mlteam.process.project import ENGINE, Project
 from mlteam.process.toml_files import find_error_line, find_key_line, find_word_line, get_table
 
-PRIVACY_LISTS = ("identifiers", "quasi_identifiers", "sensitive")
-
 
 @check("PRC043", "the files that decide can be parsed")
 def check_files(project: Project) -> Iterator[Finding]:
@@ -120,20 +118,6 @@ def check_runs(project: Project) -> Iterator[Finding]:
             elif newer := find_newer_run(name, content, project):
                 message = f"the block {name!r} is older than {newer}"
                 yield Finding(document.path, first, message, fix="nox -s process -- --fix", blocks=WARNING)
-
-
-@check("PRC048", "every pipeline states which columns are about people")
-def check_privacy(project: Project) -> Iterator[Finding]:
-    """Look for identifiers, quasi-identifiers and sensitive columns with k, or for `none_because`."""
-    for name, spec in project.pipelines.items():
-        path, privacy = f"pipelines/{name}.toml", get_table(spec, "privacy")
-        line = find_key_line(project.read(path), "privacy")
-        listed = [column for key in PRIVACY_LISTS for column in privacy.get(key, [])]
-        if not listed and not str(privacy.get("none_because", "")).strip():
-            expected = '[privacy] with quasi_identifiers, sensitive, k, l, or none_because = "…"'
-            yield Finding(path, line, "[privacy] does not state whether the data is about people", expected=expected)
-        elif privacy.get("quasi_identifiers") and "k" not in privacy:
-            yield Finding(path, line, "[privacy] has quasi_identifiers and no k", expected="k = 5, or more")
 
 
 @check("PRC050", "every generated block is up to date")
