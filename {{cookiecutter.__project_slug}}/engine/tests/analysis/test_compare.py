@@ -13,7 +13,7 @@ from mlteam.commands import history as history_command
 from mlteam.config import pipelines
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
-from mlteam.data import snapshot
+from mlteam.data import datasets, snapshot
 from mlteam.registry import launch_log
 from mlteam.registry.versions import RegisteredVersion
 
@@ -27,7 +27,7 @@ def test_the_better_of_two_versions_is_told_with_the_numbers(
     assert back.format_verdict("roc_auc").startswith("version 2 is worse than version 1 by roc_auc: -0.")
     keys = {key for key, _, _ in result.differences}
     assert {"model.params.max_depth", "model.params.rounds"} <= keys
-    assert set(result.training_rows.values()) == {0}
+    assert result.training_rows == (0, 0)
 
 
 def test_a_comparison_is_drawn(spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion) -> None:
@@ -52,7 +52,7 @@ def test_rows_that_a_version_has_learned_from_are_counted(
     spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion
 ) -> None:
     result = comparison.compare_versions(spec, shallow, version, "train")
-    assert result.training_rows == {1: 590, 2: 590}
+    assert result.training_rows == (590, 590)
 
 
 def test_the_version_of_a_day_is_the_last_one_until_then(
@@ -161,3 +161,47 @@ def test_few_clusters_give_numbers_without_an_interval(spec: Spec, version: Regi
     why = "no verdict by roc_auc: +0.0000, no interval: too few days or groups: 2"
     assert result.format_verdict("roc_auc").startswith(why)
     compare.show_comparison(few, "1", "2", "test", None)
+
+
+@pytest.fixture
+def variant(spec: Spec, version: RegisteredVersion) -> Spec:
+    """Another pipeline, with a table of its own that lacks the wind and some rows."""
+    run_sql("create table features.windless as select * exclude (wind) from features.flights where hour > 7")
+    text = spec.path.read_text().replace("features.flights", "features.windless").replace('"hour", "wind"', '"hour"')
+    Path("pipelines/windless.toml").write_text(text)
+    changed = pipelines.load_spec("windless")
+    train.train_version(changed, snapshot.take(changed))
+    return changed
+
+
+def test_versions_of_two_pipelines_are_compared_on_the_rows_that_both_have(
+    spec: Spec, variant: Spec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = compare.show_comparison(variant, "flights:1", "candidate", "test", None)
+    table = datasets.read_snapshot_rows(snapshot.load_newest("flights"), spec, "test")
+    late = sum(hour > 7 for hour in table["hour"].to_pylist())
+    assert 0 < result.rows == late < len(table)
+    assert result.names == ("flights version 1", "windless version 1")
+    assert ("features.numeric", "wind", "") in result.differences
+    assert result.training_rows == (0, 0)
+    assert Path("data/reports/windless-flights-v1-v1-compare-test.html").exists()
+    assert "windless version 1" in capsys.readouterr().out.splitlines()[-1]
+    back = compare.show_comparison(spec, "windless:1", "1", "test", None)
+    gains = [next(m.gain.value or 0 for m in found.metrics if m.metric == "roc_auc") for found in (result, back)]
+    assert gains[0] == pytest.approx(-gains[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("update features.windless set late = not late where hour = 9", "rows have another late in flights"),
+        ("update features.windless set id = 'X' || id", "flights and windless have no row of test in common"),
+    ],
+)
+def test_pipelines_that_do_not_speak_of_the_same_rows_are_not_compared(
+    spec: Spec, variant: Spec, change: str, message: str
+) -> None:
+    run_sql(change)
+    snapshot.take(variant)
+    with pytest.raises(ProjectError, match=message):
+        compare.show_comparison(variant, "flights:1", "candidate", "test", None)

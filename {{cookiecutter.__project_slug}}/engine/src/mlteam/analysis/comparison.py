@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mlteam.analysis.shared_rows import Pair, load_shared_rows
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.data import datasets, snapshot
@@ -23,7 +24,7 @@ class VersionComparison:
     second: RegisteredVersion
     dataset: str
     rows: int
-    training_rows: dict[int, int | None]
+    training_rows: tuple[int | None, int | None]
     metrics: list[MetricComparison]
     slices: list[SliceGain]
     slice_note: str
@@ -31,13 +32,17 @@ class VersionComparison:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the two are called."""
-        return f"version {self.first.number}", f"version {self.second.number}"
+        """What the two are called: by their numbers, with the pipelines where these differ."""
+        both = self.first, self.second
+        pipelines = [f"{v.spec.name} " if self.first.spec.name != self.second.spec.name else "" for v in both]
+        first, second = (f"{pipeline}version {v.number}" for pipeline, v in zip(pipelines, both, strict=True))
+        return first, second
 
     def collect_notes(self, spec: Spec) -> list[str]:
         """Return what a reader should know before believing the numbers."""
         learned = [
-            datasets.describe_training_overlap(spec, number, seen) for number, seen in self.training_rows.items()
+            datasets.describe_training_overlap(spec, name, seen)
+            for name, seen in zip(self.names, self.training_rows, strict=True)
         ]
         return [note for note in (self.slice_note, *learned) if note]
 
@@ -49,16 +54,16 @@ class VersionComparison:
         if gain.value is None or gain.low is None or gain.high is None:
             return f"no verdict: {primary} is not defined on these rows ({gain.undefined})"
         numbers = f"{gain.value:+.4f} [{gain.low:.4f}, {gain.high:.4f}]"
-        better, worse = self.second.number, self.first.number
+        other, compared = self.names
         if gain.low > 0:
-            return f"version {better} is better than version {worse} by {primary}: {numbers}"
+            return f"{compared} is better than {other} by {primary}: {numbers}"
         if gain.high < 0:
-            return f"version {better} is worse than version {worse} by {primary}: {numbers}"
-        return f"version {better} and version {worse} do not differ by {primary} above sampling noise: {numbers}"
+            return f"{compared} is worse than {other} by {primary}: {numbers}"
+        return f"{compared} and {other} do not differ by {primary} above sampling noise: {numbers}"
 
 
 def compare_versions(
-    spec: Spec, first: RegisteredVersion, second: RegisteredVersion, dataset: str
+    spec: Spec, first: RegisteredVersion, second: RegisteredVersion, dataset: str, other: Spec | None = None
 ) -> VersionComparison:
     """Score two versions on the same rows of the newest snapshot, each with its own features.
 
@@ -67,9 +72,11 @@ def compare_versions(
         first: What is compared with.
         second: What is compared.
         dataset: A split, a declared dataset or a file.
+        other: Today's of the first one's pipeline, where that is not the second one's.
 
     Raises:
-        ProjectError: They predict different things, or the rows lack a feature of one of them.
+        ProjectError: They predict different things, the rows lack a feature of one of them, or two pipelines have no
+            rows in common.
     """
     labels = [version.spec.data.label for version in (first, second)]
     if labels[0] != labels[1]:
@@ -81,8 +88,7 @@ def compare_versions(
     for part in ("task", "classes"):
         if getattr(first.schema, part) != getattr(second.schema, part):
             raise ProjectError(f"the versions differ in {part}: they predict different things", where=str(spec.path))
-    taken = snapshot.load_newest(spec.name)
-    rows = [datasets.load_evaluation_rows(spec, version.schema, taken, dataset) for version in (first, second)]
+    rows, learned = _load_rows(spec, other, (first, second), dataset)
     scores = [version.model.predict(data.matrix) for version, data in zip((first, second), rows, strict=True)]
     plain = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"slices": ()})})
     evaluated = evaluator.evaluate(plain, rows[1], scores[1], scores[0])
@@ -91,15 +97,30 @@ def compare_versions(
         second=second,
         dataset=dataset,
         rows=len(rows[1].label),
-        training_rows={
-            version.number: datasets.count_training_overlap(spec, version.spec, taken, dataset, data.table)
-            for version, data in zip((first, second), rows, strict=True)
-        },
+        training_rows=learned,
         metrics=evaluated.metrics,
         slices=list(compute_slice_gains(spec, rows[1], scores)),
         slice_note=datasets.describe_missing_slices(spec, rows[1].table),
         differences=list(_list_differences(first, second)),
     )
+
+
+def _load_rows(
+    spec: Spec, other: Spec | None, versions: tuple[RegisteredVersion, RegisteredVersion], dataset: str
+) -> tuple[Pair, tuple[int | None, int | None]]:
+    """Return the rows of both, and how many of them each was trained on."""
+    taken = snapshot.load_newest(spec.name)
+    if other is None:
+        first, second = (datasets.load_evaluation_rows(spec, version.schema, taken, dataset) for version in versions)
+        snapshots, specs = (taken, taken), (spec, spec)
+    else:
+        specs, snapshots = (other, spec), (snapshot.load_newest(other.name), taken)
+        first, second = load_shared_rows(specs, versions, dataset)
+    learned = [
+        datasets.count_training_overlap(of, version.spec, rows_of, dataset, data.table)
+        for of, version, rows_of, data in zip(specs, versions, snapshots, (first, second), strict=True)
+    ]
+    return (first, second), (learned[0], learned[1])
 
 
 def _list_differences(first: RegisteredVersion, second: RegisteredVersion) -> Iterator[tuple[str, str, str]]:

@@ -204,11 +204,15 @@ def mistakes(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="Number or alias of a version; omit it with --as-of.")] = "",
+    first: Annotated[
+        str, typer.Argument(help="Number or alias of a version, or PIPELINE:VERSION of another pipeline's.")
+    ] = "",
     second: Annotated[str, typer.Argument(help="Number or alias of the version to compare with it.")] = "candidate",
     pipeline: PipelineOption = None,
     dataset: DatasetOption = "test",
-    as_of: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The version of that day.")] = None,
+    as_of: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Take the version of that day as the first.")
+    ] = None,
 ) -> None:
     """Compare two versions on the same rows: verdict, metrics, slices, differences."""
     from mlteam.commands.compare import show_comparison

@@ -63,7 +63,7 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
         for sentence in fairness.describe_adverse_impact(section.result.groups):
             console.print_line(f"note: {section.data.name}: {sentence}")
         learned = datasets.count_training_overlap(spec, version.spec, taken, section.data.name, section.data.table)
-        if note := datasets.describe_training_overlap(spec, version.number, learned):
+        if note := datasets.describe_training_overlap(spec, f"version {version.number}", learned):
             console.print_line(f"note: {section.data.name}: {note}")
         if missing := datasets.describe_missing_slices(spec, section.data.table):
             console.print_line(f"note: {section.data.name}: {missing}")

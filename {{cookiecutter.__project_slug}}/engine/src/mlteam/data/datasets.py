@@ -110,11 +110,11 @@ def count_training_overlap(spec: Spec, by: Spec, taken: Snapshot, dataset: str, 
     return int(found)
 
 
-def describe_training_overlap(spec: Spec, version: int, learned: int | None) -> str:
+def describe_training_overlap(spec: Spec, version: str, learned: int | None) -> str:
     """Return what to say of the rows that a version was trained on; nothing where there are none."""
     if learned is None:
-        return f"without {spec.data.key} it is unknown whether version {version} was trained on these rows"
-    return f"version {version} was trained on {learned:,} of these rows" if learned else ""
+        return f"without {spec.data.key} it is unknown whether {version} was trained on these rows"
+    return f"{version} was trained on {learned:,} of these rows" if learned else ""
 
 
 def filter_rows(rows: pa.Table, where: str, path: Path) -> pa.Table:
