@@ -8,7 +8,7 @@ import pytest
 
 from mlteam.data.features import Feature, Matrix, Schema
 from mlteam.monitoring import drift
-from mlteam.monitoring.past_windows import cut_windows, widen_limit
+from mlteam.monitoring.past_windows import choose_length, cut_windows, widen_limit
 
 WEEKS, ROWS = 52, 700
 
@@ -28,6 +28,24 @@ def test_windows_hold_the_rows_of_their_days() -> None:
     stamps = pa.chunked_array([pa.array([0, 3_600_000, 90_000_000], pa.timestamp("ms"))])
     assert [rows.tolist() for rows in cut_windows(stamps, 1, fewest=1)] == [[0, 1], [2]]
     assert cut_windows(pa.chunked_array([pa.array([], pa.date32())]), 7, fewest=1) == []
+
+
+@pytest.mark.parametrize(("hours", "days"), [((), 7), ((0,), 1), ((0, 5), 1), ((0, 50, 20), 3), ((0, 400), 7)])
+def test_rows_are_compared_with_windows_as_long_as_theirs(hours: tuple[int, ...], days: int) -> None:
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    assert choose_length([start + dt.timedelta(hours=hour) for hour in hours], 7) == days
+
+
+def test_the_first_days_after_a_launch_are_quiet_although_they_lack_most_weekdays() -> None:
+    random = np.random.default_rng(3)
+    schema = Schema(task="regression", classes=(), features=(Feature(name="weekday", kind="numeric"),))
+    weekday = np.repeat(np.arange(7 * WEEKS) % 7, ROWS // 7).astype(np.float32)[:, None]
+    start = dt.datetime(2024, 1, 1)
+    time = pa.chunked_array([[start + dt.timedelta(days=place // (ROWS // 7)) for place in range(len(weekday))]])
+    served = random.permutation(weekday[: 3 * (ROWS // 7)])
+    (week,) = drift.check_feature_drift(schema, weekday, served, 0.2, 100, cut_windows(time, 7, 100))
+    (days,) = drift.check_feature_drift(schema, weekday, served, 0.2, 100, cut_windows(time, 3, 100))
+    assert (week.state, days.state) == ("wrong", "ok")
 
 
 def test_quiet_weeks_are_quiet_and_a_shift_of_what_is_steady_is_found() -> None:

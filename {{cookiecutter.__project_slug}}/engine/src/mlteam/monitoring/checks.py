@@ -17,7 +17,7 @@ from mlteam.evaluation.metrics import Floats
 from mlteam.monitoring import drift, freshness, logged_predictions, outcomes, quality
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
 from mlteam.monitoring.logged_predictions import PredictionHistory
-from mlteam.monitoring.past_windows import Rows, cut_windows
+from mlteam.monitoring.past_windows import Rows, choose_length, cut_windows
 from mlteam.monitoring.quality import EvaluatedVersion
 from mlteam.serving import bundle
 from mlteam.serving.bundle import Bundle
@@ -40,12 +40,13 @@ def run_checks(spec: Spec, opened: Bundle, launched: dt.datetime, now: dt.dateti
     rows = history.select(opened, now - dt.timedelta(days=limits.days))
     learned = datasets.LazySnapshotTable(trained_on, _read_training_spec(spec, opened), "train")
     train = features.build_examples(spec, opened.schema, "train", learned)
-    past = _cut_past(spec, learned)
+    days = choose_length(rows.times, limits.days)
+    past = _cut_past(spec, learned, days)
     schema, fewest = opened.schema, limits.fewest_rows
     yield from drift.check_feature_drift(schema, train.matrix, rows.matrix, limits.drift, fewest, past)
     yield from drift.check_missing_values(schema, train.matrix, rows.matrix, limits.missing, fewest, past)
     yield from drift.check_vanished_categories(schema, train.matrix, rows.matrix, fewest)
-    expected, past, reference = _evaluate_reference(spec, opened, trained_on)
+    expected, past, reference = _evaluate_reference(spec, opened, trained_on, days)
     yield drift.check_prediction_drift(expected, rows.predictions, limits.drift, fewest, past)
     yield from _check_outcomes(spec, opened, newest, history, reference, now)
 
@@ -88,7 +89,8 @@ def _find_version_with_outcomes(
         found = outcomes.match_outcomes(spec, served, table)
         if found.rows.num_rows >= spec.monitoring.fewest_rows:
             taken = snapshot.load(spec.name, earlier.manifest.snapshot)
-            return EvaluatedVersion(earlier, served, found, _evaluate_reference(spec, earlier, taken)[2])
+            _, _, reference = _evaluate_reference(spec, earlier, taken, spec.monitoring.days)
+            return EvaluatedVersion(earlier, served, found, reference)
     return None
 
 
@@ -98,21 +100,23 @@ def _read_training_spec(spec: Spec, opened: Bundle) -> Spec:
     return Spec.model_validate_json(text).model_copy(update={"evaluation": spec.evaluation})
 
 
-def _cut_past(spec: Spec, table: TableLike) -> list[Rows]:
-    """Return the rows of each window as long as the one that is checked; none where rows have no time."""
+def _cut_past(spec: Spec, table: TableLike, days: float) -> list[Rows]:
+    """Return the rows of each window of so many days; none where rows have no time."""
     if spec.data.time is None:
         return []
-    return cut_windows(table[spec.data.time], spec.monitoring.days, spec.monitoring.fewest_rows)
+    return cut_windows(table[spec.data.time], days, spec.monitoring.fewest_rows)
 
 
-def _evaluate_reference(spec: Spec, opened: Bundle, taken: Snapshot) -> tuple[Floats, list[Rows], Estimate]:
+def _evaluate_reference(
+    spec: Spec, opened: Bundle, taken: Snapshot, days: float
+) -> tuple[Floats, list[Rows], Estimate]:
     """Predictions of the test rows that the champion was evaluated on, their windows, and its primary metric there."""
     own = _read_training_spec(spec, opened)
     table = datasets.read_snapshot_rows(taken, own, "test")
     rows = features.build_examples(own, opened.schema, "test", table)
     expected = opened.model.predict(rows.matrix)
     bootstrap = Bootstrap(rows.label, spec.evaluation, spec.model.seed, find_clusters(own, table))
-    return expected, _cut_past(spec, table), bootstrap.estimate(get_primary_metric(spec), expected)
+    return expected, _cut_past(spec, table, days), bootstrap.estimate(get_primary_metric(spec), expected)
 
 
 def _check_volume(newest: Snapshot, factor: float) -> Finding:

@@ -6,6 +6,8 @@ the windows before, by Student's distribution (Hahn and Meeker 1991, Statistical
 window in twenty at most, any subject of any check exceeds a limit of this kind.
 """
 
+import datetime as dt
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-MICROSECONDS_PER_DAY = 86_400_000_000
+SECONDS_PER_DAY = 86_400
+MICROSECONDS_PER_DAY = 1_000_000 * SECONDS_PER_DAY
 MIN_WINDOWS = 8
 # Shared by three checks: drift of features, missing values, drift of predictions.
 FALSE_ALARM_RATE = 0.05 / 3
@@ -40,6 +43,19 @@ def cut_windows(time: pa.ChunkedArray, days: float, fewest: int) -> list[Rows]:
     order = np.argsort(places, kind="stable")
     cut = np.split(order, np.flatnonzero(np.diff(places[order])) + 1)
     return [rows for rows in cut if len(rows) >= fewest]
+
+
+def choose_length(times: Sequence[dt.datetime], longest: float) -> float:
+    """Return how many days the windows must have that some rows are compared with: as many as the rows.
+
+    After a launch on a Monday, the rows until Wednesday differ from every whole week.
+
+    Args:
+        times: When the rows were served.
+        longest: Days of the window that is looked at; rows of less than one day count as one.
+    """
+    served = (max(times) - min(times)).total_seconds() / SECONDS_PER_DAY if times else longest
+    return min(longest, max(1, math.ceil(served)))
 
 
 def widen_limit(limit: float, windows: Sequence[Rows], measure: Callable[[Rows], float], subjects: int) -> float:
