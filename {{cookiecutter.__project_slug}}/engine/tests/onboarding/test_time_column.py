@@ -7,8 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mlteam.core.errors import ProjectError
-from mlteam.onboarding.columns import inspect_columns
-from mlteam.onboarding.plan import find_column
+from mlteam.onboarding.columns import find_column, inspect_columns
 from mlteam.onboarding.time_column import read_numbers_as_dates
 
 MOMENT = dt.datetime(2018, 3, 4, 5, 6, 7)

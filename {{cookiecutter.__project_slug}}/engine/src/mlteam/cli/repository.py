@@ -31,6 +31,10 @@ def new_pipeline(
         list[str] | None,
         typer.Option(help="Column that the model must not see, and whose groups the report compares; repeatable."),
     ] = None,
+    join: Annotated[
+        list[str] | None,
+        typer.Option(help="FILE:COLUMN of a table whose columns belong to the rows with the same COLUMN; repeatable."),
+    ] = None,
     drop_undated: Annotated[bool, typer.Option("--drop-undated", help="Leave out rows without a time.")] = False,
 ) -> None:
     """Create a pipeline from your own table: SQL, tests, pipeline file, first snapshot."""
@@ -51,6 +55,7 @@ def new_pipeline(
         drop_undated=drop_undated,
         keep=tuple(keep or ()),
         hide=tuple(hide or ()),
+        join=tuple(join or ()),
     )
     make(wish, table)
 

@@ -19,10 +19,11 @@ from mlteam.core.sql import connect_duckdb, quote_identifier
 from mlteam.data import loaders, snapshot, sources, warehouse
 from mlteam.data.sources import Source
 from mlteam.onboarding import summary, writer
-from mlteam.onboarding.columns import SourceColumn, inspect_columns
+from mlteam.onboarding.columns import SourceColumn, find_column, inspect_columns
 from mlteam.onboarding.decisions import plan_pipeline
+from mlteam.onboarding.joins import build_source, inspect_joins, join_rows, parse_joins
 from mlteam.onboarding.names import reject_pipeline_name
-from mlteam.onboarding.plan import OnboardingRequest, find_column
+from mlteam.onboarding.plan import OnboardingRequest
 from mlteam.onboarding.time_column import read_numbers_as_dates
 
 DEFAULT_OWNER = "data_engineer"
@@ -35,19 +36,26 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
         wish: What the user asked for.
         table: The path of a CSV or Parquet file, or schema.table of the warehouse.
     """
-    source, others = _build_source(wish.name, table), pipelines.list_pipelines()
+    source, others, joins = _build_source(wish.name, table), pipelines.list_pipelines(), parse_joins(wish.join)
+    further = [build_source(wish.name, join, DEFAULT_OWNER) for join in joins]
     with _undo_on_error(wish.name, source):
-        if source.location:
-            with console.show_progress(f"read {table}"):
-                loaders.fetch_source(source)
+        for fetched in (source, *further):
+            if fetched.location:
+                with console.show_progress(f"read {fetched.origin}"):
+                    loaders.fetch_source(fetched)
         with console.show_progress("look at the columns"), _open_source(source) as connection:
             columns = inspect_columns(connection, source.relation)
             if wish.time:
                 time = find_column(columns, wish.time, "--time")
                 columns = read_numbers_as_dates(connection, source.relation, columns, time)
-            plan = plan_pipeline(connection, _create_typed_table(connection, source, columns), columns, wish)
+            typed = _create_typed_table(connection, source, columns)
+            joined = inspect_joins(connection, further, joins, columns)
+            typed, joined = join_rows(connection, typed, joined)
+            columns += [column for one in joined for column in one.added]
+            plan = plan_pipeline(connection, typed, columns, wish, joined)
             example = writer.build_example(connection, plan)
         brought = _keep_file(source)
+        plan.joined = [dataclasses.replace(one, source=_keep_file(one.source)) for one in joined]
         written = writer.write_pipeline_files(plan, brought, example)
         with console.show_progress("build and test the SQL") as progress:
             warehouse.build(progress, [f"source:{source.system}+"])
@@ -96,18 +104,23 @@ def _keep_file(source: Source) -> Source:
     file = Path(source.origin).resolve()
     here = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else None
     if here is None or (here.is_relative_to(DATA) and not here.is_relative_to(TABLES)):
-        here = TABLES / f"{source.table}{''.join(file.suffixes[-2:]) if file.suffix == '.gz' else file.suffix}"
+        stem = source.table if source.table == source.system else f"{source.system}__{source.table}"
+        here = TABLES / f"{stem}{''.join(file.suffixes[-2:]) if file.suffix == '.gz' else file.suffix}"
         with console.show_progress(f"copy {source.origin}"), write_atomically(here) as part:
             shutil.copyfile(file, part)
         store.sync_file(here)
     return dataclasses.replace(source, origin=here.as_posix())
 
 
+def _list_copies(name: str) -> list[Path]:
+    return [*TABLES.glob(f"{name}.*"), *TABLES.glob(f"{name}__*")]
+
+
 @contextmanager
 def _undo_on_error(name: str, source: Source) -> Iterator[None]:
     """Undo what was written unless the block succeeds."""
     before = sources.SOURCES_FILE.read_bytes() if sources.SOURCES_FILE.exists() else None
-    tables = set(TABLES.glob(f"{name}.*"))
+    tables = set(_list_copies(name))
     try:
         yield
     except BaseException:
@@ -115,7 +128,7 @@ def _undo_on_error(name: str, source: Source) -> Iterator[None]:
             remove(path)
         if source.location:
             remove(source.location.parent)
-        for path in set(TABLES.glob(f"{name}.*")) - tables:
+        for path in set(_list_copies(name)) - tables:
             remove(path)
         if before is None:
             remove(sources.SOURCES_FILE)

@@ -56,7 +56,7 @@ def _list_readers(name: str, relation: str, own: set[Path]) -> Iterator[str]:
     for other in pipelines.list_pipelines():
         if other != name and pipelines.load_spec(other).data.relation == relation:
             yield f"{PIPELINES}/{other}.toml"
-    reads = re.compile(rf"""ref\(\s*['"](stg_{name}|{name}_features)['"]|source\(\s*['"]{name}['"]""")
+    reads = re.compile(rf"""ref\(\s*['"](stg_{name}(?:__\w+)?|{name}_features)['"]|source\(\s*['"]{name}['"]""")
     for path in sorted(SQL.rglob("*.sql")):
         if path not in own and reads.search(path.read_text(encoding="utf-8")):
             yield path.as_posix()

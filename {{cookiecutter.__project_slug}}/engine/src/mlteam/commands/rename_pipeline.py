@@ -34,7 +34,7 @@ def rename_pipeline(old: str, new: str) -> list[Path]:
     if old not in known:
         raise ProjectError(f"there is no pipeline {old!r}", where=f"{PIPELINES}/", fix=suggest(old, known))
     reject_pipeline_name(new)
-    moved = {a: b for a, b in zip(writer.list_new_files(old), writer.list_new_files(new), strict=True) if a.exists()}
+    moved = {path: _rename_file(path, old, new) for path in writer.list_new_files(old) if path.exists()}
     if there := next((target for target in moved.values() if target.exists()), None):
         raise ProjectError(f"the name {new!r} is taken", where=there.as_posix(), fix="choose another name")
     changed = _replace_name(old, new)
@@ -53,10 +53,16 @@ def rename_pipeline(old: str, new: str) -> list[Path]:
     return [*moved.values(), *rest]
 
 
+def _rename_file(path: Path, old: str, new: str) -> Path:
+    """Return what a file of the pipeline is called under the new name."""
+    stem = re.sub(rf"^(stg_)?{old}(?=__|_features$|$)", rf"\g<1>{new}", path.stem)
+    return path.with_name(f"{stem}{path.suffix}")
+
+
 def _replace_name(old: str, new: str) -> dict[Path, str]:
     """Return the texts that name a pipeline or its tables, with the new name in its place."""
     places = r"stg_|features\.|pipelines/|examples/|--pipeline[ =]|MODEL_PIPELINE[:=] ?|pipeline = \""
-    pattern = re.compile(rf"(?<!\w)({places}|){old}(?=(_features)?\b)")
+    pattern = re.compile(rf"(?<!\w)({places}|){old}(?=(_features|__\w+)?\b)")
 
     def replace(match: re.Match[str]) -> str:
         return f"{match[1]}{new}" if match[1] or match[2] else match[0]

@@ -1,11 +1,13 @@
 """What the columns of a table hold, and the SQL that types them without changing a value."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import duckdb
 
-from mlteam.core.errors import ProjectError
+from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.onboarding.names import clean_names
 
@@ -60,6 +62,8 @@ DATE_FORMATS = (
     "%b %Y",
     "%B %Y",
 )
+# What DuckDB calls a column without a name.
+UNNAMED_PATTERN = re.compile(r"column_?\d+")
 MAX_COLUMNS = 1_000
 INTEGER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 WIDE_INTEGER_TYPES = ("UBIGINT", "HUGEINT", "UHUGEINT")
@@ -82,6 +86,7 @@ class SourceColumn:
         read_as_number: A text whose notation was read as that of a number, and the number.
         distinct: How many different values there are.
         length: The mean length of a text.
+        table: The joined table that it is of; empty for a column of the rows themselves.
     """
 
     raw: str
@@ -95,6 +100,7 @@ class SourceColumn:
     read_as_number: str = ""
     distinct: int = 0
     length: float = 0.0
+    table: str = ""
 
 
 def inspect_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[SourceColumn]:
@@ -111,7 +117,7 @@ def inspect_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[S
         raise ProjectError(what, fix="choose those that matter, and bring these")
     names = clean_names(types)
     found = [_detect_type(connection, table, raw, names[raw], kind) for raw, kind in types.items()]
-    return [_count_values(connection, table, column) for column in found]
+    return [count_values(connection, table, column) for column in found]
 
 
 def _detect_type(connection: duckdb.DuckDBPyConnection, table: str, raw: str, name: str, kind: str) -> SourceColumn:
@@ -234,7 +240,8 @@ def _build_cast(connection: duckdb.DuckDBPyConnection, table: str, present: str,
     return present, "text"
 
 
-def _count_values(connection: duckdb.DuckDBPyConnection, table: str, column: SourceColumn) -> SourceColumn:
+def count_values(connection: duckdb.DuckDBPyConnection, table: str, column: SourceColumn) -> SourceColumn:
+    """Return a column with what is known of its values in a table: missing ones, different ones, length of texts."""
     if column.kind == "other":
         return column
     length = f"avg(length({column.sql}))" if column.kind == "text" else "0"
@@ -248,3 +255,17 @@ def _count_values(connection: duckdb.DuckDBPyConnection, table: str, column: Sou
 def _fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     (row,) = connection.execute(query).fetchall()
     return tuple(row)
+
+
+def find_column(columns: Sequence[SourceColumn], name: str, option: str) -> SourceColumn:
+    """Return the column called so, by its original or its clean name."""
+    for column in columns:
+        if name in (column.raw, column.name):
+            return column
+    same = [column for column in columns if column.raw.lower() == name.lower()]
+    if len(same) == 1:
+        return same[0]
+    fix = suggest(name, [c.raw for c in columns])
+    if sum(bool(UNNAMED_PATTERN.fullmatch(column.raw)) for column in columns) * 2 >= len(columns) > 1:
+        fix = "the first line of a table has the names of its columns: delete the lines above it"
+    raise ProjectError(f"{option}: the table has no column {name!r}", fix=fix)

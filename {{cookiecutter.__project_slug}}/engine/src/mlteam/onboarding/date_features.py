@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import duckdb
 
-from mlteam.onboarding.columns import SourceColumn
-from mlteam.onboarding.plan import Plan, find_column
+from mlteam.onboarding.columns import SourceColumn, find_column
+from mlteam.onboarding.plan import Plan
 
 # A month says something only where it came before, and a weekday only where each came several times.
 MONTH_DAYS, WEEKDAY_DAYS = 730, 28

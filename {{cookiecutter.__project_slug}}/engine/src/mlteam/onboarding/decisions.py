@@ -15,10 +15,11 @@ from mlteam.config.spec import Task
 from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier
 from mlteam.onboarding import leaks
-from mlteam.onboarding.columns import SourceColumn
+from mlteam.onboarding.columns import SourceColumn, find_column
 from mlteam.onboarding.date_features import add_derived_columns, derive_date_features
 from mlteam.onboarding.feature_choice import choose_features
-from mlteam.onboarding.plan import KEY_PATTERN, OnboardingRequest, Plan, find_column
+from mlteam.onboarding.joins import JoinedTable, reject_joined
+from mlteam.onboarding.plan import KEY_PATTERN, OnboardingRequest, Plan
 
 MIN_ROWS = 60
 MIN_CLASS_ROWS = 6
@@ -28,7 +29,11 @@ MAX_KEY_PARTS = 6
 
 
 def plan_pipeline(
-    connection: duckdb.DuckDBPyConnection, typed: str, columns: list[SourceColumn], wish: OnboardingRequest
+    connection: duckdb.DuckDBPyConnection,
+    typed: str,
+    columns: list[SourceColumn],
+    wish: OnboardingRequest,
+    joined: Sequence[JoinedTable] = (),
 ) -> Plan:
     """Decide what each column is for.
 
@@ -37,17 +42,20 @@ def plan_pipeline(
         typed: A relation that has every column under its clean name and with its type.
         columns: What is known about them.
         wish: What the user asked for.
+        joined: The tables that are joined; `columns` and `typed` have what they add.
 
     Raises:
         ProjectError: A column is not there, the rows are too few or of one class, or a feature gives the label away.
     """
     label = _find_role_column(columns, wish.label, "--label")
+    reject_joined(label, "--label")
     rows, labelled = _fetch_row(connection, f"select count(*), count({label.name}) from {typed}")
     if labelled < MIN_ROWS:
         raise ProjectError(
             f"{labelled} rows have a label, which is too few for training", fix=f"bring {MIN_ROWS} or more"
         )
-    plan = Plan(wish, typed, columns, label, _infer_task(connection, typed, wish, label), rows)
+    task = _infer_task(connection, typed, wish, label)
+    plan = Plan(wish, typed, columns, label, task, rows, joined=list(joined))
     _check_classes(connection, typed, plan)
     _choose_roles(connection, typed, plan)
     plan.derived = derive_date_features(connection, plan)
@@ -117,6 +125,8 @@ def _choose_roles(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan)
     wish, columns = plan.request, plan.columns
     plan.group = _find_role_column(columns, wish.group, "--group") if wish.group else None
     plan.time = find_column(columns, wish.time, "--time") if wish.time else None
+    if plan.time:
+        reject_joined(plan.time, "--time")
     if plan.time and plan.time.kind != "date":
         what = f"--time: column {plan.time.raw!r} is {plan.time.kind}, not dates in a known format"
         raise ProjectError(what, fix="write dates as 2013-01-31")
@@ -133,6 +143,8 @@ def _choose_key(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -
     wish = plan.request
     if wish.key:
         asked = [_find_role_column(plan.columns, name, "--key") for name in wish.key]
+        for column in asked:
+            reject_joined(column, "--key")
         repeated = plan.rows - _count_distinct(connection, typed, asked)
         if repeated:
             names = ", ".join(repr(column.raw) for column in asked)
@@ -140,7 +152,7 @@ def _choose_key(connection: duckdb.DuckDBPyConnection, typed: str, plan: Plan) -
             raise ProjectError(what, fix="name what is unique, such as --key STORE --key DAY, or leave --key out")
         plan.key, plan.key_parts = (asked[0], []) if len(asked) == 1 else (None, asked)
         return
-    complete = [c for c in plan.columns if not c.missing and c != plan.label]
+    complete = [c for c in plan.own_columns if not c.missing and c != plan.label]
     named = [c for c in complete if KEY_PATTERN.search(c.name) and c not in (plan.time, plan.group)]
     unique = [c for c in named if c.distinct == plan.rows and c.kind in ("integer", "text")]
     if unique:

@@ -8,8 +8,8 @@ from mlteam.config.privacy import Privacy
 from mlteam.core import personal
 from mlteam.core.errors import ProjectError
 from mlteam.data import anonymity
-from mlteam.onboarding.columns import SourceColumn
-from mlteam.onboarding.plan import KEY_PATTERN, Plan, find_column
+from mlteam.onboarding.columns import SourceColumn, find_column
+from mlteam.onboarding.plan import KEY_PATTERN, Plan
 
 MAX_FEATURE_CATEGORIES = 1_000
 # Of fewer things each has enough rows to be a category.
@@ -111,6 +111,8 @@ def _explain_useless(column: SourceColumn, plan: Plan) -> str:
 def _explain_exclusion(column: SourceColumn, plan: Plan, merged: set[str]) -> str:
     """Return why a column should not be a feature unless the user says so, or nothing."""
     present = plan.rows - column.missing
+    if joined := [one.source.table for one in plan.joined for left, _ in one.keys if left.name == column.name]:
+        return f"finds the row of {joined[0]}"
     if column.kind == "integer" and column.distinct == plan.rows and KEY_PATTERN.search(column.name):
         return "unique key"
     if column.kind == "integer" and column.distinct == plan.rows and COUNTER_PATTERN.match(column.name):

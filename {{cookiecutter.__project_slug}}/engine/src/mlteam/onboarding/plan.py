@@ -5,13 +5,11 @@ import re
 from dataclasses import dataclass, field
 
 from mlteam.config.spec import Task
-from mlteam.core.errors import ProjectError, suggest
 from mlteam.onboarding.columns import SourceColumn
+from mlteam.onboarding.joins import JoinedTable
 
 # Titanic: 1,316 rows, 14 of them different. Where numbers differ, equal rows are more likely the same thing twice.
 MAX_ALIKE_SHARE = 0.05
-# What DuckDB calls a column without a name.
-UNNAMED_PATTERN = re.compile(r"column_?\d+")
 KEY_PATTERN = re.compile(r"(^|_)(id|key|uuid|number|nr|no|code|index)$")
 
 
@@ -30,6 +28,7 @@ class OnboardingRequest:
     drop_undated: bool = False
     keep: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
+    join: tuple[str, ...] = ()
 
 
 @dataclass
@@ -47,6 +46,7 @@ class Plan:
         personal: Columns that look personal.
         protected: Columns about protected attributes, features or not.
         hidden: Those of them, and others, that are in the table and that the model does not see.
+        joined: The tables that are joined to the rows; `columns` holds what they add.
         not_personal: Columns that look so and are used, since the user said so.
     """
 
@@ -73,6 +73,12 @@ class Plan:
     derived: list[SourceColumn] = field(default_factory=list)
     protected: list[SourceColumn] = field(default_factory=list)
     hidden: list[SourceColumn] = field(default_factory=list)
+    joined: list[JoinedTable] = field(default_factory=list)
+
+    @property
+    def own_columns(self) -> list[SourceColumn]:
+        """The columns of the rows themselves, as far as SQL can read them."""
+        return [column for column in self.columns if column.kind != "other" and not column.table]
 
     @property
     def features(self) -> list[SourceColumn]:
@@ -90,17 +96,3 @@ class Plan:
     def incomplete(self) -> list[SourceColumn]:
         """The label and the time, as far as rows without them are left out."""
         return [column for column in (self.label, self.time) if column and column.missing]
-
-
-def find_column(columns: list[SourceColumn], name: str, option: str) -> SourceColumn:
-    """Return the column called so, by its original or its clean name."""
-    for column in columns:
-        if name in (column.raw, column.name):
-            return column
-    same = [column for column in columns if column.raw.lower() == name.lower()]
-    if len(same) == 1:
-        return same[0]
-    fix = suggest(name, [c.raw for c in columns])
-    if sum(bool(UNNAMED_PATTERN.fullmatch(column.raw)) for column in columns) * 2 >= len(columns) > 1:
-        fix = "the first line of a table has the names of its columns: delete the lines above it"
-    raise ProjectError(f"{option}: the table has no column {name!r}", fix=fix)

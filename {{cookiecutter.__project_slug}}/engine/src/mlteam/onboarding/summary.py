@@ -71,14 +71,10 @@ def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "rows left out", f"{label.missing:,} of {plan.rows:,} have no {label.raw}", ("data", "label")
     if plan.positive is not None:
         yield f"positive class {plan.positive}", "the probability of it is predicted", ("data", "positive")
-    if plan.key:
-        yield f"key {plan.key.name}", "asked for" if plan.request.key else "unique in all rows", ("data", "key")
-    elif plan.key_parts:
-        together = " and ".join(column.name for column in plan.key_parts)
-        yield "key row_key", f"{together} are unique together", ("data", "key")
-    else:
-        alike = f", {plan.repeated_rows:,} rows are like another" if plan.repeated_rows else ""
-        yield "key row_key", f"no column is unique in all rows{alike}", ("data", "key")
+    yield *_explain_key(plan), ("data", "key")
+    for one in plan.joined:
+        keys = " and ".join(left.name for left, _ in one.keys)
+        yield f"{one.source.table} by {keys}", f"{one.matched:,} of {plan.rows:,} rows have one", ("data", "relation")
     yield "splits by " + _describe_split(plan), _hint_at_time(plan), ("splits", "by")
     if plan.time and plan.time.missing:
         yield "rows left out", f"{plan.time.missing:,} of {plan.rows:,} have no {plan.time.raw}", ("data", "time")
@@ -98,6 +94,16 @@ def _list_decisions(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield f"{name} is personal", plan.exclusion_reasons[name], ("privacy",)
     for name in plan.request.allow_leak:
         yield f"{name} gives the label away", "allowed by --allow-leak", ("data", "allowed_leaks")
+
+
+def _explain_key(plan: Plan) -> tuple[str, str]:
+    """Return the key, and why it is one."""
+    if plan.key:
+        return f"key {plan.key.name}", "asked for" if plan.request.key else "unique in all rows"
+    if plan.key_parts:
+        return "key row_key", f"{' and '.join(column.name for column in plan.key_parts)} are unique together"
+    alike = f", {plan.repeated_rows:,} rows are like another" if plan.repeated_rows else ""
+    return "key row_key", f"no column is unique in all rows{alike}"
 
 
 def _list_warnings(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:

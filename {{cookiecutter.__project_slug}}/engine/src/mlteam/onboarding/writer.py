@@ -13,9 +13,10 @@ from mlteam.core.paths import PIPELINES, SQL
 from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data.sources import SOURCES_FILE as SOURCES
 from mlteam.data.sources import Source
-from mlteam.onboarding.columns import SourceColumn
+from mlteam.onboarding.columns import SourceColumn, find_column
+from mlteam.onboarding.joins import JoinedTable
 from mlteam.onboarding.names import load_reserved_words
-from mlteam.onboarding.plan import Plan, find_column
+from mlteam.onboarding.plan import Plan
 
 DEFAULT_METRICS = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier_score"),
@@ -24,6 +25,7 @@ DEFAULT_METRICS = {
 }
 SQL_TYPES = {"integer": "bigint", "number": "double", "boolean": "boolean", "text": "varchar"}
 MAX_LINE = 100
+STAGING = SQL / "models" / "staging"
 PLAIN_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -39,10 +41,10 @@ def write_pipeline_files(plan: Plan, source: Source, example: dict[str, object])
         The files, those that were changed last; the first ones are new.
     """
     name = plan.request.name
-    features, staging = SQL / "models" / "features", SQL / "models" / "staging"
+    features = SQL / "models" / "features"
     texts = {
-        staging / f"stg_{name}.sql": _render("staging.sql", plan, source),
-        staging / f"stg_{name}.yml": _render("staging.yml", plan, source),
+        **_render_staging(plan, source, None),
+        **{path: text for joined in plan.joined for path, text in _render_staging(plan, joined.source, joined).items()},
         features / f"{name}_features.sql": _render("features.sql", plan, source),
         features / f"{name}_features.yml": _render("features.yml", plan, source),
         PIPELINES / f"{name}.toml": _render("pipeline.toml", plan, source),
@@ -55,10 +57,19 @@ def write_pipeline_files(plan: Plan, source: Source, example: dict[str, object])
     return list(texts)
 
 
+def _render_staging(plan: Plan, source: Source, joined: JoinedTable | None) -> dict[Path, str]:
+    """Return the files of a staging model: of a joined table, or of the rows."""
+    stem = STAGING / (joined.model if joined else f"stg_{plan.request.name}")
+    return {
+        stem.with_suffix(f".{ending}"): _render(f"staging.{ending}", plan, source, joined) for ending in ("sql", "yml")
+    }
+
+
 def list_new_files(name: str) -> Iterator[Path]:
     """Yield the files that only this pipeline has."""
     for folder, stem in (("staging", f"stg_{name}"), ("features", f"{name}_features")):
         yield from (SQL / "models" / folder / f"{stem}.{ending}" for ending in ("sql", "yml"))
+    yield from sorted(path for path in STAGING.glob(f"stg_{name}__*") if path.suffix in (".sql", ".yml"))
     yield PIPELINES / f"{name}.toml"
     yield Path("examples") / f"{name}.json"
 
@@ -77,7 +88,7 @@ def build_example(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str
     return {column.name: value for column, value in zip(plan.features, row, strict=True)}
 
 
-def _render(template: str, plan: Plan, source: Source) -> str:
+def _render(template: str, plan: Plan, source: Source, joined: JoinedTable | None = None) -> str:
     # Marks of its own, since what is written holds dbt's.
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__ or "", "templates"),
@@ -104,8 +115,15 @@ def _render(template: str, plan: Plan, source: Source) -> str:
     return environment.get_template(f"{template}.jinja").render(
         plan=plan,
         source=source,
+        joined=joined,
+        columns=[c for c in joined.columns if c.kind != "other"] if joined else plan.own_columns,
         schema="" if source.location else source.relation.split('"')[1],
         name=plan.request.name,
+        rows="joined" if plan.joined else f"{{{{ ref('stg_{plan.request.name}') }}}}",
+        added=[(one.model, column.name) for one in plan.joined for column in one.added],
+        owner=lambda column: next(
+            (one.model for one in plan.joined if one.source.table == column.table), f"stg_{plan.request.name}"
+        ),
         types=SQL_TYPES,
         metrics=DEFAULT_METRICS[plan.task],
         slices=_choose_slices(plan),
@@ -161,7 +179,8 @@ def _build_exemption(line: str) -> str:
 def _describe_column(column: SourceColumn) -> str:
     """Return a column's description."""
     read = ", ".join(repr(token) for token, _ in column.read_as_missing)
-    return f"Upstream column {column.raw!r}{f'; {read} read as missing' if read else ''}."
+    of = f" of {column.table}" if column.table else ""
+    return f"Upstream column {column.raw!r}{of}{f'; {read} read as missing' if read else ''}."
 
 
 def _choose_slices(plan: Plan) -> list[str]:
