@@ -36,6 +36,10 @@ def new_pipeline(
         typer.Option(help="FILE:COLUMN of a table whose columns belong to the rows with the same COLUMN; repeatable."),
     ] = None,
     drop_undated: Annotated[bool, typer.Option("--drop-undated", help="Leave out rows without a time.")] = False,
+    redo: Annotated[
+        bool,
+        typer.Option("--redo", help="Bring the table of a pipeline again; git keeps the files of before."),
+    ] = False,
 ) -> None:
     """Create a pipeline from your own table: SQL, tests, pipeline file, first snapshot."""
     from mlteam.commands.new_pipeline import create_pipeline as make
@@ -56,6 +60,7 @@ def new_pipeline(
         keep=tuple(keep or ()),
         hide=tuple(hide or ()),
         join=tuple(join or ()),
+        redo=redo,
     )
     make(wish, table)
 

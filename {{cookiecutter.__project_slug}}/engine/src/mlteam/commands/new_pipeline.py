@@ -4,7 +4,7 @@ import dataclasses
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -18,12 +18,12 @@ from mlteam.core.paths import DATA, PYPROJECT, RAW, TABLES
 from mlteam.core.sql import connect_duckdb, quote_identifier
 from mlteam.data import loaders, snapshot, sources, warehouse
 from mlteam.data.sources import Source
-from mlteam.onboarding import summary, writer
+from mlteam.onboarding import redo, summary, writer
 from mlteam.onboarding.columns import SourceColumn, find_column, inspect_columns
 from mlteam.onboarding.decisions import plan_pipeline
 from mlteam.onboarding.joins import build_source, inspect_joins, join_rows, parse_joins
-from mlteam.onboarding.names import reject_pipeline_name
-from mlteam.onboarding.plan import OnboardingRequest
+from mlteam.onboarding.names import clean_names, reject_pipeline_name
+from mlteam.onboarding.plan import OnboardingRequest, Plan
 from mlteam.onboarding.time_column import read_numbers_as_dates
 
 DEFAULT_OWNER = "data_engineer"
@@ -36,7 +36,17 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
         wish: What the user asked for.
         table: The path of a CSV or Parquet file, or schema.table of the warehouse.
     """
-    source, others, joins = _build_source(wish.name, table), pipelines.list_pipelines(), parse_joins(wish.join)
+    before = redo.read_columns(wish.name)
+    with redo.set_aside(wish.name) if wish.redo else nullcontext():
+        plan = _bring_table(wish, table)
+    if wish.redo and before:
+        changes = redo.describe_changes(before, (column.name for column in plan.own_columns))
+        console.print_line(f"brought again, {changes}; `git diff` shows what is decided differently now")
+
+
+def _bring_table(wish: OnboardingRequest, table: str) -> Plan:
+    others, joins = pipelines.list_pipelines(), parse_joins(wish.join)
+    source = _build_source(wish.name, table)
     further = [build_source(wish.name, join, DEFAULT_OWNER) for join in joins]
     with _undo_on_error(wish.name, source):
         for fetched in (source, *further):
@@ -69,6 +79,7 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
         shared = "in the store" if store.open_store() else "only on this machine"
         what = f"{brought.origin} is a copy of {table}, {shared}: new rows go there, then `nox -s data -- --refresh`"
         console.print_line(f"note: {what}")
+    return plan
 
 
 def _build_source(name: str, table: str) -> Source:
@@ -78,7 +89,7 @@ def _build_source(name: str, table: str) -> Source:
         (path for path in writer.list_new_files(name) if path.exists()), sources.SOURCES_FILE if name in taken else None
     )
     if there:
-        raise ProjectError(f"the name {name!r} is taken", where=there.as_posix(), fix="choose another name")
+        raise _make_taken_error(name, table, there)
     if re.fullmatch(r"\w+\.\w+", table) and not Path(table).exists() and not table.endswith((".csv", ".parquet")):
         schema, _, relation = table.partition(".")
         return Source(name, relation, "", DEFAULT_OWNER, "", None, f'"{schema}"."{relation}"')
@@ -92,6 +103,17 @@ def _build_source(name: str, table: str) -> Source:
         location,
         f"read_parquet('{location.as_posix()}')",
     )
+
+
+def _make_taken_error(name: str, table: str, there: Path) -> ProjectError:
+    what, before = f"the name {name!r} is taken", redo.read_columns(name)
+    if not before or not Path(table).is_file():
+        return ProjectError(what, where=there.as_posix(), fix="choose another name")
+    changes = redo.describe_changes(before, clean_names(loaders.read_table_file(Path(table)).column_names).values())
+    fix = "add --redo to decide anew, or choose another name"
+    if "are those" in changes:
+        fix += "; new rows alone come by `nox -s data -- --refresh`"
+    return ProjectError(f"{what}, and {changes}", where=there.as_posix(), fix=fix)
 
 
 def _keep_file(source: Source) -> Source:
@@ -112,15 +134,11 @@ def _keep_file(source: Source) -> Source:
     return dataclasses.replace(source, origin=here.as_posix())
 
 
-def _list_copies(name: str) -> list[Path]:
-    return [*TABLES.glob(f"{name}.*"), *TABLES.glob(f"{name}__*")]
-
-
 @contextmanager
 def _undo_on_error(name: str, source: Source) -> Iterator[None]:
     """Undo what was written unless the block succeeds."""
     before = sources.SOURCES_FILE.read_bytes() if sources.SOURCES_FILE.exists() else None
-    tables = set(_list_copies(name))
+    tables = set(redo.list_copies(name))
     try:
         yield
     except BaseException:
@@ -128,7 +146,7 @@ def _undo_on_error(name: str, source: Source) -> Iterator[None]:
             remove(path)
         if source.location:
             remove(source.location.parent)
-        for path in set(_list_copies(name)) - tables:
+        for path in set(redo.list_copies(name)) - tables:
             remove(path)
         if before is None:
             remove(sources.SOURCES_FILE)

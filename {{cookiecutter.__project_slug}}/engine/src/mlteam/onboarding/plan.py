@@ -29,6 +29,7 @@ class OnboardingRequest:
     keep: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     join: tuple[str, ...] = ()
+    redo: bool = False
 
 
 @dataclass
