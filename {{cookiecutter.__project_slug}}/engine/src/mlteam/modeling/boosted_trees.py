@@ -16,6 +16,7 @@ from pydantic import Field
 from mlteam.config.settings import Settings
 from mlteam.config.spec import ModelSpec, Task
 from mlteam.data.features import Examples, Matrix, Schema
+from mlteam.modeling.category_means import CategoryMeans
 from mlteam.modeling.model import Predictions
 
 BLOCKED_MODULE = "sklearn"
@@ -46,10 +47,14 @@ class XGBoostParams(Settings):
 
 
 class XGBoost:
-    """Gradient-boosted trees with native categories, stopped early on the validation rows."""
+    """Gradient-boosted trees with native categories, stopped early on the validation rows.
+
+    A feature of very many categories is read as the mean label of each, which the booster's file holds as well.
+    """
 
     Params = XGBoostParams
     FILE = "model.ubj"
+    MEANS = "category_means"
     OBJECTIVES: ClassVar[dict[Task, dict[str, Any]]] = {
         "binary": {"objective": "binary:logistic", "eval_metric": "logloss"},
         "multiclass": {"objective": "multi:softprob", "eval_metric": "mlogloss"},
@@ -58,6 +63,7 @@ class XGBoost:
 
     def __init__(self, booster: xgboost.Booster) -> None:
         self.booster = booster
+        self.means = CategoryMeans.load(booster.attr(self.MEANS))
 
     @classmethod
     def fit(cls, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:
@@ -77,10 +83,14 @@ class XGBoost:
         params |= cls.OBJECTIVES[schema.task] | {"seed": settings.seed}
         if schema.task == "multiclass":
             params["num_class"] = len(schema.classes)
-        kinds = ["c" if feature.kind == "categorical" else "q" for feature in schema.features]
+        means = CategoryMeans.load(begun.attr(cls.MEANS)) if begun else CategoryMeans.fit(train, schema)
+        kinds = [
+            "c" if feature.kind == "categorical" and place not in means.values else "q"
+            for place, feature in enumerate(schema.features)
+        ]
         shared = {"feature_names": schema.names, "feature_types": kinds, "enable_categorical": True}
-        learn = xgboost.QuantileDMatrix(train.matrix, train.label, **shared)
-        watch = xgboost.QuantileDMatrix(validation.matrix, validation.label, ref=learn, **shared)
+        learn = xgboost.QuantileDMatrix(means.encode_training(train, settings.seed), train.label, **shared)
+        watch = xgboost.QuantileDMatrix(means.encode(validation.matrix), validation.label, ref=learn, **shared)
         booster = xgboost.train(
             params,
             learn,
@@ -91,17 +101,22 @@ class XGBoost:
             xgb_model=begun,
         )
         # Cut at once: a booster that is continued would go on predicting with the round that was best before.
-        return booster[: booster.best_iteration + 1]
+        kept = booster[: booster.best_iteration + 1]
+        if means.values:
+            kept.set_attr(**{cls.MEANS: means.dump()})
+        return kept
 
     def predict(self, matrix: Matrix) -> Predictions:
         """Probabilities or numbers, as `Model.predict` says."""
-        predictions: Predictions = self.booster.inplace_predict(matrix)
+        predictions: Predictions = self.booster.inplace_predict(self.means.encode(matrix))
         return predictions
 
     def predict_contributions(self, matrix: Matrix) -> NDArray[np.float32]:
         """Exact TreeSHAP values, in log-odds or the unit of the label; shapes as in `Model.predict_contributions`."""
         names, kinds = self.booster.feature_names, self.booster.feature_types
-        rows = xgboost.DMatrix(matrix, feature_names=names, feature_types=kinds, enable_categorical=True)
+        rows = xgboost.DMatrix(
+            self.means.encode(matrix), feature_names=names, feature_types=kinds, enable_categorical=True
+        )
         values: NDArray[np.float32] = self.booster.predict(rows, pred_contribs=True)
         return values[..., :-1]
 

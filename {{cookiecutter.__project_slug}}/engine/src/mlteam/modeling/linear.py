@@ -1,7 +1,7 @@
 """A linear model: what a boosted model has to be worth its trouble against.
 
-Categories are one-hot encoded; numbers are scaled, filled with their median and marked where they are missing. It is
-regularised, and learned from a sample: more rows hardly change so few weights.
+Categories are one-hot encoded, very many of them as their means; numbers are scaled, filled with their median and marked
+where they are missing. It is regularised, and learned from a sample: more rows hardly change so few weights.
 """
 
 import json
@@ -15,6 +15,7 @@ from pydantic import Field
 from mlteam.config.settings import Settings
 from mlteam.config.spec import ModelSpec
 from mlteam.data.features import Examples, Matrix, Schema
+from mlteam.modeling.category_means import CategoryMeans
 
 BATCH_ROWS = 65_536
 WEAKEST_SPREAD = 1e-6
@@ -35,7 +36,13 @@ class Linear:
     FILE = "linear.json"
 
     def __init__(
-        self, categories: list[int], center: list[float], scale: list[float], weights: list[list[float]], task: str
+        self,
+        categories: list[int],
+        center: list[float],
+        scale: list[float],
+        weights: list[list[float]],
+        task: str,
+        means: str = "",
     ) -> None:
         """Keep what was learned.
 
@@ -45,8 +52,10 @@ class Linear:
             scale: The standard deviation of each feature, 1 for categories.
             weights: Shape (1 + columns of the design, outputs); the first row is the intercept.
             task: Binary, multiclass or regression.
+            means: JSON of the means that stand for the categories of some features, which then count as numbers.
         """
         self.categories, self.center, self.scale, self.weights, self.task = categories, center, scale, weights, task
+        self.means = means
 
     @classmethod
     def fit(cls, train: Examples, validation: Examples, schema: Schema, settings: ModelSpec) -> Self:  # noqa: ARG003
@@ -55,14 +64,15 @@ class Linear:
         random = np.random.default_rng(settings.seed)
         count = min(params.max_rows, len(train.label))
         rows = np.sort(random.choice(len(train.label), count, replace=False))
-        matrix, label = train.matrix[rows], train.label[rows]
-        categories = [len(feature.categories) for feature in schema.features]
+        means = CategoryMeans.fit(train, schema)
+        matrix, label = means.encode_training(train, settings.seed)[rows], train.label[rows]
+        categories = [0 if p in means.values else len(f.categories) for p, f in enumerate(schema.features)]
         numbers = np.where(np.array(categories) > 0, np.nan, matrix)
         present = ~np.isnan(numbers).all(axis=0)
         center, scale = np.zeros(len(categories)), np.ones(len(categories))
         center[present] = np.nanmedian(numbers[:, present], axis=0)
         scale[present] = np.maximum(np.nanstd(numbers[:, present], axis=0), WEAKEST_SPREAD)
-        made = cls(categories, center.tolist(), scale.tolist(), [], schema.task)
+        made = cls(categories, center.tolist(), scale.tolist(), [], schema.task, means.dump())
         design = made._build_design(matrix)
         if schema.task == "regression":
             made.weights = _learn_slopes(design, label, params.penalty).tolist()
@@ -76,7 +86,7 @@ class Linear:
 
     def predict(self, matrix: Matrix) -> NDArray[np.float32]:
         """Probabilities or numbers, as `Model.predict` says."""
-        weights = np.array(self.weights, dtype=np.float32)
+        weights, matrix = np.array(self.weights, dtype=np.float32), CategoryMeans.load(self.means).encode(matrix)
         starts = range(0, max(len(matrix), 1), BATCH_ROWS)
         parts = [self._build_design(matrix[s : s + BATCH_ROWS]) @ weights[1:] + weights[0] for s in starts]
         scores = np.concatenate(parts)

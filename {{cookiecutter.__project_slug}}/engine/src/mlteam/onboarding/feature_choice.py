@@ -11,7 +11,9 @@ from mlteam.data import anonymity
 from mlteam.onboarding.columns import SourceColumn, find_column
 from mlteam.onboarding.plan import KEY_PATTERN, Plan
 
-MAX_FEATURE_CATEGORIES = 1_000
+MAX_FEATURE_CATEGORIES = 10_000
+# Of several classes, categories have no mean that could stand for them.
+MAX_CLASS_CATEGORIES = 1_000
 # Of fewer things each has enough rows to be a category.
 MAX_KNOWN_THINGS = 50
 FREE_TEXT_LENGTH = 40
@@ -103,8 +105,9 @@ def _explain_useless(column: SourceColumn, plan: Plan) -> str:
             return f"is a date: {', '.join(made)} made of it"
         late = f"it lies after {plan.time.raw} in some rows, or " if plan.time else ""
         return f"is a date: nothing made of it, since {late}hardly any part of it varies"
-    if column.kind == "text" and column.distinct > MAX_FEATURE_CATEGORIES and column.distinct <= present / 2:
-        return f"has {column.distinct:,} categories, more than {MAX_FEATURE_CATEGORIES:,}"
+    most = MAX_CLASS_CATEGORIES if plan.task == "multiclass" else MAX_FEATURE_CATEGORIES
+    if column.kind == "text" and column.distinct > most and column.distinct <= present / 2:
+        return f"has {column.distinct:,} categories, more than {most:,}"
     return ""
 
 
