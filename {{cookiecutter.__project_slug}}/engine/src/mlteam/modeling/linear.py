@@ -1,7 +1,7 @@
 """A linear model: what a boosted model has to be worth its trouble against.
 
-Categories are one-hot encoded, very many of them as their means; numbers are scaled, filled with their median and marked
-where they are missing. It is regularised, and learned from a sample: more rows hardly change so few weights.
+Categories are one-hot encoded, very many of them as their means; numbers are scaled, filled with their median and
+marked where they are missing. It is regularised, and learned from a sample: more rows hardly change so few weights.
 """
 
 import json
