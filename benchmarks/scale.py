@@ -1,4 +1,4 @@
-"""The cost of more rows: a new pipeline from a table of 50,000 rows, and the flights 1, 10 and 30 times.
+"""The cost of more rows: new pipelines from tables of 50,000 and 1,000,000 rows, and the flights 1, 10 and 30 times.
 
     python benchmarks/scale.py [TIMES …] [--project PATH] [--smoke]
 
@@ -16,6 +16,7 @@ import pyarrow.parquet
 from projects import Cost, edit, run
 
 NEW_TABLE_ROWS, SMOKE_ROWS = 50_000, 2_000
+LARGE_ROWS, LARGE_COLUMNS = 1_000_000, 50
 # The columns of each raw table as they are in the repetition `n`, all others unchanged.
 REPEATED = {
     "flights": "year - n as year, tailnum || '-' || n as tailnum, time_hour - to_years(n) as time_hour",
@@ -92,6 +93,25 @@ def start_pipeline(project: Path, copy: Path, tool: str, rows: int) -> tuple[Cos
     return run(new, copy), run([tool, "pipeline", "--pipeline", "brought"], copy)
 
 
+def bring_large_table(project: Path, copy: Path, tool: str, rows: int) -> tuple[Cost, Cost]:
+    """Measure `new_pipeline` and then `pipeline` for a Parquet file of 50 columns, a fifth of them categories."""
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".git", ".venv", "data"))
+    table, categories = copy / "large.parquet", (LARGE_COLUMNS - 2) // 5
+    names = [f"'c' || (hash(row_id, {n}) % {7 * (n + 1)}) as category_{n}" for n in range(categories)]
+    numbers = range(LARGE_COLUMNS - 2 - categories)
+    names += [
+        f"if(hash(row_id, 'm', {n}) % 50 = 0, null, hash(row_id, 'n', {n}) % 10007 / 10007) as number_{n}"
+        for n in numbers
+    ]
+    chance = "(hash(row_id, 0) % 7 + coalesce(number_0, 0) * 7) / 14"
+    with duckdb.connect() as connection:
+        inner = f"select row_id, {', '.join(names)} from range({rows}) as numbered(row_id)"
+        label = f"hash(row_id, 'label') % 1000 / 1000 < {chance} as bought"
+        connection.sql(f"select *, {label} from ({inner})").write_parquet(str(table))
+    new = [tool, "new_pipeline", "large", "--table", str(table), "--label", "bought", "--key", "row_id"]
+    return run(new, copy), run([tool, "pipeline", "--pipeline", "large"], copy)
+
+
 def main(times: list[int], steps: tuple[str, ...], rows: int, project: Path) -> None:
     """Repeat the flights, start a pipeline from a table, print the costs."""
     tool, python = projects.locate_tool(project), projects.locate_python(project)
@@ -108,8 +128,12 @@ def main(times: list[int], steps: tuple[str, ...], rows: int, project: Path) -> 
             )
             print(f"{n:>4}x  the rows of the snapshot, in memory: {measure_rows(copy):.0f} MB", flush=True)
             shutil.rmtree(copy)
-        made, evaluated = start_pipeline(project, Path(home, "new"), tool, rows)
-    print(f"{rows:,} rows: {made.wall:.1f} s to a new pipeline, and {evaluated.wall:.1f} s to its evaluated model")
+        many = LARGE_ROWS if rows == NEW_TABLE_ROWS else rows
+        brought = [(rows, start_pipeline(project, Path(home, "new"), tool, rows))]
+        brought.append((many, bring_large_table(project, Path(home, "large"), tool, many)))
+    for count, (made, evaluated) in brought:
+        took = f"{made.wall:.1f} s and {made.memory:.0f} MB to a new pipeline"
+        print(f"{count:,} rows: {took}, {evaluated.wall:.1f} s and {evaluated.memory:.0f} MB to its evaluated model")
 
 
 if __name__ == "__main__":
