@@ -9,7 +9,7 @@ from mlteam.analysis import prediction
 from mlteam.commands import predict
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
-from mlteam.data import datasets
+from mlteam.data import file_rows, table_files
 from mlteam.registry import version_rows
 from mlteam.registry.versions import RegisteredVersion
 
@@ -84,6 +84,34 @@ def test_rows_of_a_file_are_predicted_as_they_are_in_a_dataset(
         assert ours[name].to_pylist() == theirs[name].to_pylist()
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_is_predicted_in_batches_to_the_last_digit(
+    spec: Spec, version: RegisteredVersion, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    table = version_rows.load_version_rows(spec, version, "test").table
+    pyarrow.csv.write_csv(table, "rows.csv")
+    pyarrow.parquet.write_table(table, "rows.parquet")
+    whole = pyarrow.parquet.read_table(predict.predict_dataset(spec, "1", f"rows.{ending}", plot=False))
+    monkeypatch.setattr(table_files, "BATCH_ROWS", 64)
+    sizes = [rows.num_rows for rows in file_rows.stream_file_rows(version.schema, Path(f"rows.{ending}"), None)]
+    assert max(sizes) < table.num_rows
+    assert sum(sizes) == table.num_rows
+    parts = pyarrow.parquet.read_table(predict.predict_dataset(spec, "1", f"rows.{ending}", plot=False))
+    assert parts == whole
+    some = pyarrow.parquet.read_table(predict.predict_dataset(spec, "1", f"rows.{ending}", "hour = 23", plot=False))
+    assert set(some["hour"].to_pylist()) == {23}
+    with pytest.raises(ProjectError, match="--where selects no row"):
+        predict.predict_dataset(spec, "1", f"rows.{ending}", "hour > 23", plot=False)
+
+
+def test_a_file_that_ends_in_the_middle_leaves_no_predictions(spec: Spec, version: RegisteredVersion) -> None:
+    lines = ["carrier,hour,wind", *["XX,1,2"] * 200_000, "XX,1,2,3,4"]
+    Path("rows.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(ProjectError, match="cannot be read"):
+        predict.predict_dataset(spec, "1", "rows.csv", plot=False)
+    assert list(Path("data/reports").glob("*predictions*")) == []
+
+
 @pytest.mark.parametrize("name", ["test", "rows.csv"])
 def test_rows_that_sql_chooses_are_predicted(spec: Spec, version: RegisteredVersion, name: str) -> None:
     pyarrow.csv.write_csv(version_rows.load_version_rows(spec, version, "test").table, "rows.csv")
@@ -121,7 +149,7 @@ def test_predictions_of_rows_without_a_label_are_drawn(
 def test_a_file_that_lacks_a_feature_is_refused(version: RegisteredVersion, project: Path) -> None:
     (project / "rows.csv").write_text("carrier,hours,wind\nXX,1,2\n")
     with pytest.raises(ProjectError, match="has no column hour\ndid you mean 'hours'"):
-        datasets.read_file_rows(version.schema, Path("rows.csv"))
+        file_rows.read_file_rows(version.schema, Path("rows.csv"))
     (project / "rows.csv").write_text("carrier,hour,wind\nXX,late,2\n")
     with pytest.raises(ProjectError, match="hour contains text that is not a number"):
-        datasets.read_file_rows(version.schema, Path("rows.csv"))
+        file_rows.read_file_rows(version.schema, Path("rows.csv"))

@@ -11,7 +11,7 @@ from conftest import edit
 from mlteam.config import pipelines
 from mlteam.core.errors import ProjectError
 from mlteam.core.references import import_reference
-from mlteam.data import loaders, snapshot, sources
+from mlteam.data import loaders, snapshot, sources, table_files
 
 SOURCES = """
 sources:
@@ -62,7 +62,7 @@ def fetch(loader: str) -> pa.Table:
     (source,) = sources.load_sources()
     loaders.fetch_source(source)
     assert source.location is not None
-    return loaders.read_table_file(source.location)
+    return table_files.read_table_file(source.location)
 
 
 @pytest.mark.parametrize(

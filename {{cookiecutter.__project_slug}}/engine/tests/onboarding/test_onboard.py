@@ -13,7 +13,7 @@ from mlteam.commands.new_pipeline import create_pipeline
 from mlteam.config import pipelines
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import SNAPSHOTS
-from mlteam.data import loaders, snapshot, warehouse, windows
+from mlteam.data import loaders, snapshot, table_files, warehouse, windows
 from mlteam.data.sources import SOURCES_FILE as SOURCES
 from mlteam.data.sources import Source, load_sources
 from mlteam.data.splits import describe_dataset
@@ -281,7 +281,7 @@ def test_a_table_that_is_not_there_is_refused(shop: Path) -> None:
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "rows.csv").write_text(text)
     with pytest.raises(ProjectError, match=said):
-        loaders.read_table_file(tmp_path / "rows.csv")
+        table_files.read_table_file(tmp_path / "rows.csv")
 
 
 def test_a_stamp_that_a_file_brings_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from mlteam.commands import evaluate, train
 from mlteam.commands.new_pipeline import create_pipeline
 from mlteam.core import personal
 from mlteam.core.errors import ProjectError
-from mlteam.data import loaders, snapshot, warehouse, windows
+from mlteam.data import snapshot, table_files, warehouse, windows
 from mlteam.onboarding.plan import OnboardingRequest
 from mlteam.registry import versions
 
@@ -176,7 +176,7 @@ def test_a_bad_table_is_refused_in_a_sentence_and_leaves_nothing(shop: Path, nam
 def test_a_value_of_ten_million_characters_is_read(shop: Path) -> None:
     lines = [f"{line},{'x' * (10_000_000 if n == 7 else 3)}" for n, line in enumerate(NUMBERS)]
     (shop / "cells.csv").write_text("a,y,t\n" + "\n".join(lines) + "\n")
-    assert loaders.read_table_file(shop / "cells.csv").num_rows == ROWS
+    assert table_files.read_table_file(shop / "cells.csv").num_rows == ROWS
 
 
 def parts(**columns: object) -> pa.Table:

@@ -1,15 +1,17 @@
 """Predictions for rows that no split holds: an example made by hand, a file."""
 
 import json
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from mlteam.analysis.prediction_summary import PredictionSummary
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.files import write_atomically
 from mlteam.data.features import Feature, Matrix, Schema
@@ -89,19 +91,6 @@ def _validate_value(feature: Feature, value: Any, where: str) -> str:
     return ""
 
 
-def describe_unseen_categories(schema: Schema, rows: pa.Table) -> list[str]:
-    """Return a line for each feature with categories that training did not see, which count as missing."""
-    notes = []
-    for feature in schema.features:
-        if feature.kind == "categorical":
-            column = pc.drop_null(pc.cast(rows[feature.name], pa.string()))
-            strange = column.filter(pc.invert(pc.is_in(column, value_set=pa.array(feature.categories, pa.string()))))
-            if len(strange):
-                shown = f"{len(strange):,} values of {feature.name}, such as {strange[0].as_py()!r}"
-                notes.append(f"training did not see {shown}: they count as missing")
-    return notes
-
-
 def name_predictions(schema: Schema, predictions: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Predictions by what they say: the probability of a class, or the number.
 
@@ -116,21 +105,23 @@ def name_predictions(schema: Schema, predictions: NDArray[np.float32]) -> dict[s
     return {f"probability of {name}": predictions[:, number] for number, name in enumerate(schema.classes)}
 
 
-def write_predictions(version: RegisteredVersion, rows: pa.Table, target: Path) -> dict[str, NDArray[np.float32]]:
-    """Predict rows and write them as Parquet, each with its prediction and the version that made it.
+def write_predictions(version: RegisteredVersion, batches: Iterable[pa.Table], target: Path) -> PredictionSummary:
+    """Predict rows batch by batch and write them as Parquet, each with its prediction and the version that made it.
 
     Args:
         version: The model.
-        rows: Has a column for each feature; all columns are kept.
-        target: The file to write.
-
-    Returns:
-        The predictions by name, each of shape (rows,).
+        batches: At least one; each has a column for each feature, and all columns are kept.
+        target: The file to write, whole or not at all.
     """
-    rows, predictions = append_predictions(version, rows)
-    with write_atomically(target) as part:
-        pyarrow.parquet.write_table(rows, part, compression="zstd")
-    return predictions
+    summary = PredictionSummary(version.schema)
+    with write_atomically(target) as part, ExitStack() as stack:
+        writer = None
+        for batch in batches:
+            rows, predictions = append_predictions(version, batch)
+            summary.add(batch, predictions)
+            writer = writer or stack.enter_context(pyarrow.parquet.ParquetWriter(part, rows.schema, compression="zstd"))
+            writer.write_table(rows)
+    return summary
 
 
 def append_predictions(version: RegisteredVersion, rows: pa.Table) -> tuple[pa.Table, dict[str, NDArray[np.float32]]]:

@@ -14,7 +14,7 @@ from mlteam.config import pipelines
 from mlteam.config.spec import Spec
 from mlteam.core import paths
 from mlteam.core.errors import NotCreatedError, ProjectError
-from mlteam.data import datasets, snapshot, windows
+from mlteam.data import datasets, file_rows, snapshot, windows
 from mlteam.data.snapshot import Snapshot
 from mlteam.registry import evaluations, versions
 from mlteam.registry.tracking import convert_mlflow_error
@@ -174,7 +174,7 @@ class ProjectVersion:
         except (TypeError, ValueError) as error:
             raise ProjectError(f"not a table: {error}", fix="give an Arrow table or a data frame") from error
         with _work_in(self._project.root):
-            typed = datasets.convert_features(self._version.schema, rows, "table")
+            typed = file_rows.convert_features(self._version.schema, rows, "table")
             return prediction.append_predictions(self._version, typed)[0]
 
 

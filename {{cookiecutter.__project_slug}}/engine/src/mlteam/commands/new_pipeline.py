@@ -16,7 +16,7 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.files import remove, write_atomically
 from mlteam.core.paths import DATA, PYPROJECT, RAW, TABLES
 from mlteam.core.sql import connect_duckdb, quote_identifier
-from mlteam.data import loaders, snapshot, sources, warehouse
+from mlteam.data import loaders, snapshot, sources, table_files, warehouse
 from mlteam.data.sources import Source
 from mlteam.onboarding import redo, summary, writer
 from mlteam.onboarding.columns import SourceColumn, find_column, inspect_columns
@@ -109,7 +109,7 @@ def _make_taken_error(name: str, table: str, there: Path) -> ProjectError:
     what, before = f"the name {name!r} is taken", redo.read_columns(name)
     if not before or not Path(table).is_file():
         return ProjectError(what, where=there.as_posix(), fix="choose another name")
-    changes = redo.describe_changes(before, clean_names(loaders.read_table_file(Path(table)).column_names).values())
+    changes = redo.describe_changes(before, clean_names(table_files.read_table_file(Path(table)).column_names).values())
     fix = "add --redo to decide anew, or choose another name"
     if "are those" in changes:
         fix += "; new rows alone come by `nox -s data -- --refresh`"

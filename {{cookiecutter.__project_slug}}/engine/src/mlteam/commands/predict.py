@@ -1,13 +1,16 @@
 """`predict` and `explain --example`: predictions for an example, a dataset or a file."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from mlteam.analysis import prediction
 from mlteam.commands import evaluate
 from mlteam.config.spec import Spec
 from mlteam.core import console, provenance
-from mlteam.data import datasets
+from mlteam.data import datasets, file_rows
 from mlteam.data.digest import shorten_digest
 from mlteam.data.features import Matrix
 from mlteam.modeling import attribution
@@ -45,25 +48,25 @@ def predict_dataset(spec: Spec, which: str, name: str, where: str | None = None,
     version = versions.open_version(spec, which)
     file = datasets.resolve_dataset_file(spec, name)
     if file is None:
-        rows = version_rows.load_version_rows(
-            version_rows.build_evaluation_spec(spec, version), version, name, where
-        ).table
+        own = version_rows.build_evaluation_spec(spec, version)
+        batches: Iterable[pa.Table] = [version_rows.load_version_rows(own, version, name, where).table]
     else:
-        rows = datasets.read_file_rows(version.schema, file)
-        rows = datasets.filter_rows(rows, where, file) if where else rows
+        batches = file_rows.stream_file_rows(version.schema, file, where)
     stem = _name_file(file) if file else name
     name = f"{name} where {where}" if where else name
     target = page.choose_page_path(spec.name, f"v{version.number}", "predictions", stem, *([where] if where else []))
     target = target.with_suffix(".parquet")
-    predictions = prediction.write_predictions(version, rows, target)
+    with console.show_progress(f"predict {name}"):
+        made = prediction.write_predictions(version, batches, target)
+    predictions = made.predictions
     found = [[key, f"{v.mean():.4f}", f"{v.min():.4f}", f"{v.max():.4f}"] for key, v in predictions.items()]
     console.print_table(
-        f"{rows.num_rows:,} rows of {name}, version {version.number}", ["predicted", "mean", "min", "max"], found
+        f"{made.rows:,} rows of {name}, version {version.number}", ["predicted", "mean", "min", "max"], found
     )
-    for note in prediction.describe_unseen_categories(version.schema, rows):
+    for note in made.describe_unseen_categories():
         console.print_line(f"note: {note}")
     console.print_line(f"predictions: {target}")
-    labelled = spec.data.label in rows.column_names
+    labelled = spec.data.label in made.columns
     if plot and labelled and where is None:
         evaluate.evaluate_version(spec, version, (name,))
     elif plot:
@@ -74,7 +77,7 @@ def predict_dataset(spec: Spec, which: str, name: str, where: str | None = None,
             version=version,
             name=name,
             made=provenance.get_timestamp(),
-            rows=rows.num_rows,
+            rows=made.rows,
             labelled=labelled,
             beside=target.name,
             found=found,

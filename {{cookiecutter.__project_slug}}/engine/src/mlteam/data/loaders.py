@@ -3,14 +3,11 @@
 A source in sql/models/sources.yml names its loader as `loader: package.module:function`.
 """
 
-import csv
 import datetime as dt
 import os
-import re
 from pathlib import Path
 from typing import Protocol
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet
 
@@ -19,13 +16,9 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.files import write_atomically
 from mlteam.core.paths import TABLES
 from mlteam.core.references import describe_error, import_reference
-from mlteam.core.sql import connect_duckdb
 from mlteam.data.refresh import reject_worse_rows
 from mlteam.data.sources import SOURCES_FILE, Source
-
-DELIMITERS = (",", ";", "\t", "|")
-MAX_LINE_BYTES = 20_000_000
-NUMERIC_NAME_PATTERN = re.compile(r"[+-]?[\d.]+(_\d+)?")
+from mlteam.data.table_files import read_table_file
 
 
 class Loader(Protocol):
@@ -135,59 +128,3 @@ def load_file(source: Source) -> pa.Table:
         if not path.is_file():
             raise ProjectError("there is no such file", where=str(path), fix=f"ask its owner ({source.owner}) for it")
     return read_table_file(path)
-
-
-def read_table_file(path: Path) -> pa.Table:
-    """Return a CSV file with all its values as text, so that none is changed by being read; or a Parquet file as it is.
-
-    Raises:
-        ProjectError: It is not there, or not such a file, or has no rows.
-    """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "there is no such file"
-        raise ProjectError(what, where=str(path), fix="name a CSV or Parquet file")
-    parquet = path.suffix.lower() in (".parquet", ".pq")
-    read = (
-        "read_parquet(?)"
-        if parquet
-        else f"read_csv(?, all_varchar = true, header = true, skip = 0, max_line_size = {MAX_LINE_BYTES})"
-    )
-    try:
-        with connect_duckdb() as connection:
-            table = connection.sql(f"select * from {read}", params=[str(path)]).to_arrow_table()
-    except duckdb.Error as error:
-        raise ProjectError(
-            f"cannot be read: {_explain_read_error(str(error))}",
-            where=str(path),
-            fix="save it as UTF-8 CSV or as Parquet",
-        ) from None
-    if table.num_rows == 0:
-        raise ProjectError("has no rows", where=str(path), fix="name a file with rows")
-    if not parquet and table.num_columns == 1:
-        _reject_uneven_lines(path, table.column_names[0])
-    if not parquet and all(NUMERIC_NAME_PATTERN.fullmatch(name) for name in table.column_names):
-        raise ProjectError(
-            "the first line has numbers instead of names", where=f"{path}:1", fix="name the columns there"
-        )
-    return table
-
-
-def _explain_read_error(message: str) -> str:
-    """Return an error of DuckDB in one line: where it is, and the reason, which DuckDB writes below it."""
-    lines = [line.strip() for line in message.strip().splitlines()]
-    reason = next((line for line in lines[1:] if line and not line.startswith("Original Line")), "")
-    return f"{lines[0]}: {reason}" if reason else lines[0]
-
-
-def _reject_uneven_lines(path: Path, header: str) -> None:
-    """Name the line that has another number of values than the first: because of it the file reads as one column."""
-    mark = next((mark for mark in DELIMITERS if mark in header), None)
-    if mark is None or path.suffix.lower() == ".gz":
-        return
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, delimiter=mark)
-        names = len(next(lines))
-        for values in lines:
-            if values and len(values) != names:
-                what = f"has {len(values)} values, and the first line names {names} columns"
-                raise ProjectError(what, where=f"{path}:{lines.line_num}", fix="fix the line")
