@@ -32,12 +32,15 @@ AREAS = {
     "registry/looks": ["looks"],
     "data/cut_sources": ["time_travel"],
     "data/anonymity": ["privacy"],
+    "core/personal": ["privacy", "onboard_tables"],
     "analysis/weak_slices": ["decisions", "mistakes"],
     "analysis/importance": ["explain"],
-    "monitoring/drift": ["monitoring"],
+    "monitoring/drift": ["monitoring", "past_windows"],
+    "monitoring/past_windows": ["past_windows"],
     "monitoring/quality": ["monitoring"],
     "modeling/baseline": ["model"],
     "modeling/linear": ["linear"],
+    "modeling/category_means": ["category_means"],
     "onboarding/leaks": ["onboard_leaks"],
     "reports/charts/binary": ["charts"],
     "reports/charts/multiclass": ["charts"],
@@ -50,10 +53,14 @@ TIMEOUT_SECONDS = 240
 GOAL = 0.9
 
 
-def write_config(folder: Path, module: str, tests: list[str], python: str) -> Path:
+def build_command(engine: Path, tests: list[str], python: str) -> list[str]:
+    """Return the command that runs some tests, wherever they are."""
+    files = [str(next(engine.glob(f"tests/**/test_{name}.py")).relative_to(engine)) for name in tests]
+    return [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
+
+
+def write_config(folder: Path, module: str, command: str) -> Path:
     """Write the file that cosmic-ray reads; return its path."""
-    files = " ".join(f"tests/test_{name}.py" for name in tests)
-    command = f"{python} -m pytest -x -q -p no:cacheprovider {files}"
     lines = [
         "[cosmic-ray]",
         f'module-path = "src/mlteam/{module}.py"',
@@ -99,11 +106,11 @@ def run_area(engine: Path, module: str, tests: list[str], python: str, count: in
     """Run the tests of an area against mutants of a module."""
     session = engine / "mutation.sqlite"
     session.unlink(missing_ok=True)
-    config = write_config(engine, module, tests, python)
+    plain = build_command(engine, tests, python)
+    config = write_config(engine, module, " ".join(plain))
     tool = str(Path(sys.executable).with_name("cosmic-ray"))
     env = {name: value for name, value in os.environ.items() if name not in projects.OWN}
     env |= {"PYTHONPATH": "src", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    plain = [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *(f"tests/test_{t}.py" for t in tests)]
     if subprocess.run(plain, cwd=engine, env=env, capture_output=True, check=False).returncode:
         raise SystemExit(f"the tests of {module} fail without a mutant")
     subprocess.run([tool, "init", config.name, session.name], cwd=engine, env=env, check=True, capture_output=True)
