@@ -92,6 +92,7 @@ def snapshot(digest: str = "0123456789ab", rows: int = 10) -> Edit:
         "relation": "features.flight_features",
         "rows": rows,
         "created_at": "2026-01-31",
+        "sources": [{"name": "shop.orders", "rows": 7, "sha256": None}],
     }
 
     def edit(project: Path) -> None:

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_tools import Tools
+from shell import CALL, Shell
 
-CALL = "import sys; from mlteam.cli.main import main; sys.argv[0] = 'mlteam'; main()"
 # A disk that alters the bundle of another version between the moment it is written and the moment it answers.
 BAD_DISK = f"""
 from mlteam.serving import bundle
@@ -34,29 +34,6 @@ def spoil(pipeline, live):
     write(pipeline, live)
 bundle.write_live_pointer = spoil
 {CALL}
-"""
-# Imports once what takes seconds; each command then runs in a process of its own, as if it had been started anew.
-SHELL = """
-import json, os, sys, traceback
-import altair, dbt.cli.main, duckdb, mlflow.store.tracking.sqlalchemy_store, xgboost
-for line in sys.stdin:
-    call, words, printed = json.loads(line)
-    child = os.fork()
-    if not child:
-        os.dup2(os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
-        os.dup2(1, 2)
-        sys.argv = ["", *words]
-        status = 0
-        try:
-            exec(call, {})
-        except SystemExit as end:
-            status = end.code or 0
-        except BaseException:
-            traceback.print_exc()
-            status = 70
-        sys.stdout.flush()
-        os._exit(status)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 # Only a failure waits so long; a busy machine must not look like one.
 SECONDS = 90
@@ -108,11 +85,10 @@ class Stage:
     service: str
     rang: list[tuple[str, str]] = field(default_factory=list)
     server: subprocess.Popen[bytes] | None = None
-    shell: subprocess.Popen[str] = field(init=False)
+    shell: Shell = field(init=False)
 
     def __post_init__(self) -> None:
-        command, pipe = [str(self.python), "-c", SHELL], subprocess.PIPE
-        self.shell = subprocess.Popen(command, cwd=self.project, env=self.env, stdin=pipe, stdout=pipe, text=True)
+        self.shell = Shell(self.project, self.python, self.env)
 
     @property
     def env(self) -> dict[str, str]:
@@ -124,19 +100,13 @@ class Stage:
 
     def run(self, *words: str, call: str = CALL, allowed: tuple[int, ...] = (0,)) -> None:
         """Run a command of the project."""
-        assert self.shell.stdin
-        assert self.shell.stdout
-        printed = self.project / "data" / "printed.log"
-        printed.parent.mkdir(exist_ok=True)
-        print(json.dumps([call, words, str(printed)]), file=self.shell.stdin, flush=True)
-        status = self.shell.stdout.readline().strip()
-        assert status in map(str, allowed), (words, status, printed.read_text(encoding="utf-8"))
+        self.shell.run(*words, call=call, allowed=allowed)
 
     def close(self) -> None:
         """End its processes."""
-        for process in (self.shell, self.server):
-            if process:
-                process.kill()
+        self.shell.close()
+        if self.server:
+            self.server.kill()
 
     def serve(self) -> None:
         """Start the service and wait until it has a model."""

@@ -1,13 +1,15 @@
-"""The loader of the engine's page reads a real PostgreSQL server: first all rows, then what has changed."""
+"""A real PostgreSQL server: the loader of the engine's page reads it, and the SQL of the project builds on it."""
 
 import os
 import pwd
 import re
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +116,112 @@ def test_a_table_is_fetched_whole_and_then_as_far_as_it_changed(
         env=baking.fresh_machine() | {"SHOP_DATABASE": database},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# Loads the raw tables of the flights, and a table that nobody has declared yet.
+LOAD = """
+import os, sys
+from pathlib import Path
+import pyarrow.parquet
+from adbc_driver_postgresql import dbapi
+
+with dbapi.connect(os.environ["SERVER"], autocommit=True) as connection, connection.cursor() as cursor:
+    cursor.execute("create schema nycflights")
+    for file in Path(sys.argv[1]).glob("*.parquet"):
+        cursor.adbc_ingest(file.stem, pyarrow.parquet.read_table(file), mode="create", db_schema_name="nycflights")
+    cursor.execute("create schema desk")
+    cursor.execute(
+        "create table desk.gusts as select i as gust_id, (i * 7919 % 100) / 10.0 as speed,"
+        " case when i % 3 = 0 then 'north' else 'south' end as side,"
+        " timestamp '2024-01-01' + i * interval '3 hours' as measured_at,"
+        " (i * 7919 % 100) + abs(hashint4(i) % 90) > 80 as rains from generate_series(1, 3000) as t (i)"
+    )
+    # A role whose clock is elsewhere must not move any row.
+    cursor.execute("alter role ada set timezone to 'America/New_York'")
+"""
+
+
+@pytest.fixture(scope="module")
+def on_postgres(
+    demonstrated: tuple[Path, str], database: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, str]]:
+    """The project of the demo with the target of the engine's page, without its raw files, which the server has."""
+    project = tmp_path_factory.mktemp("warehouse") / demonstrated[0].name
+    shutil.copytree(demonstrated[0], project, ignore=shutil.ignore_patterns(".venv", ".nox", "warehouse.duckdb"))
+    page = (project / "engine" / "README.md").read_text(encoding="utf-8")
+    (install,) = re.findall(r"`uv (add \"mlteam\[postgres\]\")`", page)
+    (output,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "type: postgres" in block]
+    with (project / "sql" / "profiles.yml").open("a", encoding="utf-8") as file:
+        file.write(output)
+    address = urllib.parse.urlsplit(database)
+    env = baking.fresh_machine() | {
+        "SERVER": database,
+        "WAREHOUSE_HOST": str(address.hostname),
+        "WAREHOUSE_PORT": str(address.port),
+        "WAREHOUSE_USER": str(address.username),
+        "WAREHOUSE_DATABASE": address.path.strip("/"),
+    }
+    uv = (sys.executable, "-m", "uv")
+    for command in ((*uv, *shlex.split(install)), (*uv, "run", "python", "-c", LOAD, "data/raw")):
+        done = baking.run(*command, cwd=project, env=env)
+        assert done.returncode == 0, done.stdout + done.stderr
+    shutil.rmtree(project / "data" / "raw")
+    (project / "data" / "dbt" / "target.txt").unlink()
+    return project, env
+
+
+def run(on_postgres: tuple[Path, dict[str, str]], *words: str, **variables: str) -> tuple[int, str]:
+    project, env = on_postgres
+    command = (sys.executable, "-m", "uv", "run", "--quiet", "mlteam", *words)
+    done = baking.run(*command, cwd=project, env=env | variables)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"WAREHOUSE_PORT": "1"}, "Connection refused"),
+        ({"WAREHOUSE_USER": "nobody"}, 'role "nobody" does not exist'),
+        ({"MLTEAM_TARGET": "prd"}, "there is no target 'prd'; did you mean 'prod'?"),
+    ],
+)
+def test_a_server_that_cannot_be_used_is_named_in_a_line(
+    on_postgres: tuple[Path, dict[str, str]], variables: dict[str, str], message: str
+) -> None:
+    status, said = run(on_postgres, "data", **{"MLTEAM_TARGET": "prod"} | variables)
+    assert status == 1
+    assert message in said
+    assert not (on_postgres[0] / "data" / "dbt" / "target.txt").exists()
+
+
+def test_the_same_rows_have_the_same_digest_on_both_engines(on_postgres: tuple[Path, dict[str, str]]) -> None:
+    project, _ = on_postgres
+    newest = project / "data" / "snapshots" / "flight_delays" / "newest"
+    here = newest.read_text(encoding="utf-8")
+    shutil.rmtree(newest.parent)
+    status, said = run(on_postgres, "data", "--target", "prod")
+    assert status == 0, said
+    assert newest.read_text(encoding="utf-8") == here
+    # What reads the warehouse needs neither the raw files nor the name of the target.
+    status, said = run(on_postgres, "time_travel")
+    assert status == 0, said
+    assert "0 of 22 features differ" in said
+
+
+def test_a_table_of_the_server_becomes_a_pipeline(on_postgres: tuple[Path, dict[str, str]]) -> None:
+    options = ("--label", "rains", "--time", "measured_at", "--target", "prod")
+    status, said = run(on_postgres, "new_pipeline", "rain", "--table", "desk.gusts", *options)
+    assert status == 0, said
+    assert "speed, measured_at_weekday (measured_at), measured_at_hour (measured_at)" in " ".join(said.split())
+    status, said = run(on_postgres, "pipeline", "--pipeline", "rain", MLTEAM_TARGET="prod")
+    assert status == 0, said
+    assert "rain version 1 on test" in said
+    for table, message in (
+        ("desk.gone", "target prod has no table desk.gone"),
+        ("rows.csv", "reads tables of its own"),
+    ):
+        status, said = run(on_postgres, "new_pipeline", "other", "--table", table, "--label", "x", "--target", "prod")
+        assert status == 1
+        assert message in said
+    assert not (on_postgres[0] / "pipelines" / "other.toml").exists()

@@ -135,7 +135,9 @@ def test_a_card_names_the_newest_snapshot(project: Path) -> None:
     snapshot("aaaaaaaaaaaa", 1)(project)
     snapshot("bbbbbbbbbbbb", 2)(project)
     check(project, "--fix")
-    assert "snapshot `bbbbbbbbbbbb`" in (project / CARD).read_text(encoding="utf-8")
+    card = (project / CARD).read_text(encoding="utf-8")
+    assert "snapshot `bbbbbbbbbbbb`" in card
+    assert "`shop.orders` | 7 | no file |" in card
 
 
 def test_a_page_keeps_to_the_highest_version_of_its_pipeline(project: Path) -> None:

@@ -17,11 +17,11 @@ import baking
 import boto3
 import pytest
 from paging import Stage, address, allow_slow_answers, deliver, get, parcels, wait
+from shell import CHECK
 
 pytestmark = pytest.mark.slow
 
 LEFT_ON = "2026-01-31"
-CHECK = "import sys; from mlteam.process.__main__ import main; sys.exit(main())"
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Person(Stage):
     @property
     def printed(self) -> str:
         """What the last command printed, in one line."""
-        return " ".join((self.project / "data" / "printed.log").read_text(encoding="utf-8").split())
+        return " ".join(self.shell.printed.split())
 
     def git(self, *words: str) -> str:
         identity = ("-c", f"user.name={self.handle}", "-c", f"user.email={self.handle}@example.org")

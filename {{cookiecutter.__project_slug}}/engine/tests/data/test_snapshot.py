@@ -14,7 +14,7 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.paths import SNAPSHOTS
 from mlteam.data import snapshot
 from mlteam.data.digest import TableDigest
-from mlteam.data.warehouse import PROFILES
+from mlteam.data.targets import PROFILES
 
 
 def digest(table: pa.Table, rows: int = 1000) -> str:

@@ -63,12 +63,12 @@ def test_dates_give_features() -> None:
     rows = table(signed=days(600, step=2), event=days(600, step=3), number=NUMBER, y=LABEL)
     made = {column.name: column.sql for column in planned(rows, "y", time="event").derived}
     assert made == {
-        "signed_year": "extract(year from signed)",
-        "signed_days_before": "cast(event_ as date) - cast(signed as date)",
-        "signed_month": "extract(month from signed)",
-        "signed_weekday": "extract(dow from signed)",
-        "event_month": "extract(month from event_)",
-        "event_weekday": "extract(dow from event_)",
+        "signed_year": "cast(extract(year from signed) as integer)",
+        "signed_days_before": "cast(cast(event_ as date) - cast(signed as date) as integer)",
+        "signed_month": "cast(extract(month from signed) as integer)",
+        "signed_weekday": "cast(extract(dow from signed) as integer)",
+        "event_month": "cast(extract(month from event_) as integer)",
+        "event_weekday": "cast(extract(dow from event_) as integer)",
     }
     assert planned(rows, "y", time="event", drop=("signed",)).derived[0].raw == "event_"
     # Within a year, the months of the test rows are new: they cannot have been learned.

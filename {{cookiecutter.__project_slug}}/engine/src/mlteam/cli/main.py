@@ -40,6 +40,7 @@ app.add_typer(repository.app)
 def data(
     pipeline: EachPipelineOption = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Fetch every source again, whatever its age.")] = False,
+    target: Annotated[str | None, typer.Option(help="Build on this target of sql/profiles.yml.")] = None,
     log: LogOption = None,
 ) -> None:
     """Generate the data: fetch sources, build and test the SQL, take a snapshot."""
@@ -48,7 +49,7 @@ def data(
     from mlteam.core import console
 
     def run(name: str | None) -> int:
-        generate_data(pipelines.load_spec(name), refresh=refresh)
+        generate_data(pipelines.load_spec(name), refresh=refresh, target=target)
         return 0
 
     console.configure_output(log=log)

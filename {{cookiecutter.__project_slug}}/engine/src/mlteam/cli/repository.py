@@ -36,6 +36,7 @@ def new_pipeline(
         typer.Option(help="FILE:COLUMN of a table whose columns belong to the rows with the same COLUMN; repeatable."),
     ] = None,
     drop_undated: Annotated[bool, typer.Option("--drop-undated", help="Leave out rows without a time.")] = False,
+    target: Annotated[str | None, typer.Option(help="Target of sql/profiles.yml that has the table.")] = None,
     redo: Annotated[
         bool,
         typer.Option("--redo", help="Bring the table of a pipeline again; git keeps the files of before."),
@@ -61,6 +62,7 @@ def new_pipeline(
         hide=tuple(hide or ()),
         join=tuple(join or ()),
         redo=redo,
+        target=target,
     )
     make(wish, table)
 

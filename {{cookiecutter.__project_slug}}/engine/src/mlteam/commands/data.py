@@ -12,14 +12,15 @@ from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier
-from mlteam.data import leak_report, loaders, snapshot, sources, warehouse, windows
+from mlteam.data import leak_report, loaders, mirror, snapshot, sources, targets, warehouse, windows
 from mlteam.data.refresh import needs_fetch
 from mlteam.data.snapshot import Snapshot
 from mlteam.data.sources import Source
+from mlteam.data.targets import Target
 from mlteam.onboarding import leaks
 
 
-def generate_data(spec: Spec, *, refresh: bool = False) -> Snapshot:
+def generate_data(spec: Spec, *, refresh: bool = False, target: str | None = None) -> Snapshot:
     """Fetch what is missing or old upstream, build and test the SQL, take a snapshot.
 
     A pipeline beside others fetches, checks and builds only what it needs: what is wrong with their sources and tables
@@ -28,17 +29,20 @@ def generate_data(spec: Spec, *, refresh: bool = False) -> Snapshot:
     Args:
         spec: The pipeline.
         refresh: Fetch every source again, whatever its age.
+        target: The engine, by its name in sql/profiles.yml; its sources are tables that others load.
     """
+    engine = targets.load_target(target)
     _, _, table = spec.data.relation.partition(".")
     select = [f"+{table}"] if len(list_pipelines()) > 1 else []
     needed = warehouse.list_sources(select) if select else None
-    for source in sources.load_sources():
+    for source in sources.load_sources(engine):
         if needed is not None and source.name not in needed:
             continue
         _fetch_if_needed(source, refresh=refresh)
         loaders.check_source_file(source)
     with console.show_progress("build and test the SQL") as progress:
-        warehouse.build(progress, select)
+        warehouse.build(progress, select, engine)
+    copy_built_tables(spec, engine)
     with console.show_progress("take the snapshot"):
         taken = snapshot.take(spec, [reject_leaks])
     console.print_line(f"snapshot {taken.folder}: {taken.metadata['rows']:,} rows")
@@ -48,6 +52,22 @@ def generate_data(spec: Spec, *, refresh: bool = False) -> Snapshot:
     command = f"nox -s time_travel -- --pipeline {spec.name}"
     console.print_line(f"time travel: {report.describe() if report else f'not checked since a change: `{command}`'}")
     return taken
+
+
+def copy_built_tables(spec: Spec, engine: Target) -> None:
+    """Copy the sources of a pipeline and its relation to the warehouse here, where another engine has built them.
+
+    Args:
+        spec: The pipeline.
+        engine: What has built its tables; the commands that read them go by it until the next build.
+    """
+    if not engine.is_local:
+        used = warehouse.find_upstream_sources(spec.data.relation)
+        schema, _, table = spec.data.relation.partition(".")
+        read = [(s.schema, s.table) for s in sources.load_sources(engine) if s.name in used]
+        with console.show_progress(f"copy the tables of {engine.name}"):
+            mirror.copy_relations(engine, [*read, (schema, table)])
+    targets.keep_built_target(engine)
 
 
 def _fetch_if_needed(source: Source, *, refresh: bool) -> None:

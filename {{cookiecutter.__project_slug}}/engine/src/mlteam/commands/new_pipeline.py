@@ -3,12 +3,13 @@
 import dataclasses
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
 
+from mlteam.commands.data import copy_built_tables
 from mlteam.commands.pages import refresh_pages
 from mlteam.config import pipelines
 from mlteam.core import console, store
@@ -16,8 +17,9 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.files import remove, write_atomically
 from mlteam.core.paths import DATA, PYPROJECT, RAW, TABLES
 from mlteam.core.sql import connect_duckdb, quote_identifier
-from mlteam.data import loaders, snapshot, sources, table_files, warehouse
+from mlteam.data import loaders, mirror, snapshot, sources, table_files, targets, warehouse
 from mlteam.data.sources import Source
+from mlteam.data.targets import Target
 from mlteam.onboarding import redo, summary, writer
 from mlteam.onboarding.columns import SourceColumn, find_column, inspect_columns
 from mlteam.onboarding.decisions import plan_pipeline
@@ -48,6 +50,9 @@ def _bring_table(wish: OnboardingRequest, table: str) -> Plan:
     others, joins = pipelines.list_pipelines(), parse_joins(wish.join)
     source = _build_source(wish.name, table)
     further = [build_source(wish.name, join, DEFAULT_OWNER) for join in joins]
+    engine = targets.load_target(wish.target)
+    if not engine.is_local:
+        _copy_source(engine, source, table, further)
     with _undo_on_error(wish.name, source):
         for fetched in (source, *further):
             if fetched.location:
@@ -68,9 +73,11 @@ def _bring_table(wish: OnboardingRequest, table: str) -> Plan:
         plan.joined = [dataclasses.replace(one, source=_keep_file(one.source)) for one in joined]
         written = writer.write_pipeline_files(plan, brought, example)
         with console.show_progress("build and test the SQL") as progress:
-            warehouse.build(progress, [f"source:{source.system}+"])
+            warehouse.build(progress, [f"source:{source.system}+"], engine)
+        spec = pipelines.load_spec(wish.name)
+        copy_built_tables(spec, engine)
         with console.show_progress("take the snapshot"):
-            snapshot.take(pipelines.load_spec(wish.name))
+            snapshot.take(spec)
         refresh_pages()
     if len(others) == 1 and pipelines.keep_default(others[0]):
         written.append(PYPROJECT)
@@ -103,6 +110,15 @@ def _build_source(name: str, table: str) -> Source:
         location,
         f"read_parquet('{location.as_posix()}')",
     )
+
+
+def _copy_source(engine: Target, source: Source, table: str, further: Sequence[Source]) -> None:
+    if source.location or further:
+        what = f"target {engine.name} reads tables of its own, not files"
+        raise ProjectError(what, where=table, fix="load the files there, and name the table as schema.table")
+    schema, _, name = table.partition(".")
+    with console.show_progress(f"copy {table} of {engine.name}"):
+        mirror.copy_relations(engine, [(schema, name)])
 
 
 def _make_taken_error(name: str, table: str, there: Path) -> ProjectError:

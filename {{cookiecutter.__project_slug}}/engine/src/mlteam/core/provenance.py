@@ -12,6 +12,7 @@ from typing import Any
 LIBRARIES = {
     "dbt-core",
     "dbt-duckdb",
+    "dbt-postgres",
     "duckdb",
     "lightgbm",
     "mlflow",

@@ -14,6 +14,7 @@ from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data import warehouse
 from mlteam.data.lineage import Columns
 from mlteam.data.sources import SOURCES_FILE, Source
+from mlteam.data.targets import LOCAL
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,11 @@ def copy_sql_project(folder: Path) -> Path:
     project = folder / SQL
     shutil.copytree(SQL, project, ignore=shutil.ignore_patterns("target", "logs"))
     profiles = yaml.safe_load((project / "profiles.yml").read_text(encoding="utf-8"))
-    for output in profiles["warehouse"]["outputs"].values():
-        output["path"] = str((folder / "warehouse.duckdb").absolute())
+    # What other engines have is here as well, and rebuilt here.
+    outputs = profiles["warehouse"]["outputs"]
+    name, local = next((name, output) for name, output in outputs.items() if output["type"] == LOCAL)
+    local["path"] = str((folder / "warehouse.duckdb").absolute())
+    profiles["warehouse"] = {"target": name, "outputs": {name: local}}
     (project / "profiles.yml").write_text(yaml.safe_dump(profiles), encoding="utf-8")
     declared = folder / SOURCES_FILE
     content = yaml.safe_load(declared.read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ import yaml
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import SQL
+from mlteam.data.targets import Target, load_built_target
 
 HOURS_PER_UNIT = {"minute": 1 / 60, "hour": 1, "day": 24}
 SOURCES_FILE = SQL / "models" / "sources.yml"
@@ -59,8 +60,11 @@ class Source:
         return f"{self.system}.{self.table}"
 
 
-def load_sources() -> list[Source]:
+def load_sources(target: Target | None = None) -> list[Source]:
     """Return the declared upstream tables.
+
+    Args:
+        target: Whose tables they are; those that the warehouse was built from last where nothing is said.
 
     Raises:
         ProjectError: The file is not YAML, or a source lacks what the project needs to know of it.
@@ -69,7 +73,9 @@ def load_sources() -> list[Source]:
         return []
     try:
         content = yaml.safe_load(SOURCES_FILE.read_text(encoding="utf-8")) or {}
-        return [_parse_source(system, table) for system in content.get("sources") or [] for table in system["tables"]]
+        local = (target or load_built_target()).is_local
+        systems = content.get("sources") or []
+        return [_parse_source(system, table, local=local) for system in systems for table in system["tables"]]
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
         raise ProjectError("not YAML", where=f"{SOURCES_FILE}:{line}", fix="fix the line") from None
@@ -79,9 +85,10 @@ def load_sources() -> list[Source]:
         ) from None
 
 
-def _parse_source(system: dict[str, Any], table: dict[str, Any]) -> Source:
+def _parse_source(system: dict[str, Any], table: dict[str, Any], *, local: bool) -> Source:
     meta = system["config"]["meta"] | table.get("config", {}).get("meta", {})
-    file = meta.get("external_location")
+    # Another engine reads no file of this machine: somebody else loads its tables.
+    file = meta.get("external_location") if local else None
     freshness = (system["config"].get("freshness") or {}) | (table.get("config", {}).get("freshness") or {})
     late, old = freshness.get("error_after"), freshness.get("warn_after")
     location = Path(file.format(identifier=table["name"])) if file else None

@@ -11,22 +11,23 @@ import yaml
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import DATA, DBT, DBT_MANIFEST, SQL, WAREHOUSE
+from mlteam.data.targets import LOCAL, PROFILES, Target, load_target
 
-PROFILES = SQL / "profiles.yml"
 
-
-def build(progress: Callable[[str], None], select: Sequence[str] = ()) -> None:
+def build(progress: Callable[[str], None], select: Sequence[str] = (), target: Target | None = None) -> None:
     """Check that sources are fresh, then build and test models.
 
     Args:
         progress: Is told how far dbt has come, such as "37/142".
         select: Which models, in dbt's own words; all of them where nothing is said.
+        target: On which engine; that of `load_target` where nothing is said.
 
     Raises:
         ProjectError: A source is stale, SQL does not run, or a test refuses rows; the first failure is named.
     """
     # A test that compares two tables runs only where both are built.
     chosen = ["--select", *select, "--indirect-selection", "cautious"] if select else []
+    chosen += ["--target", (target or load_target()).name]
     _run_dbt(["source", "freshness", *chosen], lambda _: None)
     _run_dbt(["build", *chosen], progress)
 
@@ -148,7 +149,7 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
             _extract_error_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it"
         ) from None
     with connection:
-        _apply_profile_settings(connection)
+        apply_profile_settings(connection)
         try:
             yield connection
         except duckdb.OutOfMemoryException as error:
@@ -156,10 +157,11 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
             raise ProjectError(_extract_error_line(str(error)), where=str(PROFILES), fix=fix) from None
 
 
-def _apply_profile_settings(connection: duckdb.DuckDBPyConnection) -> None:
+def apply_profile_settings(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a connection the settings of dbt's profile: what reads the tables keeps to them as what builds them does."""
     profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
-    for name, value in profile["outputs"][profile["target"]].get("settings", {}).items():
+    local = next(output for output in profile["outputs"].values() if output["type"] == LOCAL)
+    for name, value in local.get("settings", {}).items():
         connection.execute(f"set {name} = '{value}'")
 
 

@@ -15,6 +15,8 @@ TYPED = "typed_with_dates"
 def derive_date_features(connection: duckdb.DuckDBPyConnection, plan: Plan) -> list[SourceColumn]:
     """Return the features that the dates of a table give, each with SQL over clean names.
 
+    They are cast, since `extract` gives other types on other engines.
+
     Args:
         connection: Where the typed rows can be read.
         plan: The columns, and which of them is the time.
@@ -51,12 +53,12 @@ def _list_parts(connection: duckdb.DuckDBPyConnection, plan: Plan, column: Sourc
     if is_late:
         return  # what comes after the time of a row is not known by then
     if column is not plan.time:
-        yield f"{base}_year", f"extract(year from {name})"
+        yield f"{base}_year", f"cast(extract(year from {name}) as integer)"
         if plan.time:
-            yield f"{base}_days_before", f"cast({plan.time.name} as date) - cast({name} as date)"
+            yield f"{base}_days_before", f"cast(cast({plan.time.name} as date) - cast({name} as date) as integer)"
     if (days or 0) >= MONTH_DAYS or column is not plan.time:
-        yield f"{base}_month", f"extract(month from {name})"
+        yield f"{base}_month", f"cast(extract(month from {name}) as integer)"
     if (days or 0) >= WEEKDAY_DAYS:
-        yield f"{base}_weekday", f"extract(dow from {name})"
+        yield f"{base}_weekday", f"cast(extract(dow from {name}) as integer)"
     if hours > 1:
-        yield f"{base}_hour", f"extract(hour from {name})"
+        yield f"{base}_hour", f"cast(extract(hour from {name}) as integer)"

@@ -30,6 +30,7 @@ class OnboardingRequest:
     hide: tuple[str, ...] = ()
     join: tuple[str, ...] = ()
     redo: bool = False
+    target: str | None = None
 
 
 @dataclass

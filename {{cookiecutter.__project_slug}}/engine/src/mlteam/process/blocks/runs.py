@@ -94,7 +94,11 @@ def build_snapshot(digest: str, facts: Facts) -> str:
     head += (
         f"`{facts.get('relation')}`, taken {facts.get('created_at')}. {_describe_privacy(get_table(facts, 'privacy'))}"
     )
-    sources = [[mark_code(s["name"]), f"{s['rows']:,}", f"`{s['sha256'][:DIGITS]}`"] for s in facts.get("sources", [])]
+    sources = [
+        # A table that others load has no file whose digest could be taken.
+        [mark_code(s["name"]), f"{s['rows']:,}", f"`{s['sha256'][:DIGITS]}`" if s["sha256"] else "no file"]
+        for s in facts.get("sources", [])
+    ]
     declared = get_table(facts, "privacy", "required")
     private = {c for key in ("identifiers", "quasi_identifiers", "sensitive") for c in declared.get(key, [])}
     columns = []

@@ -1,0 +1,132 @@
+"""The targets of sql/profiles.yml: the warehouse here, and one that others run."""
+
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+import pyarrow as pa
+import yaml
+
+from mlteam.core.errors import ProjectError, suggest
+from mlteam.core.files import write_atomically
+from mlteam.core.paths import DBT, SQL
+
+PROFILES = SQL / "profiles.yml"
+TARGET_VARIABLE = "MLTEAM_TARGET"
+LOCAL = "duckdb"
+# What the warehouse here was built from last.
+BUILT = DBT / "target.txt"
+# The libraries of each engine: dbt's adapter, and the driver that streams rows.
+LIBRARIES = {"postgres": ("dbt.adapters.postgres", "adbc_driver_postgresql")}
+
+
+@dataclass(frozen=True)
+class Target:
+    """An output of dbt's profile.
+
+    Attributes:
+        name: Its name, such as dev or prod.
+        kind: The engine.
+        settings: Its settings as the file has them, with references to variables.
+    """
+
+    name: str
+    kind: str
+    settings: Mapping[str, Any]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the warehouse in data/."""
+        return self.kind == LOCAL
+
+
+def load_target(name: str | None = None) -> Target:
+    """Return a target by its name; where none is given, that of `MLTEAM_TARGET`, or else the profile's own.
+
+    Raises:
+        ProjectError: There is no such target, its engine is not known, or a library is missing.
+    """
+    profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
+    name = name or os.environ.get(TARGET_VARIABLE) or str(profile["target"])
+    if name not in profile["outputs"]:
+        raise ProjectError(f"there is no target {name!r}", where=str(PROFILES), fix=suggest(name, profile["outputs"]))
+    settings = profile["outputs"][name]
+    kind = str(settings.get("type"))
+    if kind != LOCAL:
+        if kind not in LIBRARIES:
+            what = f"target {name} has type {kind!r}"
+            raise ProjectError(what, where=str(PROFILES), fix=f"known: {', '.join([LOCAL, *LIBRARIES])}")
+        if missing := [library for library in LIBRARIES[kind] if not _is_installed(library)]:
+            what = f"target {name} needs {', '.join(missing)}, which is not installed"
+            raise ProjectError(what, where=str(PROFILES), fix=f'run `uv add "mlteam[{kind}]"`')
+        # Times without a zone are UTC, whatever the zone of the role.
+        os.environ["PGTZ"] = "UTC"
+    return Target(name, kind, settings)
+
+
+def load_built_target() -> Target:
+    """Return the target that the warehouse was built from last."""
+    name = BUILT.read_text(encoding="utf-8").strip() if BUILT.exists() else None
+    return load_target(name)
+
+
+def keep_built_target(target: Target) -> None:
+    """Record what the warehouse was built from."""
+    with write_atomically(BUILT) as part:
+        part.write_text(f"{target.name}\n", encoding="utf-8")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@contextmanager
+def stream_query(target: Target, query: str) -> Iterator[pa.RecordBatchReader]:
+    """Run a query on the engine of a target and stream its rows.
+
+    Raises:
+        ProjectError: A variable is not set, the engine does not answer, or it refuses the query.
+    """
+    from adbc_driver_manager import Error
+    from adbc_driver_postgresql import dbapi
+
+    address, shown = build_address(target)
+    try:
+        with dbapi.connect(address, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            yield cursor.fetch_record_batch()
+    except Error as error:
+        what = f"target {target.name}: {str(error).strip().splitlines()[0][:200]}"
+        raise ProjectError(what, where=shown, fix="see that it answers, and that the role may read the table") from None
+
+
+def build_address(target: Target) -> tuple[str, str]:
+    """Return the address of a PostgreSQL server with its password, and without it for messages."""
+    from urllib.parse import quote
+
+    part = {key: quote(_render(target, key), safe="") for key in ("host", "port", "user", "password", "dbname")}
+    place = f"{part['host']}:{part['port']}/{part['dbname']}"
+    secret = f":{part['password']}" if part["password"] else ""
+    return f"postgresql://{part['user']}{secret}@{place}", f"postgresql://{part['user']}@{place}"
+
+
+def _render(target: Target, key: str) -> str:
+    """Return a setting with the values of the variables that it refers to."""
+
+    def env_var(name: str, default: str | None = None) -> str:
+        value = os.environ.get(name, default)
+        if value is None:
+            what = f"target {target.name} needs the environment variable {name}"
+            raise ProjectError(what, where=str(PROFILES), fix="set it; its value never belongs into git")
+        return value
+
+    environment = jinja2.Environment(autoescape=False)  # noqa: S701 an address is no page
+    environment.filters["as_number"] = environment.filters["as_native"] = lambda value: value
+    return environment.from_string(str(target.settings.get(key, ""))).render(env_var=env_var)

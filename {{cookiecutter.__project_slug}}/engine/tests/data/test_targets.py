@@ -1,0 +1,127 @@
+"""Targets of sql/profiles.yml: which engine builds, what it needs, and what its messages never show."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import edit
+
+from mlteam.config.spec import Spec
+from mlteam.core.errors import ProjectError
+from mlteam.data import rebuild, snapshot, sources, targets, warehouse
+from mlteam.data.targets import PROFILES, Target
+
+PROD = """
+    prod:
+      type: postgres
+      host: "{{ env_var('WAREHOUSE_HOST') }}"
+      port: "{{ env_var('WAREHOUSE_PORT', '5432') | as_number }}"
+      user: "{{ env_var('WAREHOUSE_USER') }}"
+      password: "{{ env_var('WAREHOUSE_PASSWORD') }}"
+      dbname: shop
+      schema: public
+"""
+SOURCES = """
+sources:
+  - name: shop
+    config: {meta: {owner: ada, external_location: "data/raw/{identifier}.parquet"}}
+    tables: [{name: orders}]
+"""
+
+
+@pytest.fixture
+def profiles(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's profiles with a second target, whose libraries are said to be there."""
+    with PROFILES.open("a") as file:
+        file.write(PROD.lstrip("\n"))
+    monkeypatch.setattr(targets, "LIBRARIES", {"postgres": ("json",)})
+    monkeypatch.delenv(targets.TARGET_VARIABLE, raising=False)
+    monkeypatch.delenv("PGTZ", raising=False)
+    Path("sql/models").mkdir(exist_ok=True)
+    sources.SOURCES_FILE.write_text(SOURCES)
+    return PROFILES
+
+
+def test_a_target_is_named_by_option_by_variable_or_by_the_profile(
+    profiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert targets.load_target().name == "dev"
+    assert targets.load_target().is_local
+    monkeypatch.setenv(targets.TARGET_VARIABLE, "prod")
+    assert not targets.load_target().is_local
+    assert targets.load_target("dev").is_local
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "message"),
+    [
+        ("prod:", "prod:", "prd", "there is no target 'prd'\ndid you mean 'prod'?"),
+        ("type: postgres", "type: oracle", "prod", "target prod has type 'oracle'\nknown: duckdb, postgres"),
+    ],
+)
+def test_a_target_that_cannot_be_used_is_named(profiles: Path, old: str, new: str, name: str, message: str) -> None:
+    edit(profiles, old, new)
+    with pytest.raises(ProjectError) as refused:
+        targets.load_target(name)
+    assert str(refused.value) == f"sql/profiles.yml: {message}"
+
+
+def test_a_missing_library_says_what_to_install(profiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "LIBRARIES", {"postgres": ("json", "no_such.driver")})
+    with pytest.raises(ProjectError, match=r"needs no_such.driver, which is not installed\nrun `uv add") as refused:
+        targets.load_target("prod")
+    assert '"mlteam[postgres]"' in str(refused.value)
+
+
+def test_the_address_takes_variables_and_messages_never_show_the_password(
+    profiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = targets.load_target("prod")
+    for name, value in (("HOST", "db.example.org"), ("USER", "ada"), ("PASSWORD", "s/cr@t")):
+        with pytest.raises(ProjectError, match=f"needs the environment variable WAREHOUSE_{name}"):
+            targets.build_address(target)
+        monkeypatch.setenv(f"WAREHOUSE_{name}", value)
+    address, shown = targets.build_address(target)
+    assert address == "postgresql://ada:s%2Fcr%40t@db.example.org:5432/shop"
+    assert shown == "postgresql://ada@db.example.org:5432/shop"
+
+
+def test_another_engine_reads_its_own_tables_and_no_file(profiles: Path) -> None:
+    (here,) = sources.load_sources(targets.load_target("dev"))
+    (there,) = sources.load_sources(targets.load_target("prod"))
+    assert (here.location, here.relation) == (
+        Path("data/raw/orders.parquet"),
+        "read_parquet('data/raw/orders.parquet')",
+    )
+    assert (there.location, there.relation) == (None, '"shop"."orders"')
+
+
+def test_what_reads_the_warehouse_goes_by_the_target_that_built_it_last(profiles: Path) -> None:
+    assert sources.load_sources()[0].location
+    targets.keep_built_target(targets.load_target("prod"))
+    assert sources.load_sources()[0].location is None
+    targets.keep_built_target(targets.load_target("dev"))
+    assert sources.load_sources()[0].location
+
+
+def test_the_warehouse_here_keeps_its_settings_beside_another_target(spec: Spec, profiles: Path) -> None:
+    edit(profiles, "target: dev", "target: prod")
+    with warehouse.connect() as connection:
+        assert connection.sql("select current_setting('TimeZone')").fetchall() == [("UTC",)]
+    assert snapshot.take(spec).metadata["rows"] == 1500
+
+
+def test_a_rebuild_knows_nothing_of_the_other_engine(profiles: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "scratch"
+    copy = rebuild.copy_sql_project(folder)
+    profile = yaml.safe_load((copy / "profiles.yml").read_text())["warehouse"]
+    assert (profile["target"], list(profile["outputs"])) == ("dev", ["dev"])
+    assert profile["outputs"]["dev"]["path"] == str(folder / "warehouse.duckdb")
+
+
+def test_the_zone_of_a_role_changes_no_time(profiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    assert isinstance(targets.load_target("prod"), Target)
+    assert os.environ["PGTZ"] == "UTC"
