@@ -8,7 +8,7 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.paths import WAREHOUSE
 from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data.targets import Target, stream_query
-from mlteam.data.warehouse import apply_profile_settings
+from mlteam.data.warehouse import connect
 
 
 def copy_relations(target: Target, relations: Iterable[tuple[str, str]]) -> None:
@@ -22,18 +22,28 @@ def copy_relations(target: Target, relations: Iterable[tuple[str, str]]) -> None
         ProjectError: One is not there, or the engine does not answer.
     """
     WAREHOUSE.parent.mkdir(exist_ok=True)
-    with duckdb.connect(WAREHOUSE) as connection:
-        apply_profile_settings(connection)
+    with connect(write=True) as connection:
         for schema, table in relations:
-            name = f"{quote_identifier(schema)}.{quote_identifier(table)}"
             with stream_query(target, _build_query(target, schema, table)) as rows:
                 connection.register("streamed", rows)
-                connection.execute(f"create schema if not exists {quote_identifier(schema)}")
-                # A view of that name is what a build here has left.
-                for kind in ("view", "table"):
-                    _drop(connection, kind, schema, table)
-                connection.execute(f"create table {name} as select * from streamed")
+                connection.begin()
+                try:
+                    _replace_table(connection, schema, table)
+                except duckdb.Error as error:
+                    connection.rollback()
+                    what = f"target {target.name}: the rows of {schema}.{table} ended: {str(error).splitlines()[0]}"
+                    raise ProjectError(what, fix="run the command again; the rows of before stay") from None
+                connection.commit()
                 connection.unregister("streamed")
+
+
+def _replace_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> None:
+    connection.execute(f"create schema if not exists {quote_identifier(schema)}")
+    # A view of that name is what a build here has left.
+    for kind in ("view", "table"):
+        _drop(connection, kind, schema, table)
+    name = f"{quote_identifier(schema)}.{quote_identifier(table)}"
+    connection.execute(f"create table {name} as select * from streamed")
 
 
 def _build_query(target: Target, schema: str, table: str) -> str:

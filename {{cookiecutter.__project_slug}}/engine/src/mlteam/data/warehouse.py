@@ -134,22 +134,25 @@ def _extract_error_line(message: str) -> str:
 
 
 @contextmanager
-def connect() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the warehouse for reading.
+def connect(*, write: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse.
+
+    Args:
+        write: Whether tables are written to it, which makes it where there is none.
 
     Raises:
         ProjectError: It has not been built yet, another process holds it, or a query needs more memory than allowed.
     """
-    if not WAREHOUSE.exists():
+    if not write and not WAREHOUSE.exists():
         raise ProjectError("the warehouse has not been built yet", where=str(WAREHOUSE), fix="run `nox -s data`")
     try:
-        connection = duckdb.connect(WAREHOUSE, read_only=True)
+        connection = duckdb.connect(WAREHOUSE, read_only=not write)
     except duckdb.IOException as error:
         raise ProjectError(
             _extract_error_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it"
         ) from None
     with connection:
-        apply_profile_settings(connection)
+        _apply_profile_settings(connection)
         try:
             yield connection
         except duckdb.OutOfMemoryException as error:
@@ -157,7 +160,7 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
             raise ProjectError(_extract_error_line(str(error)), where=str(PROFILES), fix=fix) from None
 
 
-def apply_profile_settings(connection: duckdb.DuckDBPyConnection) -> None:
+def _apply_profile_settings(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a connection the settings of dbt's profile: what reads the tables keeps to them as what builds them does."""
     profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
     local = next(output for output in profile["outputs"].values() if output["type"] == LOCAL)
