@@ -103,7 +103,8 @@ def test_a_pipeline_without_a_key_counts_rows_that_are_alike_in_its_own_columns(
         (("films.csv:film=studio",), {}, "studio is missing or repeated in 35 of 39 rows of the file"),
         (("prices.csv:film",), {}, "film is missing or repeated in 40 of 80 rows of the file"),
         (("films.csv:film=year",), {}, "no row has its year in"),
-        (("films.csv:film=Film Id", "films.csv:film=Film Id"), {}, "two files are called films"),
+        (("films.csv:film=Film Id", "films.csv:film=Film Id"), {}, "two tables are called films"),
+        (("ratings.csv:film",), {}, "two tables are called ratings"),
         (("films.csv:film=Film Id",), {"key": ("genre",)}, "--key: 'genre' is a column of films, which is joined"),
     ],
 )

@@ -47,7 +47,7 @@ def create_pipeline(wish: OnboardingRequest, table: str) -> None:
 
 
 def _bring_table(wish: OnboardingRequest, table: str) -> Plan:
-    others, joins = pipelines.list_pipelines(), parse_joins(wish.join)
+    others, joins = pipelines.list_pipelines(), parse_joins(wish.join, wish.name)
     source = _build_source(wish.name, table)
     further = [build_source(wish.name, join, DEFAULT_OWNER) for join in joins]
     engine = targets.load_target(wish.target)

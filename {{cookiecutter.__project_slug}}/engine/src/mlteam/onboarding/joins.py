@@ -70,16 +70,16 @@ class JoinedTable:
         return [c for c in self.columns if c.name not in self.key_names and c.kind != "other"]
 
 
-def parse_joins(texts: Sequence[str]) -> list[Join]:
+def parse_joins(texts: Sequence[str], pipeline: str) -> list[Join]:
     """Read what `--join` says, once for each table.
 
     Raises:
-        ProjectError: One is not written as it must be, or two files have the same name.
+        ProjectError: One is not written as it must be, or two files have the same name, or one that of the pipeline.
     """
     joins = [_parse_join(text) for text in texts]
-    names = [join.name for join in joins]
+    names = [pipeline, *(join.name for join in joins)]
     if again := next((name for name in names if names.count(name) > 1), ""):
-        raise ProjectError(f"--join: two files are called {again}", fix="rename one of them")
+        raise ProjectError(f"--join: two tables are called {again}", fix="rename the file, or choose another name")
     return joins
 
 
