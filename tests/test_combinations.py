@@ -22,6 +22,7 @@ BRACES = (
     "*/.github/workflows/*.yml",
     "*/deploy/alertmanager.yml",
     "*/engine/*.py",
+    "*/engine/README.md",
     "*/tests/*.py",
 )
 OTHERS = {

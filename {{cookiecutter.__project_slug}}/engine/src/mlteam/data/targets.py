@@ -127,6 +127,6 @@ def _render(target: Target, key: str) -> str:
             raise ProjectError(what, where=str(PROFILES), fix="set it; its value never belongs into git")
         return value
 
-    environment = jinja2.Environment(autoescape=False)  # noqa: S701 an address is no page
+    environment = jinja2.Environment(autoescape=False)  # noqa: S701 only a page needs it
     environment.filters["as_number"] = environment.filters["as_native"] = lambda value: value
     return environment.from_string(str(target.settings.get(key, ""))).render(env_var=env_var)

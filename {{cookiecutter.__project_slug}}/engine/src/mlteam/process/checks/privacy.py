@@ -15,7 +15,7 @@ from mlteam.process.toml_files import find_key_line, get_table
 
 PRIVACY_LISTS = ("identifiers", "quasi_identifiers", "sensitive")
 DELIMITED, JSON_LINES = (".csv", ".tsv"), (".jsonl", ".ndjson")
-# Tables that need a library to be read; the names of a Parquet file stand as text at its end.
+# Tables that need a library to be read; a Parquet file ends with the names of its columns, as text.
 CLOSED = (".db", ".duckdb", ".feather", ".sqlite", ".sqlite3", ".xls", ".xlsx")
 SAMPLE_ROWS = 500
 SAMPLE_BYTES = 1_000_000
