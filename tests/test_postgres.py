@@ -166,7 +166,6 @@ def on_postgres(
         done = baking.run(*command, cwd=project, env=env)
         assert done.returncode == 0, done.stdout + done.stderr
     shutil.rmtree(project / "data" / "raw")
-    (project / "data" / "dbt" / "target.txt").unlink()
     return project, env
 
 

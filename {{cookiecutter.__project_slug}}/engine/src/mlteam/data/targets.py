@@ -18,7 +18,7 @@ from mlteam.core.paths import DBT, SQL
 PROFILES = SQL / "profiles.yml"
 TARGET_VARIABLE = "MLTEAM_TARGET"
 LOCAL = "duckdb"
-# What the warehouse here was built from last.
+# Names the target that the warehouse here was copied from.
 BUILT = DBT / "target.txt"
 # The libraries of each engine: dbt's adapter, and the driver that streams rows.
 LIBRARIES = {"postgres": ("dbt.adapters.postgres", "adbc_driver_postgresql")}
@@ -69,13 +69,15 @@ def load_target(name: str | None = None) -> Target:
 
 
 def load_built_target() -> Target:
-    """Return the target that the warehouse was built from last."""
-    name = BUILT.read_text(encoding="utf-8").strip() if BUILT.exists() else None
-    return load_target(name)
+    """Return the target that the warehouse was built from last; the one here where nothing has been built."""
+    return load_target(BUILT.read_text(encoding="utf-8").strip()) if BUILT.exists() else Target(LOCAL, LOCAL, {})
 
 
 def keep_built_target(target: Target) -> None:
-    """Record what the warehouse was built from."""
+    """Record what the warehouse was built from, unless it was built here."""
+    if target.is_local:
+        BUILT.unlink(missing_ok=True)
+        return
     with write_atomically(BUILT) as part:
         part.write_text(f"{target.name}\n", encoding="utf-8")
 
