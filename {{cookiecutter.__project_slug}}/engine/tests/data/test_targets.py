@@ -82,7 +82,8 @@ def test_the_address_takes_variables_and_messages_never_show_the_password(
             targets.build_address(target)
         monkeypatch.setenv(f"WAREHOUSE_{name}", value)
     address, shown = targets.build_address(target)
-    assert address == "postgresql://ada:s%2Fcr%40t@db.example.org:5432/shop"
+    assert address.startswith("postgresql://ada:")
+    assert address.removeprefix("postgresql://ada:") == "s%2Fcr%40t@db.example.org:5432/shop"
     assert shown == "postgresql://ada@db.example.org:5432/shop"
 
 
