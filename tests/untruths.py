@@ -66,7 +66,7 @@ OPTIONS = [
     "nox -s launch -- --version 2 --by YOU --because better",
     "nox -s launch -- --version 2 --by YOU --reason x --canary-share 0.1",
     "nox -s monitor -- --date 2026-01-31",
-    "nox -s new_pipeline -- churn --table a.csv --target churned",
+    "nox -s new_pipeline -- churn --table a.csv --outcome churned",
     "nox -s predict -- --input x.json",
     "nox -s process -- --refresh",
     "nox -s retrain -- --launch",

@@ -52,10 +52,10 @@ def choose_length(times: Sequence[dt.datetime], longest: float) -> float:
 
     Args:
         times: When the rows were served.
-        longest: Days of the window that is looked at; rows of less than one day count as one.
+        longest: Days of the window that is looked at; a day that has begun counts as one.
     """
     served = (max(times) - min(times)).total_seconds() / SECONDS_PER_DAY if times else longest
-    return min(longest, max(1, math.ceil(served)))
+    return min(longest, math.floor(served) + 1)
 
 
 def widen_limit(limit: float, windows: Sequence[Rows], measure: Callable[[Rows], float], subjects: int) -> float:
