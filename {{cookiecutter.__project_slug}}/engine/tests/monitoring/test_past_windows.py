@@ -30,7 +30,9 @@ def test_windows_hold_the_rows_of_their_days() -> None:
     assert cut_windows(pa.chunked_array([pa.array([], pa.date32())]), 7, fewest=1) == []
 
 
-@pytest.mark.parametrize(("hours", "days"), [((), 7), ((0,), 1), ((0, 5), 1), ((0, 50, 20), 3), ((0, 24, 48), 3), ((0, 400), 7)])
+@pytest.mark.parametrize(
+    ("hours", "days"), [((), 7), ((0,), 1), ((0, 5), 1), ((0, 50, 20), 3), ((0, 24, 48), 3), ((0, 400), 7)]
+)
 def test_rows_are_compared_with_windows_as_long_as_theirs(hours: tuple[int, ...], days: int) -> None:
     start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
     assert choose_length([start + dt.timedelta(hours=hour) for hour in hours], 7) == days
