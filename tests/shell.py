@@ -7,7 +7,7 @@ from pathlib import Path
 
 CALL = "import sys; from mlteam.cli.main import main; sys.argv[0] = 'mlteam'; main()"
 CHECK = "import sys; from mlteam.process.__main__ import main; sys.exit(main())"
-# Imports once what takes seconds; a child is as new as a process that has been started anew.
+# Imports once what takes seconds; a child knows as little as a process that has just been started.
 PROGRAM = """
 import gc, json, os, sys, traceback
 import altair, dbt.cli.main, duckdb, fastapi, httpx, scipy.stats, sklearn, xgboost

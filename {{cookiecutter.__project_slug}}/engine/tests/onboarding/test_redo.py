@@ -1,4 +1,4 @@
-"""A table that is brought again: what changed is said, the files are made anew, and a failure changes nothing."""
+"""A table that is brought again: what changed is said, the files are made again, and a failure changes nothing."""
 
 import subprocess
 from pathlib import Path
@@ -43,7 +43,7 @@ def read_files(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for name in kept for path in (folder / name).rglob("*") if path.is_file()}
 
 
-def test_a_second_run_says_what_has_changed_and_how_to_decide_anew(brought: Path) -> None:
+def test_a_second_run_says_what_has_changed_and_how_to_decide_again(brought: Path) -> None:
     with pytest.raises(ProjectError, match="is taken, and the columns are those of before") as same:
         create_pipeline(WISH, "orders.csv")
     assert "--redo" in str(same.value.fix)

@@ -126,7 +126,7 @@ def _make_taken_error(name: str, table: str, there: Path) -> ProjectError:
     if not before or not Path(table).is_file():
         return ProjectError(what, where=there.as_posix(), fix="choose another name")
     changes = redo.describe_changes(before, clean_names(table_files.read_table_file(Path(table)).column_names).values())
-    fix = "add --redo to decide anew, or choose another name"
+    fix = "add --redo to decide again, or choose another name"
     if "are those" in changes:
         fix += "; new rows alone come by `nox -s data -- --refresh`"
     return ProjectError(f"{what}, and {changes}", where=there.as_posix(), fix=fix)
