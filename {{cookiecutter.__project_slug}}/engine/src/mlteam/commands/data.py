@@ -31,7 +31,26 @@ def generate_data(spec: Spec, *, refresh: bool = False, target: str | None = Non
         refresh: Fetch every source again, whatever its age.
         target: The engine, by its name in sql/profiles.yml; its sources are tables that others load.
     """
-    engine = targets.load_target(target)
+    build_tables(spec, targets.load_target(target), refresh=refresh)
+    with console.show_progress("take the snapshot"):
+        taken = snapshot.take(spec, [reject_leaks])
+    console.print_line(f"snapshot {taken.folder}: {taken.metadata['rows']:,} rows")
+    if note := windows.describe_unsplit_rows(windows.fix_windows(spec, taken), taken):
+        console.print_line(note)
+    report = leak_report.find_report(spec)
+    command = f"nox -s time_travel -- --pipeline {spec.name}"
+    console.print_line(f"time travel: {report.describe() if report else f'not checked since a change: `{command}`'}")
+    return taken
+
+
+def build_tables(spec: Spec, engine: Target, *, refresh: bool = False) -> None:
+    """Fetch the sources of a pipeline, build and test its SQL, and have its tables in the warehouse here.
+
+    Args:
+        spec: The pipeline.
+        engine: What builds them.
+        refresh: Fetch every source again, whatever its age.
+    """
     _, _, table = spec.data.relation.partition(".")
     select = [f"+{table}"] if len(list_pipelines()) > 1 else []
     needed = warehouse.list_sources(select) if select else None
@@ -43,15 +62,6 @@ def generate_data(spec: Spec, *, refresh: bool = False, target: str | None = Non
     with console.show_progress("build and test the SQL") as progress:
         warehouse.build(progress, select, engine)
     copy_built_tables(spec, engine)
-    with console.show_progress("take the snapshot"):
-        taken = snapshot.take(spec, [reject_leaks])
-    console.print_line(f"snapshot {taken.folder}: {taken.metadata['rows']:,} rows")
-    if note := windows.describe_unsplit_rows(windows.fix_windows(spec, taken), taken):
-        console.print_line(note)
-    report = leak_report.find_report(spec)
-    command = f"nox -s time_travel -- --pipeline {spec.name}"
-    console.print_line(f"time travel: {report.describe() if report else f'not checked since a change: `{command}`'}")
-    return taken
 
 
 def copy_built_tables(spec: Spec, engine: Target) -> None:

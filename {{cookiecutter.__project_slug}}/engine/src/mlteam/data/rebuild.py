@@ -22,7 +22,7 @@ class Rebuilt:
     """What a build gave.
 
     Attributes:
-        features: A Parquet file of the key and the features.
+        features: A Parquet file of the relation.
         manifest: dbt's manifest of the build.
         columns: The columns of all its tables and their types, by database, schema and table.
     """
@@ -60,7 +60,7 @@ def rebuild_features(spec: Spec, project: Path, queries: Mapping[Source, str]) -
     """Build the relation of a pipeline from other rows.
 
     Args:
-        spec: Names the relation, its key and its features.
+        spec: Names the relation.
         project: The copy of the SQL project.
         queries: SQL over the warehouse that selects the rows of each source.
 
@@ -82,8 +82,7 @@ def rebuild_features(spec: Spec, project: Path, queries: Mapping[Source, str]) -
     manifest = warehouse.build_apart(project, spec.data.relation)
     features = folder / "features.parquet"
     with duckdb.connect(database) as scratch:
-        names = ", ".join(map(quote_identifier, dict.fromkeys((spec.data.key, *spec.features.names))))
-        scratch.execute(f"copy (select {names} from {spec.data.relation}) to {quote_literal(str(features))}")
+        scratch.execute(f"copy {spec.data.relation} to {quote_literal(str(features))}")
         return Rebuilt(features, manifest, _read_columns(scratch))
 
 

@@ -13,12 +13,12 @@ import duckdb
 
 from mlteam.config.spec import Spec
 from mlteam.config.splits import HashSplits
-from mlteam.core import sql
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import reserve_temporary_path
 from mlteam.core.paths import TIME_TRAVEL
 from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data import warehouse
+from mlteam.data.cells import Table, compare_cells
 from mlteam.data.cut_sources import build_cut_query, build_masked_query
 from mlteam.data.lineage import trace_column
 from mlteam.data.rebuild import copy_sql_project, rebuild_features
@@ -28,9 +28,6 @@ from mlteam.data.splits import build_split_condition
 # The share of all rows, and of the rows of its day, that were decided before each cut.
 CUTS = ((0.5, 0.5), (0.8, 0.9), (0.95, 0.1))
 CUT_REACH = 0.03
-# Sums of floats depend on the order of their rows in some of the last digits.
-FLOAT_TOLERANCE = 1e-9
-FLOAT_TYPES = ("FLOAT", "DOUBLE")
 
 
 @dataclass(frozen=True)
@@ -138,11 +135,15 @@ def _compare_cut(spec: Spec, sources: Sequence[Source], project: Path, instant: 
         raise ProjectError(what, where=error.where, fix="let it run when later rows and values are missing") from None
     decided = f"{_get_decided_at(spec)} <= timestamp {quote_literal(instant)}" if instant else _hide_test_rows(spec)
     with warehouse.connect() as connection:
-        rows, leaks = _compare_cells(connection, spec, rebuilt.features, decided)
+        table = Table(spec.data.relation, spec.data.key, str(spec.path))
+        rows, found = compare_cells(connection, table, rebuilt.features, spec.features.names, decided)
     late = [f"{s.schema}.{s.table}.{column}" for s in sources for column in s.late_columns]
     traced = [
-        Leak(*leak, path=tuple(trace_column(rebuilt.manifest, spec.data.relation, leak[0], rebuilt.columns, late)))
-        for leak in leaks
+        Leak(
+            *(difference.column, difference.rows, difference.example, difference.value, difference.rebuilt),
+            path=tuple(trace_column(rebuilt.manifest, spec.data.relation, difference.column, rebuilt.columns, late)),
+        )
+        for difference in found
     ]
     return Cut(instant, rows, tuple(traced))
 
@@ -158,38 +159,3 @@ def _build_query(connection: duckdb.DuckDBPyConnection, spec: Spec, source: Sour
 
 def _hide_test_rows(spec: Spec) -> str:
     return f"({build_split_condition(spec, 'test')})"
-
-
-def _compare_cells(
-    connection: duckdb.DuckDBPyConnection, spec: Spec, rebuilt: Path, decided: str
-) -> tuple[int, list[tuple[str, int, str, str, str]]]:
-    """Return how many rows were compared, and each feature that differs, with its number of rows and an example."""
-    key, relation = quote_identifier(spec.data.key), spec.data.relation
-    types = dict(connection.execute(f"select column_name, column_type from (describe {relation})").fetchall())
-    if missing := [name for name in spec.features.names if name not in types]:
-        raise ProjectError(f"{relation} has no column {missing[0]!r}", where=str(spec.path), fix="run `nox -s data`")
-    both = f"""
-        from (select * from {relation} where {decided}) as later
-        join read_parquet({quote_literal(str(rebuilt))}) as known on later.{key} = known.{key}
-    """
-    differs = {name: _build_difference(name, types[name]) for name in spec.features.names}
-    counts = "".join(f", count(*) filter (where {condition})" for condition in differs.values())
-    rows, *found = sql.fetch_one(connection, f"select count(*){counts} {both}")
-    leaks = []
-    for (name, condition), count in zip(differs.items(), found, strict=True):
-        if count:
-            values = [f"cast({part} as varchar)" for part in (f"later.{key}", *_quote_both(name))]
-            example = f"select {', '.join(values)} {both} where {condition} order by all limit 1"
-            leaks.append((name, count, *map(str, sql.fetch_one(connection, example))))
-    return rows, leaks
-
-
-def _quote_both(column: str) -> tuple[str, str]:
-    return f"later.{quote_identifier(column)}", f"known.{quote_identifier(column)}"
-
-
-def _build_difference(name: str, kind: str) -> str:
-    ours, theirs = _quote_both(name)
-    differs = f"{ours} is distinct from {theirs}"
-    near = f"coalesce(abs({ours} - {theirs}) <= {FLOAT_TOLERANCE} * (1 + abs({ours})), false)"
-    return f"({differs} and not {near})" if kind in FLOAT_TYPES else differs
