@@ -122,7 +122,6 @@ def run_area(engine: Path, module: str, tests: list[str], python: str, count: in
 def main(options: argparse.Namespace, project: Path) -> int:
     """Run all areas, or one; return 1 if too few mutants were killed."""
     killed = total = 0
-    survivors = []
     chosen = {name: tests for name, tests in AREAS.items() if options.area in (None, name)}
     if options.smoke:
         chosen = dict(list(chosen.items())[:1])
@@ -139,9 +138,9 @@ def main(options: argparse.Namespace, project: Path) -> int:
             dead = sum(is_killed for is_killed, *_ in found)
             killed, total = killed + dead, total + len(found)
             print(f"{dead:>6} {len(found):>3}  {module}", flush=True)
-            survivors += [(module, *rest) for is_killed, *rest in found if not is_killed]
-    for module, function, line, change in survivors:
-        print(f"survived: {module}.py:{line} {function}: {change}")
+            for is_killed, function, line, change in found:
+                if not is_killed:
+                    print(f"            survived: line {line}, {function}: {change}", flush=True)
     print(f"{killed} of {total} mutants were killed: {killed / max(total, 1):.0%} (at least {GOAL:.0%})")
     return int(killed < GOAL * total)
 
