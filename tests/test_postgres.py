@@ -208,6 +208,12 @@ def test_the_same_rows_have_the_same_digest_on_both_engines(on_postgres: tuple[P
     assert "0 of 22 features differ" in said
 
 
+def test_both_engines_build_the_same_cells(on_postgres: tuple[Path, dict[str, str]]) -> None:
+    status, said = run(on_postgres, "parity", "--pipeline", "flight_delays", "--target", "prod")
+    assert status == 0, said
+    assert "features.flight_features: 327,346 rows and 25 columns are the same on prod (postgres) and here" in said
+
+
 def test_a_table_of_the_server_becomes_a_pipeline(on_postgres: tuple[Path, dict[str, str]]) -> None:
     options = ("--label", "rains", "--time", "measured_at", "--target", "prod")
     status, said = run(on_postgres, "new_pipeline", "rain", "--table", "desk.gusts", *options)

@@ -19,7 +19,7 @@ def lay_out_project(name: str) -> Spec:
     given = tomllib.loads((PROJECTS / name / "pipeline.toml").read_text())
     shutil.copytree(PROJECTS / name / "models", "sql/models/features")
     shutil.copy(PROJECTS / name / "sources.yml", "sql/models")
-    for part in ("macros/generate_schema_name.sql", "dbt_project.yml", "profiles.yml"):
+    for part in ("macros/portable.sql", "dbt_project.yml", "profiles.yml"):
         Path("sql", part).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / "sql" / part, Path("sql", part))
     Path("team.toml").write_text('stage = "prototype"\n')

@@ -39,7 +39,7 @@ select
     {{ keys | join(', ') }},
     flight_date,
     cast(flights as integer) as {{ prefix }}_flights_28d,
-    cast(late_flights as double precision) / nullif(flights, 0) as {{ prefix }}_late_rate_28d
+    cast(late_flights as {{ double() }}) / nullif(flights, 0) as {{ prefix }}_late_rate_28d
 
 from history
 {%- endmacro %}

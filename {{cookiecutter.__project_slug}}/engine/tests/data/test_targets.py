@@ -8,7 +8,7 @@ from conftest import edit
 
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
-from mlteam.data import rebuild, snapshot, sources, targets, warehouse
+from mlteam.data import postgres, rebuild, snapshot, sources, targets, warehouse
 from mlteam.data.targets import PROFILES, Target
 
 PROD = """
@@ -34,7 +34,7 @@ def profiles(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project's profiles with a second target, whose libraries are said to be there."""
     with PROFILES.open("a") as file:
         file.write(PROD.lstrip("\n"))
-    monkeypatch.setattr(targets, "LIBRARIES", {"postgres": ("json",)})
+    monkeypatch.setattr(targets, "LIBRARIES", dict.fromkeys(targets.LIBRARIES, ("json",)))
     monkeypatch.delenv(targets.TARGET_VARIABLE, raising=False)
     monkeypatch.delenv("PGTZ", raising=False)
     Path("sql/models").mkdir(exist_ok=True)
@@ -56,7 +56,7 @@ def test_a_target_is_named_by_option_by_variable_or_by_the_profile(
     ("old", "new", "name", "message"),
     [
         ("prod:", "prod:", "prd", "there is no target 'prd'\ndid you mean 'prod'?"),
-        ("type: postgres", "type: oracle", "prod", "target prod has type 'oracle'\nknown: duckdb, postgres"),
+        ("type: postgres", "type: oracle", "prod", "target prod has type 'oracle'\nknown: duckdb, postgres, spark"),
     ],
 )
 def test_a_target_that_cannot_be_used_is_named(profiles: Path, old: str, new: str, name: str, message: str) -> None:
@@ -79,9 +79,9 @@ def test_the_address_takes_variables_and_messages_never_show_the_password(
     target = targets.load_target("prod")
     for name, value in (("HOST", "db.example.org"), ("USER", "ada"), ("PASSWORD", "s/cr@t")):
         with pytest.raises(ProjectError, match=f"needs the environment variable WAREHOUSE_{name}"):
-            targets.build_address(target)
+            postgres.build_address(target)
         monkeypatch.setenv(f"WAREHOUSE_{name}", value)
-    address, shown = targets.build_address(target)
+    address, shown = postgres.build_address(target)
     assert address.startswith("postgresql://ada:")
     assert address.removeprefix("postgresql://ada:") == "s%2Fcr%40t@db.example.org:5432/shop"
     assert shown == "postgresql://ada@db.example.org:5432/shop"

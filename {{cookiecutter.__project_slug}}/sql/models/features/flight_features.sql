@@ -53,7 +53,7 @@ select
     flights.distance_miles,
     flights.scheduled_departure_minutes,
     flights.scheduled_arrival_minutes,
-    cast(extract(isodow from flights.flight_date) as integer) as iso_day_of_week,
+    {{ iso_weekday('flights.flight_date') }} as iso_day_of_week,
     departures.departures_same_hour,
     -- Both clocks are local, so the difference of the time zones comes off; a day more keeps the remainder positive.
     -- In summer, an hour is added where the clocks of the destination do not change.

@@ -8,10 +8,7 @@ renamed as (
 
     select
         ---------- keys
-        concat(
-            cast(year * 10000 + month * 100 + day as varchar), '-',
-            carrier, '-', cast(flight as varchar), '-', origin
-        ) as flight_id,
+        concat(year * 10000 + month * 100 + day, '-', carrier, '-', flight, '-', origin) as flight_id,
         carrier,
         origin,
         dest,

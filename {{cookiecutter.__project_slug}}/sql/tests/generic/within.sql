@@ -7,8 +7,8 @@ from {{ model }}
 where
     {{ column_name }} is not null
     and not (
-        cast({{ column_name }} as double precision) >= {{ min }}
-        and cast({{ column_name }} as double precision) <= {{ max }}
+        cast({{ column_name }} as {{ double() }}) >= {{ min }}
+        and cast({{ column_name }} as {{ double() }}) <= {{ max }}
     )
 
 {% endtest %}

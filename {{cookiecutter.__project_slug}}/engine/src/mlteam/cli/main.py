@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mlteam.cli import operations, repository, warehouse
+from mlteam.cli import data, operations, repository
 from mlteam.cli.options import (
     ROWS_HELP,
     DatasetOption,
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 
 
-app.add_typer(warehouse.app)
+app.add_typer(data.app)
 app.add_typer(operations.app)
 app.add_typer(repository.app)
 

@@ -6,9 +6,13 @@ import duckdb
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import WAREHOUSE
-from mlteam.core.sql import quote_identifier, quote_literal
-from mlteam.data.targets import Target, stream_query
+from mlteam.core.sql import quote_identifier
+from mlteam.data import postgres, spark
+from mlteam.data.targets import Target
 from mlteam.data.warehouse import connect
+
+# How the tables of each engine are read.
+ENGINES = {"postgres": postgres.stream_table, "spark": spark.stream_table}
 
 
 def copy_relations(target: Target, relations: Iterable[tuple[str, str]]) -> None:
@@ -24,7 +28,7 @@ def copy_relations(target: Target, relations: Iterable[tuple[str, str]]) -> None
     WAREHOUSE.parent.mkdir(exist_ok=True)
     with connect(write=True) as connection:
         for schema, table in relations:
-            with stream_query(target, _build_query(target, schema, table)) as rows:
+            with ENGINES[target.kind](target, schema, table) as rows:
                 connection.register("streamed", rows)
                 connection.begin()
                 try:
@@ -44,25 +48,6 @@ def _replace_table(connection: duckdb.DuckDBPyConnection, schema: str, table: st
         _drop(connection, kind, schema, table)
     name = f"{quote_identifier(schema)}.{quote_identifier(table)}"
     connection.execute(f"create table {name} as select * from streamed")
-
-
-def _build_query(target: Target, schema: str, table: str) -> str:
-    """Return the query of a whole table, with decimals as numbers: the driver would stream them as texts."""
-    place = f"table_schema = {quote_literal(schema)} and table_name = {quote_literal(table)}"
-    asked = f"select column_name, data_type from information_schema.columns where {place} order by ordinal_position"
-    with stream_query(target, asked) as reader:
-        columns = [(str(row["column_name"]), str(row["data_type"])) for row in reader.read_all().to_pylist()]
-    name = f"{quote_identifier(schema)}.{quote_identifier(table)}"
-    if not columns:
-        what = f"target {target.name} has no table {schema}.{table}, or hides it from the role"
-        raise ProjectError(what, fix="look at its name, and at the rights of the role")
-    selected = [
-        f"cast({quote_identifier(column)} as double precision) as {quote_identifier(column)}"
-        if kind == "numeric"
-        else quote_identifier(column)
-        for column, kind in columns
-    ]
-    return f"select {', '.join(selected)} from {name}"
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, kind: str, schema: str, table: str) -> None:

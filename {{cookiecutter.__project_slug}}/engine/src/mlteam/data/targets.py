@@ -2,13 +2,11 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jinja2
-import pyarrow as pa
 import yaml
 
 from mlteam.core.errors import ProjectError, suggest
@@ -21,7 +19,10 @@ LOCAL = "duckdb"
 # Names the target that the warehouse here was copied from.
 BUILT = DBT / "target.txt"
 # The libraries of each engine: dbt's adapter, and the driver that streams rows.
-LIBRARIES = {"postgres": ("dbt.adapters.postgres", "adbc_driver_postgresql")}
+LIBRARIES = {
+    "postgres": ("dbt.adapters.postgres", "adbc_driver_postgresql"),
+    "spark": ("dbt.adapters.spark", "pyspark"),
+}
 
 
 @dataclass(frozen=True)
@@ -89,38 +90,12 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-@contextmanager
-def stream_query(target: Target, query: str) -> Iterator[pa.RecordBatchReader]:
-    """Run a query on the engine of a target and stream its rows.
+def render_setting(target: Target, key: str) -> str:
+    """Return a setting with the values of the variables that it refers to; an empty text if there is none.
 
     Raises:
-        ProjectError: A variable is not set, the engine does not answer, or it refuses the query.
+        ProjectError: A variable is not set.
     """
-    from adbc_driver_manager import Error
-    from adbc_driver_postgresql import dbapi
-
-    address, shown = build_address(target)
-    try:
-        with dbapi.connect(address, autocommit=True) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            yield cursor.fetch_record_batch()
-    except Error as error:
-        what = f"target {target.name}: {str(error).strip().splitlines()[0][:200]}"
-        raise ProjectError(what, where=shown, fix="see that it answers, and that the role may read the table") from None
-
-
-def build_address(target: Target) -> tuple[str, str]:
-    """Return the address of a PostgreSQL server with its password, and without it for messages."""
-    from urllib.parse import quote
-
-    part = {key: quote(_render(target, key), safe="") for key in ("host", "port", "user", "password", "dbname")}
-    place = f"{part['host']}:{part['port']}/{part['dbname']}"
-    secret = f":{part['password']}" if part["password"] else ""
-    return f"postgresql://{part['user']}{secret}@{place}", f"postgresql://{part['user']}@{place}"
-
-
-def _render(target: Target, key: str) -> str:
-    """Return a setting with the values of the variables that it refers to."""
 
     def env_var(name: str, default: str | None = None) -> str:
         value = os.environ.get(name, default)

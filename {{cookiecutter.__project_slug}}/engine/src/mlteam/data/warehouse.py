@@ -11,6 +11,7 @@ import yaml
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import DATA, DBT, DBT_MANIFEST, SQL, WAREHOUSE
+from mlteam.data import spark
 from mlteam.data.targets import LOCAL, PROFILES, Target, load_target
 
 
@@ -27,7 +28,10 @@ def build(progress: Callable[[str], None], select: Sequence[str] = (), target: T
     """
     # A test that compares two tables runs only where both are built.
     chosen = ["--select", *select, "--indirect-selection", "cautious"] if select else []
-    chosen += ["--target", (target or load_target()).name]
+    engine = target or load_target()
+    chosen += ["--target", engine.name]
+    if engine.kind == "spark":
+        spark.open_session(engine)
     _run_dbt(["source", "freshness", *chosen], lambda _: None)
     _run_dbt(["build", *chosen], progress)
 

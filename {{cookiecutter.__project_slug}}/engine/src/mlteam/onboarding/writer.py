@@ -17,6 +17,7 @@ from mlteam.onboarding.columns import SourceColumn, find_column
 from mlteam.onboarding.joins import JoinedTable
 from mlteam.onboarding.names import load_reserved_words
 from mlteam.onboarding.plan import Plan
+from mlteam.onboarding.portable import make_portable
 
 DEFAULT_METRICS = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier_score"),
@@ -29,13 +30,16 @@ STAGING = SQL / "models" / "staging"
 PLAIN_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def write_pipeline_files(plan: Plan, source: Source, example: dict[str, object]) -> list[Path]:
+def write_pipeline_files(
+    plan: Plan, source: Source, example: dict[str, object], *, portable: bool = False
+) -> list[Path]:
     """Write every file, or none.
 
     Args:
         plan: What was decided.
         source: The upstream table.
         example: A made-up row, for the examples folder.
+        portable: Whether another engine than the one here runs the SQL as well.
 
     Returns:
         The files, those that were changed last; the first ones are new.
@@ -53,7 +57,7 @@ def write_pipeline_files(plan: Plan, source: Source, example: dict[str, object])
     }
     for path, text in texts.items():
         with write_atomically(path) as part:
-            part.write_text(text, encoding="utf-8")
+            part.write_text(make_portable(text) if portable and path.suffix == ".sql" else text, encoding="utf-8")
     return list(texts)
 
 

@@ -1,0 +1,99 @@
+"""A real Spark in the process of the command: the SQL of the project builds on it, with the same digest."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import baking
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+# Loads the raw tables of the flights, and a table that nobody has declared yet.
+LOAD = """
+from pathlib import Path
+from mlteam.data import spark, targets
+
+session = spark.open_session(targets.load_target("prod"))
+for schema in ("nycflights", "desk"):
+    session.sql(f"create schema {schema}")
+for file in Path("data/raw").glob("*.parquet"):
+    session.read.parquet(str(file)).write.saveAsTable(f"nycflights.{file.stem}")
+session.sql('''
+    create table desk.gusts as select id + 1 as `Gust Id`, cast((id * 7919 % 100) / 10.0 as decimal(5, 1)) as speed,
+    if(id % 3 = 0, 'north', 'south') as Side,
+    timestamp_ntz '2024-01-01' + make_interval(0, 0, 0, 0, 3 * id) as measured_at,
+    timestamp_ntz '2024-01-01' + make_interval(0, 0, 0, 0, 2 * id) as called,
+    (id * 7919 % 100) + abs(hash(id) % 90) > 80 as rains from range(0, 3000)
+''')
+"""
+
+
+@pytest.fixture(scope="module")
+def on_spark(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of the demo with the target of the engine's page, without its raw files, which Spark has."""
+    if not shutil.which("java"):
+        pytest.skip("Spark needs Java")
+    project = tmp_path_factory.mktemp("warehouse") / demonstrated[0].name
+    shutil.copytree(demonstrated[0], project, ignore=shutil.ignore_patterns(".venv", ".nox", "warehouse.duckdb"))
+    page = (project / "engine" / "README.md").read_text(encoding="utf-8")
+    (install,) = re.findall(r"`uv (add \"mlteam\[spark\]\")`", page)
+    (output,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "type: spark" in block]
+    with (project / "sql" / "profiles.yml").open("a", encoding="utf-8") as file:
+        file.write(output)
+    uv = (sys.executable, "-m", "uv")
+    for command in ((*uv, *shlex.split(install)), (*uv, "run", "python", "-c", LOAD)):
+        done = baking.run(*command, cwd=project, env=baking.fresh_machine())
+        assert done.returncode == 0, done.stdout + done.stderr
+    shutil.rmtree(project / "data" / "raw")
+    return project
+
+
+def run(project: Path, *words: str, **variables: str) -> str:
+    command = (sys.executable, "-m", "uv", "run", "--quiet", "mlteam", *words)
+    done = baking.run(*command, cwd=project, env=baking.fresh_machine() | variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # What Java says belongs into a file.
+    assert "WARN" not in done.stderr
+    return str(done.stdout + done.stderr)
+
+
+def test_the_same_rows_have_the_same_digest_on_spark(on_spark: Path) -> None:
+    newest = on_spark / "data" / "snapshots" / "flight_delays" / "newest"
+    here = newest.read_text(encoding="utf-8")
+    shutil.rmtree(newest.parent)
+    run(on_spark, "data", MLTEAM_TARGET="prod")
+    assert newest.read_text(encoding="utf-8") == here
+
+
+def test_a_table_of_spark_becomes_a_pipeline_that_is_the_same_here(on_spark: Path) -> None:
+    options = ("--label", "rains", "--time", "measured_at", "--target", "prod")
+    said = run(on_spark, "new_pipeline", "rain", "--table", "desk.gusts", *options)
+    assert "called_days_before (called_)" in " ".join(said.split())
+    said = run(on_spark, "parity", "--pipeline", "rain", "--target", "prod")
+    assert "features.rain_features: 3,000 rows and 11 columns are the same on prod (spark) and here" in said
+    # A day of the week that counts from another day is what no engine rejects.
+    model = on_spark / "sql" / "models" / "features" / "rain_features.sql"
+    text = model.read_text(encoding="utf-8")
+    weekday = "{{ iso_weekday('called_') }} % 7"
+    assert weekday in text
+    model.write_text(text.replace(weekday, "extract(dow from called_)"), encoding="utf-8")
+    command = (
+        sys.executable,
+        "-m",
+        "uv",
+        "run",
+        "--quiet",
+        "mlteam",
+        "parity",
+        "--pipeline",
+        "rain",
+        "--target",
+        "prod",
+    )
+    done = baking.run(*command, cwd=on_spark, env=baking.fresh_machine())
+    assert done.returncode == 1
+    assert "called_weekday" in done.stdout
+    assert "rain_features.sql: features.rain_features differs between prod (spark) and here" in done.stderr

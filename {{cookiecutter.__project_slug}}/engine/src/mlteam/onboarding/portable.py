@@ -1,0 +1,35 @@
+"""SQL that several engines run, written with the macros of sql/macros/portable.sql."""
+
+import re
+
+TEXT = re.compile(r"('(?:[^']|'')*')")
+# What DuckDB writes, and the call of the macro that each engine answers in its own words.
+REPLACEMENTS = (
+    (re.compile(r"as double precision\)"), "as {{ double() }})"),
+    (re.compile(r"as varchar\)"), "as {{ text() }})"),
+    (
+        re.compile(r"cast\(cast\((\w+) as date\) - cast\((\w+) as date\) as integer\)"),
+        r"{{ days_between('\2', '\1') }}",
+    ),
+    (re.compile(r"cast\(extract\(dow from (\w+)\) as integer\)"), r"{{ iso_weekday('\1') }} % 7"),
+)
+QUOTED_NAME = re.compile(r'"((?:[^"]|"")+)"')
+
+
+def make_portable(text: str) -> str:
+    """Return SQL of this engine as every engine of a target runs it; texts and lines with Jinja's marks stay."""
+    return "".join(line if "{%" in line or "{{" in line else _replace(line) for line in text.splitlines(keepends=True))
+
+
+def _replace(line: str) -> str:
+    parts = TEXT.split(line)
+    for place in range(0, len(parts), 2):
+        for pattern, call in REPLACEMENTS:
+            parts[place] = pattern.sub(call, parts[place])
+        parts[place] = QUOTED_NAME.sub(_call_quote, parts[place])
+    return "".join(parts)
+
+
+def _call_quote(found: re.Match[str]) -> str:
+    name = found[1].replace('""', '"').replace("\\", "\\\\").replace("'", "\\'")
+    return f"{{{{ quote('{name}') }}}}"
