@@ -151,7 +151,8 @@ def other_mutants(project: Path) -> Iterator[Mutant]:
     for session in ("data", "train", "evaluate", "lint", "pipeline"):
         outside = next(n for n, line in enumerate(process.lines, 1) if line == f"nox -s {session}")
         # A session that runs a command of the engine has its name from there.
-        modules = [noxfile, *(read(project, f"engine/src/mlteam/cli/{name}.py") for name in ("main", "operations"))]
+        rooms = ("data", "main", "operations")
+        modules = [noxfile, *(read(project, f"engine/src/mlteam/cli/{name}.py") for name in rooms)]
         name = 'name="pipeline"' if session == "pipeline" else f"def {session}("
         made = next(module for module in modules if name in module.text)
         yield made.edit(name, name.replace(session, f"{session}_all"), "PRC030", "PROCESS.md", outside)

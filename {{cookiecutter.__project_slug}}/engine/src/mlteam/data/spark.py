@@ -21,7 +21,7 @@ MEANING = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # A sum that overflows or a text that is no number ends the build, as it does elsewhere.
+    # A sum that overflows or a text that is not a number ends the build, as it does elsewhere.
     "spark.sql.ansi.enabled": "true",
     "spark.log.level": "ERROR",
     "spark.ui.showConsoleProgress": "false",
@@ -41,7 +41,7 @@ def open_session(target: Target) -> Any:
         what = f"target {target.name} needs Java, which is not installed"
         raise ProjectError(what, where=str(PROFILES), fix="install Java 17 or later, or set JAVA_HOME")
     with warnings.catch_warnings():
-        # Only tables of Arrow are exchanged with Spark, none of pandas.
+        # Only tables of Arrow are exchanged with Spark, not those of pandas.
         warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
         from pyspark.sql import SparkSession
 
