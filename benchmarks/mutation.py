@@ -24,9 +24,9 @@ import projects
 # Modules, and the tests of their area.
 AREAS = {
     "evaluation/metrics": ["metrics"],
-    "evaluation/bootstrap": ["metrics", "decisions"],
+    "evaluation/bootstrap": ["evaluator", "metrics", "decisions"],
     "evaluation/clusters": ["decisions"],
-    "evaluation/evaluator": ["decisions", "pipeline"],
+    "evaluation/evaluator": ["evaluator", "decisions", "pipeline"],
     "evaluation/calibration": ["calibration"],
     "launch/gates": ["gates"],
     "registry/looks": ["looks"],

@@ -125,6 +125,18 @@ def test_a_suspect_column_stops_the_check_and_shows_no_value() -> None:
     assert "grace" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("columns", "more"), [(1, ""), (2, "; 1 more columns like it"), (3, "; 2 more columns like it")]
+)
+def test_how_many_columns_look_personal_is_counted(columns: int, more: str) -> None:
+    connection = duckdb.connect()
+    names = ", ".join(f"{name} varchar" for name in ("email", "phone", "surname")[:columns])
+    connection.execute(f"create table people ({names})")
+    with pytest.raises(ProjectError) as refused:
+        check_privacy(connection, "people", Privacy(none_because="nobody said"), "p.toml")
+    assert refused.value.what.endswith(f"by its name{more}")
+
+
 def test_a_column_that_was_looked_at_and_cleared_is_let_through() -> None:
     assert find_personal_columns(column("note", ["grace@navy.mil"]), "people", Privacy(not_personal=("note",))) == []
 

@@ -233,7 +233,10 @@ def scorecard(
 
 
 def main() -> None:
-    """Run a command: exit 0 when it did what it should, 1 with two lines when not, 2 when called wrongly."""
+    """Run a command.
+
+    Exit 0 when it did what it should, 1 with two lines when not, 75 if it may succeed later, 2 when called wrongly.
+    """
     from mlteam.core.paths import enter_root
     from mlteam.core.release import check_version
     from mlteam.registry.tracking import convert_mlflow_error
@@ -252,7 +255,7 @@ def main() -> None:
         from mlteam.core import console
 
         console.print_error(known)
-        raise SystemExit(1) from None
+        raise SystemExit(known.exit_code) from None
     finally:
         # Nothing is left to do: to look through all libraries for garbage would take the exit almost half a second.
         gc.freeze()

@@ -1,6 +1,7 @@
 """The commands that are about what answers: launch, serve, look after."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -125,3 +126,14 @@ def retrain(pipeline: EachPipelineOption = None, log: LogOption = None) -> None:
 
     console.configure_output(log=log)
     run_for_each(pipeline, run)
+
+
+@app.command()
+def schedule(
+    scheduler: Annotated[str, typer.Argument(help="airflow, dagster, github or gitlab.")],
+    output: Annotated[Path | None, typer.Option(help="The file to write (default: where it belongs).")] = None,
+) -> None:
+    """Write the schedule of the project for another scheduler than Kubernetes."""
+    from mlteam.commands.schedule import write_schedule
+
+    write_schedule(scheduler, output)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mlteam.core.errors import ProjectError
+from mlteam.core.errors import TRY_AGAIN, ProjectError
 
 ROWS_HELP = "A split, a dataset of the pipeline file, or a CSV or Parquet file"
 PipelineOption = Annotated[
@@ -34,7 +34,7 @@ def run_for_each(pipeline: str | None, run: Callable[[str | None], int]) -> None
         run: Runs it for one pipeline and returns an exit code.
 
     Raises:
-        typer.Exit: The exit code is not 0 for all; with the greatest.
+        typer.Exit: The exit code is not 0 for all; with the greatest that does not say to try again.
     """
     from mlteam.config.pipelines import choose_pipelines
     from mlteam.core import console
@@ -48,6 +48,7 @@ def run_for_each(pipeline: str | None, run: Callable[[str | None], int]) -> None
             if len(chosen) == 1:
                 raise
             console.print_error(error)
-            codes.append(1)
-    if any(codes):
-        raise typer.Exit(max(codes))
+            codes.append(error.exit_code)
+    # What needs a person comes before what may succeed later.
+    if wrong := [code for code in codes if code]:
+        raise typer.Exit(max((code for code in wrong if code != TRY_AGAIN), default=TRY_AGAIN))

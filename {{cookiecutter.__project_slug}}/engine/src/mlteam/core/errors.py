@@ -1,9 +1,19 @@
 """The one error that users see.
 
-ProjectError: something a person can put right. The command line prints it without a traceback and exits with 1.
+ProjectError: something a person can put right. The command line prints it without a traceback and exits with 1, or
+with 75 if the same command may succeed later.
 """
 
 import difflib
+import re
+
+# What an error says when something that others run was busy or out of reach; "temporary failure" in sysexits.h.
+TEMPORARY = re.compile(
+    "refused|timed out|timeout|time-out|does not answer|unreachable|unresponsive|name resolution|starting up"
+    "|closed the connection|too many clients|set lock|is locked|used by another process",
+    re.IGNORECASE,
+)
+FAILED, TRY_AGAIN = 1, 75
 
 
 class ProjectError(Exception):
@@ -18,6 +28,11 @@ class ProjectError(Exception):
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         super().__init__(what)
         self.what, self.where, self.fix = what, where, fix
+
+    @property
+    def exit_code(self) -> int:
+        """What tells a scheduler whether to try again."""
+        return TRY_AGAIN if TEMPORARY.search(self.what) else FAILED
 
     def __str__(self) -> str:
         first = f"{self.where}: {self.what}" if self.where else self.what

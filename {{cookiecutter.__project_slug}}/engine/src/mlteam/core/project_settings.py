@@ -1,6 +1,7 @@
 """What pyproject.toml says under [tool.mlteam]: the engine's version, the default pipeline, the team's store."""
 
 import tomllib
+from pathlib import Path
 
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.paths import PYPROJECT
@@ -24,3 +25,11 @@ def read_project_setting(key: str) -> str:
         if not isinstance(value, str):
             raise ProjectError(f"{name} is not a text", where=f"{PYPROJECT}, [tool.mlteam]", fix='write "…" around it')
     return str(settings.get(key, ""))
+
+
+def read_project_name() -> str:
+    """Return the name of the project, as packages are named; that of its folder where there is no pyproject.toml."""
+    try:
+        return str(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["name"])
+    except (OSError, tomllib.TOMLDecodeError, KeyError):
+        return Path.cwd().name
