@@ -111,7 +111,7 @@ def test_airflow_runs_a_dag_and_fails_it_for_good_or_for_now(scheduled: dict[str
         assert done.returncode == 0, done.stderr
         *_, ended, times = done.stdout.strip().splitlines()
         assert ended == expected
-        project = scheduled["airflow"].read_text(encoding="utf-8").partition('dag_id="')[2].partition("-{name}")[0]
+        project = scheduled["airflow"].read_text(encoding="utf-8").partition('dag_id=f"')[2].partition("-{name}")[0]
         assert times == " ".join(str((f"{project}-{name}", cron)) for name, cron in TIMES)
     for words in (("db", "migrate"), ("dags", "reserialize"), ("dags", "test", f"{project}-retrain")):
         done = baking.run(programs / "airflow", *words, cwd=tmp_path, env=env)
