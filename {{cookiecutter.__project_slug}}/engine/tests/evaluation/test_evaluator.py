@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from mlteam.config.spec import Evaluation
 from mlteam.data.features import EvaluationRows
@@ -146,23 +146,52 @@ def test_no_interval_excludes_nothing() -> None:
     assert not Estimate(1.0, 0.5, None).excludes_zero
 
 
-@pytest.mark.parametrize("units", [8, 400])
-def test_an_interval_has_the_quantiles_of_student(units: int) -> None:
+def test_an_interval_of_many_rows_has_the_quantiles_of_student() -> None:
     settings = Evaluation(primary="mean_absolute_error", metrics=("mean_absolute_error",), resamples=400)
-    values = np.random.default_rng(2).exponential(size=units)
-    bootstrap = Bootstrap(np.zeros(units), settings, 1)
-    samples = bootstrap.compute_samples(ERROR, values)
+    bootstrap = Bootstrap(np.zeros(400), settings, 1)
+    samples = bootstrap.compute_samples(ERROR, np.random.default_rng(2).exponential(size=400))
     found = bootstrap.summarize(samples)
-    reach = stats.t.ppf(0.975, units - 1) * math.sqrt(units / (units - 1))
-    inside = stats.norm.cdf(-reach)
-    if inside * 400 < 4:
-        # So few resamples lie beyond the quantile that the spread of all of them says where it is.
-        half = reach * np.std(samples[1:])
-        expected = (samples[0] - half, samples[0] + half)
-    else:
-        expected = tuple(np.quantile(samples[1:], [inside, 1 - inside]))
-    assert bool(inside * 400 < 4) is (units == 8)
+    inside = stats.norm.cdf(-stats.t.ppf(0.975, 399) * math.sqrt(400 / 399))
+    assert len(samples) == 401
+    assert [found.low, found.high] == pytest.approx(np.quantile(samples[1:], [inside, 1 - inside]))
+
+
+@pytest.mark.parametrize("units", [5, 8, 40])
+def test_an_interval_of_few_clusters_reaches_further_where_the_metric_is_skewed(units: int) -> None:
+    settings = Evaluation(primary="mean_absolute_error", metrics=("mean_absolute_error",), resamples=400)
+    errors = np.random.default_rng(4).exponential(size=units)
+    cluster = np.repeat(np.arange(units), 3)
+    bootstrap = Bootstrap(np.zeros(3 * units), settings, 1, cluster)
+    samples = bootstrap.compute_samples(ERROR, errors[cluster])
+    found = bootstrap.summarize(samples)
+    assert samples[401:] == pytest.approx([np.delete(errors, unit).mean() for unit in range(units)])
+    # Hall's cubic, solved by brentq instead of by its formula.
+    skewness = stats.skew(errors, bias=False) / math.sqrt(units)
+    spread = max(stats.sem(errors), np.std(samples[1:401]) * math.sqrt(units / (units - 1)))
+
+    def find_quantile(student: float) -> float:
+        def cubic(t: float) -> float:
+            return float(t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6 - student)
+
+        return float(optimize.brentq(cubic, -500, 500))
+
+    student = stats.t.ppf(0.975, units - 1)
+    expected = [errors.mean() - spread * find_quantile(student), errors.mean() - spread * find_quantile(-student)]
     assert [found.low, found.high] == pytest.approx(expected)
+    assert found.high is not None
+    assert found.low is not None
+    assert found.high - errors.mean() > errors.mean() - found.low
+
+
+def test_equal_clusters_and_a_metric_that_one_of_them_alone_defines_still_have_an_interval() -> None:
+    settings = Evaluation(primary="roc_auc", metrics=("roc_auc",))
+    same = Bootstrap(np.zeros(24), settings, 1, np.repeat(np.arange(8), 3)).estimate(ERROR, np.full(24, 2.0))
+    assert (same.low, same.value, same.high) == (2.0, 2.0, 2.0)
+    label = np.r_[np.ones(3), np.zeros(21)]
+    alone = Bootstrap(label, settings, 1, np.repeat(np.arange(8), 3))
+    found = alone.estimate(BUILTIN_METRICS["roc_auc"], np.random.default_rng(1).random(24))
+    assert found.low is not None
+    assert math.isfinite(found.low)
 
 
 def test_four_resamples_beyond_a_quantile_are_enough_to_place_it() -> None:

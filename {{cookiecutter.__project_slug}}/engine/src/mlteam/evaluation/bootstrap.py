@@ -14,6 +14,9 @@ from mlteam.evaluation.metrics import BatchFunction, Floats, Metric, UndefinedMe
 MIN_CLUSTERS = 5
 # Fewer resamples beyond a quantile do not say where it is.
 MIN_TAIL_RESAMPLES = 4
+# With more, the skewness of a mean of them is small, and to leave out each one would take longer than to resample.
+MAX_SKEWED_UNITS = 40
+MIN_SKEWNESS = 1e-6
 # Weights that are handled at once: some megabytes, which stay in the cache of the processor.
 BATCH_NUMBERS = 500_000
 # With more rows, running sums of all resamples cost more than a loop over them.
@@ -49,7 +52,9 @@ class Bootstrap:
     All models evaluated by it see the same resamples, so that the difference of two of them is a paired one. Rows of
     one cluster are drawn together, because they depend on each other. The quantiles are those of Student, so that few
     rows or clusters widen the interval: the expanded percentile interval of Hesterberg 2015
-    (doi:10.1080/00031305.2015.1089789).
+    (doi:10.1080/00031305.2015.1089789). With few of them, resamples do not tell how skewed a metric is, and intervals
+    would miss above more often than below; leaving out one after the other tells, and the transformation of Hall 1992
+    (doi:10.1111/j.2517-6161.1992.tb01872.x) removes it.
 
     Args:
         label: Shape (rows,).
@@ -71,14 +76,20 @@ class Bootstrap:
             np.ones(rows, dtype=np.uint16),
             *(_draw_resample(random, self._units, codes) for _ in range(settings.resamples)),
         ]
+        units = np.arange(rows) if codes is None else codes
+        few = MIN_CLUSTERS <= self._units <= MAX_SKEWED_UNITS
+        self._without_one = [(units != unit).astype(np.uint16) for unit in range(self._units if few else 0)]
 
     def compute_samples(self, metric: Metric, prediction: Floats) -> NDArray[np.float64]:
-        """Compute the metric on all rows, then on each resample, NaN where it is undefined; shape (1 + resamples,).
+        """Compute the metric on all rows, on each resample, and where there are few units without each of them.
+
+        Returns:
+            Shape (1 + resamples + units or 0,); NaN where the metric is undefined.
 
         Raises:
             UndefinedMetricError: All rows together have no such number.
         """
-        return self._compute(metric, prediction, self._weights)
+        return self._compute(metric, prediction, [*self._weights, *self._without_one])
 
     def compute_left_out_samples(self, metric: Metric, prediction: Floats) -> NDArray[np.float64]:
         """Compute the metric on the rows that each resample leaves out, NaN if undefined; shape (resamples,)."""
@@ -118,20 +129,42 @@ class Bootstrap:
         """Return the first sample with the interval that the others give.
 
         Args:
-            samples: As `compute_samples` returns them.
+            samples: As `compute_samples` returns them, or the difference of two of them.
             comparisons: Number of estimates that are read together; all of their intervals hold at once.
         """
         if self._units < min(MIN_CLUSTERS, len(self._label)):
             few = f"too few days or groups: {self._units}, at least {MIN_CLUSTERS} are needed"
             return Estimate(float(samples[0]), None, None, few)
         tail = (1 - self._settings.confidence) / 2 / comparisons
-        reach = _find_student_quantile(1 - tail, self._units - 1) * math.sqrt(self._units / max(self._units - 1, 1))
-        inside = NormalDist().cdf(-reach)
-        if inside * (len(samples) - 1) < MIN_TAIL_RESAMPLES:
-            half = reach * float(np.nanstd(samples[1:]))
-            return Estimate(float(samples[0]), float(samples[0]) - half, float(samples[0]) + half)
-        low, high = np.nanquantile(samples[1:], [inside, 1 - inside])
-        return Estimate(float(samples[0]), float(low), float(high))
+        value, resampled = float(samples[0]), samples[1 : len(self._weights)]
+        reach = _find_student_quantile(1 - tail, self._units - 1)
+        widening = math.sqrt(self._units / max(self._units - 1, 1))
+        inside = NormalDist().cdf(-reach * widening)
+        if inside * len(resampled) >= MIN_TAIL_RESAMPLES and not self._without_one:
+            low, high = np.nanquantile(resampled, [inside, 1 - inside])
+            return Estimate(value, float(low), float(high))
+        error, skewness = _measure_spread(samples[len(self._weights) :])
+        spread = max(error, widening * float(np.nanstd(resampled)))
+        above, below = (_remove_skewness(quantile, skewness) for quantile in (reach, -reach))
+        return Estimate(value, value - spread * above, value - spread * below)
+
+
+def _measure_spread(without_one: NDArray[np.float64]) -> tuple[float, float]:
+    """Return standard error and skewness of a metric, from its values without each of the units; zeros if not known."""
+    units = len(without_one)
+    influence = without_one.mean() - without_one if units else np.zeros(0)
+    squares = float((influence**2).sum())
+    if not squares > 0:
+        return 0.0, 0.0
+    skewness = float((influence**3).sum()) / squares**1.5 * math.sqrt(units * (units - 1)) / (units - 2)
+    return math.sqrt(squares * (units - 1) / units), skewness
+
+
+def _remove_skewness(quantile: float, skewness: float) -> float:
+    """Return the quantile of a skewed metric that corresponds to one of Student: the inverse of Hall's cubic."""
+    if abs(skewness) < MIN_SKEWNESS:
+        return quantile
+    return 3 / skewness * (math.cbrt(1 + skewness * (quantile - skewness / 6)) - 1)
 
 
 def _compute_in_batches(

@@ -129,7 +129,8 @@ def estimate_selected_gain(
         samples = np.stack([metric.sign * bootstrap.compute_samples(metric, trial.predictions) for trial in trials])
     except UndefinedMetricError as error:
         return Estimate(None, None, None, str(error))
-    best, *chosen = np.argmax(np.nan_to_num(samples, nan=-np.inf), axis=0).tolist()
+    resampled = samples[:, : 1 + spec.evaluation.resamples]
+    best, *chosen = np.argmax(np.nan_to_num(resampled, nan=-np.inf), axis=0).tolist()
     outside = {
         place: metric.sign * bootstrap.compute_left_out_samples(metric, trials[place].predictions)
         for place in {0, *chosen}
