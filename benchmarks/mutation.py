@@ -30,7 +30,7 @@ AREAS = {
     "evaluation/calibration": ["calibration"],
     "launch/gates": ["gates"],
     "registry/looks": ["looks"],
-    "data/cut_sources": ["time_travel"],
+    "data/cut_sources": ["cut_sources", "time_travel"],
     "data/anonymity": ["privacy"],
     "core/personal": ["privacy", "onboard_tables"],
     "analysis/weak_slices": ["decisions", "mistakes"],
@@ -75,14 +75,16 @@ def write_config(folder: Path, module: str, command: str) -> Path:
     return path
 
 
-def keep_sample(session: Path, count: int) -> None:
-    """Leave some of the mutants in a session, drawn with a fixed seed."""
+def keep_sample(session: Path, count: int, lines: list[str]) -> None:
+    """Leave some of the mutants in a session, drawn with a fixed seed; those of decorators change no number."""
+    query = "select job_id, operator_name, start_pos_row from mutation_specs order by operator_name, occurrence"
     with closing(sqlite3.connect(session)) as store, store:
-        found = store.execute("select job_id, operator_name from mutation_specs order by operator_name, occurrence")
         jobs = [
             job
-            for job, operator in found
-            if any(name in operator for name in OPERATORS) and not any(name in operator for name in LEFT_OUT)
+            for job, operator, row in store.execute(query)
+            if any(name in operator for name in OPERATORS)
+            and not any(name in operator for name in LEFT_OUT)
+            and not lines[row - 1].startswith("@")
         ]
         kept = set(random.Random(1).sample(jobs, min(count, len(jobs))))  # noqa: S311
         for table in ("mutation_specs", "work_items"):
@@ -114,7 +116,8 @@ def run_area(engine: Path, module: str, tests: list[str], python: str, count: in
     if subprocess.run(plain, cwd=engine, env=env, capture_output=True, check=False).returncode:
         raise SystemExit(f"the tests of {module} fail without a mutant")
     subprocess.run([tool, "init", config.name, session.name], cwd=engine, env=env, check=True, capture_output=True)
-    keep_sample(session, count)
+    source = (engine / "src" / "mlteam" / f"{module}.py").read_text(encoding="utf-8")
+    keep_sample(session, count, source.splitlines())
     subprocess.run([tool, "exec", config.name, session.name], cwd=engine, env=env, check=True, capture_output=True)
     return list(list_results(session))
 
