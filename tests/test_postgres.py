@@ -3,11 +3,9 @@
 import os
 import pwd
 import re
-import shlex
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import urllib.parse
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import baking
 import pytest
+from other_engines import UV, move_to_engine
 
 pytestmark = pytest.mark.slow
 
@@ -107,7 +106,7 @@ def test_a_table_is_fetched_whole_and_then_as_far_as_it_changed(
     project, _ = demonstrated
     page = (project / "engine" / "README.md").read_text(encoding="utf-8")
     (driver,) = re.findall(r"`uv add (adbc-[\w-]+)`", page)
-    command = [sys.executable, "-m", "uv", "run", "--quiet", "--with", driver, "python", "-c", SCRIPT]
+    command = [*UV, "run", "--quiet", "--with", driver, "python", "-c", SCRIPT]
     done = baking.run(
         *command,
         project / "engine" / "README.md",
@@ -146,13 +145,6 @@ def on_postgres(
     demonstrated: tuple[Path, str], database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, str]]:
     """The project of the demo with the target of the engine's page, without its raw files, which the server has."""
-    project = tmp_path_factory.mktemp("warehouse") / demonstrated[0].name
-    shutil.copytree(demonstrated[0], project, ignore=shutil.ignore_patterns(".venv", ".nox", "warehouse.duckdb"))
-    page = (project / "engine" / "README.md").read_text(encoding="utf-8")
-    (install,) = re.findall(r"`uv (add \"mlteam\[postgres\]\")`", page)
-    (output,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "type: postgres" in block]
-    with (project / "sql" / "profiles.yml").open("a", encoding="utf-8") as file:
-        file.write(output)
     address = urllib.parse.urlsplit(database)
     env = baking.fresh_machine() | {
         "SERVER": database,
@@ -161,35 +153,30 @@ def on_postgres(
         "WAREHOUSE_USER": str(address.username),
         "WAREHOUSE_DATABASE": address.path.strip("/"),
     }
-    uv = (sys.executable, "-m", "uv")
-    for command in ((*uv, *shlex.split(install)), (*uv, "run", "python", "-c", LOAD, "data/raw")):
-        done = baking.run(*command, cwd=project, env=env)
-        assert done.returncode == 0, done.stdout + done.stderr
-    shutil.rmtree(project / "data" / "raw")
-    return project, env
+    return move_to_engine(demonstrated[0], tmp_path_factory.mktemp("warehouse"), "postgres", LOAD, env), env
 
 
 def run(on_postgres: tuple[Path, dict[str, str]], *words: str, **variables: str) -> tuple[int, str]:
     project, env = on_postgres
-    command = (sys.executable, "-m", "uv", "run", "--quiet", "mlteam", *words)
+    command = (*UV, "run", "--quiet", "mlteam", *words)
     done = baking.run(*command, cwd=project, env=env | variables)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
-    ("variables", "message"),
+    ("variables", "message", "code"),
     [
-        ({"WAREHOUSE_PORT": "1"}, "Connection refused"),
-        ({"WAREHOUSE_USER": "nobody"}, 'role "nobody" does not exist'),
-        ({"MLTEAM_TARGET": "prd"}, "there is no target 'prd'; did you mean 'prod'?"),
+        ({"WAREHOUSE_PORT": "1"}, "Connection refused", 75),
+        ({"WAREHOUSE_USER": "nobody"}, 'role "nobody" does not exist', 1),
+        ({"MLTEAM_TARGET": "prd"}, "there is no target 'prd'; did you mean 'prod'?", 1),
     ],
 )
 def test_a_server_that_cannot_be_used_is_named_in_a_line(
-    on_postgres: tuple[Path, dict[str, str]], variables: dict[str, str], message: str
+    on_postgres: tuple[Path, dict[str, str]], variables: dict[str, str], message: str, code: int
 ) -> None:
     status, said = run(on_postgres, "data", **{"MLTEAM_TARGET": "prod"} | variables)
-    assert status == 1
+    assert status == code
     assert message in said
     assert not (on_postgres[0] / "data" / "dbt" / "target.txt").exists()
 

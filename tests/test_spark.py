@@ -1,25 +1,24 @@
 """A real Spark in the process of the command: the SQL of the project builds on it, with the same digest."""
 
-import re
-import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import baking
 import pytest
+from other_engines import UV, move_to_engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 # Loads the raw tables of the flights, and a table that nobody has declared yet.
 LOAD = """
+import sys
 from pathlib import Path
 from mlteam.data import spark, targets
 
 session = spark.open_session(targets.load_target("prod"))
 for schema in ("nycflights", "desk"):
     session.sql(f"create schema {schema}")
-for file in Path("data/raw").glob("*.parquet"):
+for file in Path(sys.argv[1]).glob("*.parquet"):
     session.read.parquet(str(file)).write.saveAsTable(f"nycflights.{file.stem}")
 session.sql('''
     create table desk.gusts as select id + 1 as `Gust Id`, cast((id * 7919 % 100) / 10.0 as decimal(5, 1)) as speed,
@@ -36,23 +35,12 @@ def on_spark(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathFa
     """The project of the demo with the target of the engine's page, without its raw files, which Spark has."""
     if not shutil.which("java"):
         pytest.skip("Spark needs Java")
-    project = tmp_path_factory.mktemp("warehouse") / demonstrated[0].name
-    shutil.copytree(demonstrated[0], project, ignore=shutil.ignore_patterns(".venv", ".nox", "warehouse.duckdb"))
-    page = (project / "engine" / "README.md").read_text(encoding="utf-8")
-    (install,) = re.findall(r"`uv (add \"mlteam\[spark\]\")`", page)
-    (output,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "type: spark" in block]
-    with (project / "sql" / "profiles.yml").open("a", encoding="utf-8") as file:
-        file.write(output)
-    uv = (sys.executable, "-m", "uv")
-    for command in ((*uv, *shlex.split(install)), (*uv, "run", "python", "-c", LOAD)):
-        done = baking.run(*command, cwd=project, env=baking.fresh_machine())
-        assert done.returncode == 0, done.stdout + done.stderr
-    shutil.rmtree(project / "data" / "raw")
-    return project
+    folder = tmp_path_factory.mktemp("warehouse")
+    return move_to_engine(demonstrated[0], folder, "spark", LOAD, baking.fresh_machine())
 
 
 def run(project: Path, *words: str, **variables: str) -> str:
-    command = (sys.executable, "-m", "uv", "run", "--quiet", "mlteam", *words)
+    command = (*UV, "run", "--quiet", "mlteam", *words)
     done = baking.run(*command, cwd=project, env=baking.fresh_machine() | variables)
     assert done.returncode == 0, done.stdout + done.stderr
     # What Java says belongs into a file.
@@ -80,19 +68,7 @@ def test_a_table_of_spark_becomes_a_pipeline_that_is_the_same_here(on_spark: Pat
     weekday = "{{ iso_weekday('called_') }} % 7"
     assert weekday in text
     model.write_text(text.replace(weekday, "extract(dow from called_)"), encoding="utf-8")
-    command = (
-        sys.executable,
-        "-m",
-        "uv",
-        "run",
-        "--quiet",
-        "mlteam",
-        "parity",
-        "--pipeline",
-        "rain",
-        "--target",
-        "prod",
-    )
+    command = (*UV, "run", "--quiet", "mlteam", "parity", "--pipeline", "rain", "--target", "prod")
     done = baking.run(*command, cwd=on_spark, env=baking.fresh_machine())
     assert done.returncode == 1
     assert "called_weekday" in done.stdout

@@ -131,7 +131,9 @@ def test_what_cannot_be_written_is_named(schedule: Path) -> None:
         ("target prod: connection to server at 127.0.0.1 failed: Connection refused", 75),
         ("IO Error: Could not set lock on file data/warehouse.duckdb", 75),
         ("the store s3://x does not answer: curl", 75),
+        ("loader shop:load of source shop.orders failed: ReadTimeout: https://shop", 75),
         ('role "nobody" does not exist', 1),
+        ("features.orders has no column 'timeout'", 1),
         ("test unique_orders_id failed", 1),
     ],
 )

@@ -176,7 +176,8 @@ def test_an_interval_of_few_clusters_reaches_further_where_the_metric_is_skewed(
 
         return float(optimize.brentq(cubic, -500, 500))
 
-    student = stats.t.ppf(0.975, units - 1)
+    # A spread of 400 resamples has 399 degrees of freedom of its own.
+    student = stats.t.ppf(0.975, 1 / (1 / (units - 1) + 1 / 399))
     expected = [errors.mean() - spread * find_quantile(student), errors.mean() - spread * find_quantile(-student)]
     assert [found.low, found.high] == pytest.approx(expected)
     assert found.high is not None
@@ -201,11 +202,13 @@ def test_four_resamples_beyond_a_quantile_are_enough_to_place_it() -> None:
     samples = np.append(0.0, np.random.default_rng(5).exponential(size=200))
     # 2.5 percent of 200 are five, and half as much with two intervals at once is less than three.
     alone, together = bootstrap.summarize(samples), bootstrap.summarize(samples, 2)
-    reach = stats.t.ppf(0.975, 9_999) * math.sqrt(10_000 / 9_999)
-    assert alone.low == pytest.approx(np.quantile(samples[1:], stats.norm.cdf(-reach)))
-    assert together.low == pytest.approx(-stats.t.ppf(0.9875, 9_999) * math.sqrt(10_000 / 9_999) * np.std(samples[1:]))
+    widening = math.sqrt(10_000 / 9_999)
+    assert alone.low == pytest.approx(np.quantile(samples[1:], stats.norm.cdf(-stats.t.ppf(0.975, 9_999) * widening)))
+    reach = stats.t.ppf(0.9875, 1 / (1 / 9_999 + 1 / 199)) * widening
+    assert together.low == pytest.approx(-reach * np.std(samples[1:]))
     # Between these two: 3.5 of 140 are fewer than four.
     fewer = np.append(0.0, samples[1:141])
+    reach = stats.t.ppf(0.975, 1 / (1 / 9_999 + 1 / 139)) * widening
     assert bootstrap.summarize(fewer).low == pytest.approx(-reach * np.std(fewer[1:]))
 
 

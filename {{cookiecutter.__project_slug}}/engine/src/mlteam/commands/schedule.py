@@ -4,14 +4,13 @@ import json
 import re
 from pathlib import Path
 
-import jinja2
-
 from mlteam.config import schedule
 from mlteam.config.team import load_team
 from mlteam.core import console
 from mlteam.core.errors import TRY_AGAIN, ProjectError, suggest
 from mlteam.core.files import write_atomically
 from mlteam.core.project_settings import read_project_name
+from mlteam.core.templates import create_environment
 
 # The template of each scheduler, and where its file belongs.
 OUTPUTS = {
@@ -51,19 +50,7 @@ def write_schedule(scheduler: str, output: Path | None) -> None:
 
 
 def _render(scheduler: str, path: Path, jobs: list[schedule.Job]) -> str:
-    # Marks of its own, since workflows have theirs.
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__ or "", "templates"),
-        variable_start_string="<<",
-        variable_end_string=">>",
-        block_start_string="<%",
-        block_end_string="%>",
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 the files are Python and YAML; names and times have passed their patterns
-    )
+    environment = create_environment(__package__ or "")
     environment.filters |= {"quote": json.dumps, "name": lambda name: re.sub(r"\W", "_", name)}
     checkout, python = _find_pinned_actions() if scheduler == "github" else ("", "")
     template = next(name for name in environment.list_templates() if name.startswith(f"{scheduler}."))

@@ -9,8 +9,9 @@ import re
 
 # What an error says when something that others run was busy or out of reach; "temporary failure" in sysexits.h.
 TEMPORARY = re.compile(
-    "refused|timed out|timeout|time-out|does not answer|unreachable|unresponsive|name resolution|starting up"
-    "|closed the connection|too many clients|set lock|is locked|used by another process",
+    "connection refused|timed out|timeout expired|(?:connect|read)timeout|does not answer|masters are unresponsive"
+    "|name resolution|system is starting up|closed the connection|too many clients|set lock on file"
+    "|database is locked|used by another process",
     re.IGNORECASE,
 )
 FAILED, TRY_AGAIN = 1, 75

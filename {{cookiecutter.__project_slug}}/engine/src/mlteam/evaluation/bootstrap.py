@@ -137,12 +137,14 @@ class Bootstrap:
             return Estimate(float(samples[0]), None, None, few)
         tail = (1 - self._settings.confidence) / 2 / comparisons
         value, resampled = float(samples[0]), samples[1 : len(self._weights)]
-        reach = _find_student_quantile(1 - tail, self._units - 1)
-        widening = math.sqrt(self._units / max(self._units - 1, 1))
-        inside = NormalDist().cdf(-reach * widening)
+        freedom = max(self._units - 1, 1)
+        widening = math.sqrt(self._units / freedom)
+        inside = NormalDist().cdf(-_find_student_quantile(1 - tail, freedom) * widening)
         if inside * len(resampled) >= MIN_TAIL_RESAMPLES and not self._without_one:
             low, high = np.nanquantile(resampled, [inside, 1 - inside])
             return Estimate(value, float(low), float(high))
+        # The spread of so many resamples is itself a little wrong, which counts most far from the middle.
+        reach = _find_student_quantile(1 - tail, 1 / (1 / freedom + 1 / max(len(resampled) - 1, 1)))
         error, skewness = _measure_spread(samples[len(self._weights) :])
         spread = max(error, widening * float(np.nanstd(resampled)))
         above, below = (_remove_skewness(quantile, skewness) for quantile in (reach, -reach))
@@ -176,10 +178,10 @@ def _compute_in_batches(
     return np.concatenate(parts).astype(np.float64)
 
 
-def _find_student_quantile(share: float, freedom: int) -> float:
+def _find_student_quantile(share: float, freedom: float) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(max(freedom, 1), share))
+    return float(stdtrit(freedom, share))
 
 
 def _draw_resample(random: np.random.Generator, units: int, codes: NDArray[np.intp] | None) -> NDArray[np.uint16]:

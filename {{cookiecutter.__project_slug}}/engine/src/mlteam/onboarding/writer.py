@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import jinja2
 
 from mlteam.core.files import write_atomically
 from mlteam.core.paths import PIPELINES, SQL
 from mlteam.core.sql import quote_identifier, quote_literal
+from mlteam.core.templates import create_environment
 from mlteam.data.sources import SOURCES_FILE as SOURCES
 from mlteam.data.sources import Source
 from mlteam.onboarding.columns import SourceColumn, find_column
@@ -93,19 +93,7 @@ def build_example(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str
 
 
 def _render(template: str, plan: Plan, source: Source, joined: JoinedTable | None = None) -> str:
-    # Marks of its own, since what is written holds dbt's.
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__ or "", "templates"),
-        variable_start_string="<<",
-        variable_end_string=">>",
-        block_start_string="<%",
-        block_end_string="%>",
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 the files are SQL, YAML and TOML; each value is quoted in its place
-    )
+    environment = create_environment(__package__ or "")
     environment.filters |= {
         "q": _quote,
         "described": _quote_for_dbt,
