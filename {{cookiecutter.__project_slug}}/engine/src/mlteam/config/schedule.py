@@ -44,7 +44,7 @@ def load_jobs() -> list[Job]:
         content = yaml.safe_load(SCHEDULE.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         what = " ".join(str(error).split())[:200]
-        raise ProjectError(f"not YAML: {what}", where=str(SCHEDULE), fix="mend the file") from None
+        raise ProjectError(f"not YAML: {what}", where=str(SCHEDULE), fix="fix the file") from None
     items = content.get("items") if isinstance(content, dict) else None
     jobs = [_read_job(item) for item in items or [] if item.get("kind") == "CronJob"]
     if not jobs:
