@@ -141,7 +141,8 @@ class Bootstrap:
         widening = math.sqrt(self._units / freedom)
         inside = NormalDist().cdf(-_find_student_quantile(1 - tail, freedom) * widening)
         if inside * len(resampled) >= MIN_TAIL_RESAMPLES and not self._without_one:
-            low, high = np.nanquantile(resampled, [inside, 1 - inside])
+            # The quantile beyond which that share is expected; the default one is nearer to the middle.
+            low, high = np.nanquantile(resampled, [inside, 1 - inside], method="weibull")
             return Estimate(value, float(low), float(high))
         # The spread of so many resamples is itself a little wrong, which counts most far from the middle.
         reach = _find_student_quantile(1 - tail, 1 / (1 / freedom + 1 / max(len(resampled) - 1, 1)))
