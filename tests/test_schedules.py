@@ -64,6 +64,18 @@ def scheduled(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathF
     return files
 
 
+@pytest.mark.parametrize(("scheduler", "schema"), [("github", "github-workflows"), ("gitlab", "gitlab-ci")])
+def test_a_host_of_repositories_reads_its_file(
+    demonstrated: tuple[Path, str], tmp_path: Path, scheduler: str, schema: str
+) -> None:
+    file = tmp_path / "schedule.yml"
+    command = (sys.executable, "-m", "uv", "run", "--quiet", "mlteam", "schedule", scheduler)
+    done = baking.run(*command, "--output", file, cwd=demonstrated[0], env=baking.fresh_machine())
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = baking.run(baking.tool("check-jsonschema"), "--builtin-schema", f"vendor.{schema}", file, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
 def install(package: str, folder: Path) -> Path:
     """Return the programs of an environment that holds a package."""
     made = ((sys.executable, "-m", "uv", "venv", "--quiet", str(folder)),)
