@@ -94,7 +94,7 @@ def load_rows(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
             return name
 
         template = jinja2.Environment().from_string(macros + path.read_text())  # noqa: S701
-        queries[path.stem] = template.render(ref=ref, source=lambda _, table: f"raw_{table}")
+        queries[path.stem] = template.render(ref=ref, source=lambda _, table: f"raw_{table}", target={"type": "duckdb"})
         needs[path.stem] = read
     for name in TopologicalSorter(needs).static_order():
         kind = "view" if name.startswith("stg_") else "table"

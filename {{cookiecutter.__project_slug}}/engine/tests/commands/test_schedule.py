@@ -9,7 +9,7 @@ import yaml
 from conftest import edit
 
 from mlteam.cli.options import run_for_each
-from mlteam.commands.schedule import OUTPUTS, write_schedule
+from mlteam.commands.schedule import CHECKS, OUTPUTS, write_schedule
 from mlteam.config.schedule import SCHEDULE, Job, load_jobs
 from mlteam.core.errors import ProjectError
 
@@ -42,10 +42,8 @@ def schedule(project: Path) -> Path:
     """The project with a schedule of two jobs, and checks with pinned actions."""
     SCHEDULE.parent.mkdir(parents=True)
     SCHEDULE.write_text(JOBS)
-    Path(".github/workflows").mkdir(parents=True)
-    Path(".github/workflows/checks.yml").write_text(
-        "  - uses: actions/checkout@1a # v6\n  - uses: actions/setup-python@2b\n"
-    )
+    CHECKS.parent.mkdir(parents=True)
+    CHECKS.write_text("  - uses: actions/checkout@1a # v6\n  - uses: actions/setup-python@2b\n")
     Path("pyproject.toml").write_text('[project]\nname = "shop"\n')
     return SCHEDULE
 
@@ -115,7 +113,7 @@ def test_a_schedule_that_cannot_be_read_is_named(schedule: Path, old: str, new: 
 def test_what_cannot_be_written_is_named(schedule: Path) -> None:
     with pytest.raises(ProjectError, match=r"there is no scheduler 'airflw'\ndid you mean 'airflow'"):
         write_schedule("airflw", None)
-    Path(".github/workflows/checks.yml").unlink()
+    CHECKS.unlink()
     with pytest.raises(ProjectError, match=r"pinned digests the schedule takes\nrestore the file, or choose airflow"):
         write_schedule("github", None)
     with pytest.raises(ProjectError, match=r"^team.toml/x.py: cannot be written"):
