@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-# Stands for uv: says what it was asked for, and ends as it is told.
+# A uv that records what it was asked for, and ends as it is told.
 UV = """#!/bin/sh
 echo "$PWD $*" >> "$RECORD"
 exit ${CODE:-0}

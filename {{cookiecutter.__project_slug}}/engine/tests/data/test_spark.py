@@ -16,7 +16,7 @@ PROD = Target("prod", "spark", {"server_side_parameters": {"spark.sql.shuffle.pa
 
 
 class Builder:
-    """Stands for pyspark's builder: records what it is told, gives a session with one table, or fails."""
+    """A builder of sessions as pyspark has it: records what it is told, gives a session with one table, or fails."""
 
     def __init__(self, failure: str = "") -> None:
         self.settings: dict[str, str] = {}
