@@ -18,19 +18,26 @@ from mlteam.registry import launch_log
 from mlteam.registry.versions import RegisteredVersion
 
 
+@pytest.fixture
+def constant(spec: Spec, version: RegisteredVersion) -> RegisteredVersion:
+    """A second version, of one tree whose leaves are too heavy to split: it predicts the same for every row."""
+    edit(spec.path, "max_depth = 3, rounds = 30", "max_depth = 1, rounds = 1, min_child_weight = 10_000")
+    return train.train_version(pipelines.load_spec(None), snapshot.load_newest("flights"))
+
+
 def test_the_better_of_two_versions_is_told_with_the_numbers(
-    spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion
+    spec: Spec, version: RegisteredVersion, constant: RegisteredVersion
 ) -> None:
-    result = comparison.compare_versions(spec, shallow, version, "test")
+    result = comparison.compare_versions(spec, constant, version, "test")
     assert result.format_verdict("roc_auc").startswith("version 1 is better than version 2 by roc_auc: +0.")
-    back = comparison.compare_versions(spec, version, shallow, "test")
+    back = comparison.compare_versions(spec, version, constant, "test")
     assert back.format_verdict("roc_auc").startswith("version 2 is worse than version 1 by roc_auc: -0.")
     keys = {key for key, _, _ in result.differences}
     assert {"model.params.max_depth", "model.params.rounds"} <= keys
     assert result.training_rows == (0, 0)
 
 
-def test_a_comparison_is_drawn(spec: Spec, version: RegisteredVersion, shallow: RegisteredVersion) -> None:
+def test_a_comparison_is_drawn(spec: Spec, version: RegisteredVersion, constant: RegisteredVersion) -> None:
     compare.show_comparison(spec, "2", "1", "test", None)
     page = Path("data/reports/flights-v2-v1-compare-test.html").read_text()
     assert "version 1 is better than version 2 by roc_auc" in page
