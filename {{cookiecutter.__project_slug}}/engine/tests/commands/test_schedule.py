@@ -55,8 +55,8 @@ def test_the_jobs_are_those_of_the_file(schedule: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("scheduler", ["airflow", "dagster"])
-def test_a_python_file_names_each_job_with_its_time_and_retries(schedule: Path, scheduler: str) -> None:
+@pytest.mark.parametrize(("scheduler", "name"), [("airflow", "retrain-churn"), ("dagster", "retrain_churn")])
+def test_a_python_file_names_each_job_with_its_time_and_retries(schedule: Path, scheduler: str, name: str) -> None:
     write_schedule(scheduler, None)
     tree = ast.parse(OUTPUTS[scheduler].read_text())
     calls = [
@@ -66,8 +66,18 @@ def test_a_python_file_names_each_job_with_its_time_and_retries(schedule: Path, 
     ]
     assert calls == [
         ["data", ["data"], "30 2 * * *", 60, 3],
-        ["retrain-churn", ["retrain", "--pipeline", "churn"], "0 7 * * 0", 120, 0],
+        # Dagster takes no dash in a name.
+        [name, ["retrain", "--pipeline", "churn"], "0 7 * * 0", 120, 0],
     ]
+
+
+@pytest.mark.parametrize("scheduler", ["airflow", "dagster"])
+def test_a_name_with_quotes_stays_a_text(schedule: Path, scheduler: str) -> None:
+    name = 'Ada "Countess" Lovelace 🚀'
+    Path("team.toml").write_text(f"[people.ada]\nname = '{name}'\n[roles]\ndata_engineer = ['ada']\n")
+    write_schedule(scheduler, None)
+    tree = ast.parse(OUTPUTS[scheduler].read_text())
+    assert name in {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
 
 
 def test_a_workflow_runs_each_job_at_its_time_and_tries_again(schedule: Path) -> None:

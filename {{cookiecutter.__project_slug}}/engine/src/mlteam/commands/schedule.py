@@ -1,7 +1,9 @@
 """`schedule`: the CronJobs of the project as another scheduler runs them."""
 
+import functools
 import json
 import re
+import shlex
 from pathlib import Path
 
 from mlteam.config import schedule
@@ -51,7 +53,8 @@ def write_schedule(scheduler: str, output: Path | None) -> None:
 
 def _render(scheduler: str, path: Path, jobs: list[schedule.Job]) -> str:
     environment = create_environment(__package__ or "")
-    environment.filters |= {"quote": json.dumps, "name": lambda name: re.sub(r"\W", "_", name)}
+    quote = functools.partial(json.dumps, ensure_ascii=False)
+    environment.filters |= {"quote": quote, "name": lambda name: re.sub(r"\W", "_", name), "shell": shlex.join}
     checkout, python = _find_pinned_actions() if scheduler == "github" else ("", "")
     template = next(name for name in environment.list_templates() if name.startswith(f"{scheduler}."))
     return environment.get_template(template).render(
