@@ -106,9 +106,12 @@ def test_a_gitlab_job_is_chosen_by_a_variable_of_its_schedule(schedule: Path) ->
     ("old", "new", "message"),
     [
         ('"30 2 * * *"', '"at night"', "schedule 'at night' of job data is not five fields of cron\nwrite \"0 2"),
-        ("args: [data]", "image: x", "job data has no schedule, or no container with args"),
+        ("args: [data]", "image: x", "job data lacks a schedule or a container with args"),
         ("Etc/UTC", "Europe/Berlin", "job data has the time zone Europe/Berlin\nwrite its time in UTC"),
         ("kind: CronJob", "kind: Job", "there is no CronJob"),
+        ("items:", "items: [data]\nothers:", "there is no CronJob"),
+        ("metadata: {name: data}", "metadata:", "job without a name lacks a schedule"),
+        ("backoffLimit: 3", "backoffLimit: often", "job data lacks a schedule or a container with args, or a limit is"),
         ("apiVersion: v1", "apiVersion: [", "not YAML"),
     ],
 )

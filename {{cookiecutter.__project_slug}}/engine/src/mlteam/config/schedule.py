@@ -46,21 +46,23 @@ def load_jobs() -> list[Job]:
         what = " ".join(str(error).split())[:200]
         raise ProjectError(f"not YAML: {what}", where=str(SCHEDULE), fix="fix the file") from None
     items = content.get("items") if isinstance(content, dict) else None
-    jobs = [_read_job(item) for item in items or [] if item.get("kind") == "CronJob"]
+    jobs = [_read_job(item) for item in items or [] if isinstance(item, dict) and item.get("kind") == "CronJob"]
     if not jobs:
         raise ProjectError("there is no CronJob", where=str(SCHEDULE), fix="add one, or restore the file from git")
     return jobs
 
 
 def _read_job(item: dict[str, Any]) -> Job:
-    name = str(item.get("metadata", {}).get("name"))
+    name = "without a name"
     try:
+        name = str(item["metadata"]["name"])
         spec = item["spec"]
         job = spec["jobTemplate"]["spec"]
         arguments = tuple(map(str, job["template"]["spec"]["containers"][0]["args"]))
         cron, seconds = str(spec["schedule"]), int(job.get("activeDeadlineSeconds", 7200))
-    except (KeyError, IndexError, TypeError, ValueError):
-        what = f"job {name} has no schedule, or no container with args"
+        retries = int(job.get("backoffLimit", 0))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        what = f"job {name} lacks a schedule or a container with args, or a limit is not a number"
         raise ProjectError(what, where=str(SCHEDULE), fix="write it as the other jobs") from None
     if not CRON.fullmatch(cron):
         what = f"schedule {cron!r} of job {name} is not five fields of cron"
@@ -68,4 +70,4 @@ def _read_job(item: dict[str, Any]) -> Job:
     if spec.get("timeZone", "Etc/UTC") not in ("Etc/UTC", "UTC"):
         what = f"job {name} has the time zone {spec['timeZone']}"
         raise ProjectError(what, where=str(SCHEDULE), fix="write its time in UTC, which every scheduler means alike")
-    return Job(name, arguments, cron, seconds // 60, int(job.get("backoffLimit", 0)))
+    return Job(name, arguments, cron, seconds // 60, retries)
