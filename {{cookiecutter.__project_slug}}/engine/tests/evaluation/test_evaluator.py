@@ -167,7 +167,7 @@ def test_an_interval_of_few_clusters_reaches_further_where_the_metric_is_skewed(
     found = bootstrap.summarize(samples)
     assert samples[401:] == pytest.approx([np.delete(errors, unit).mean() for unit in range(units)])
     # Hall's cubic, solved by brentq instead of by its formula.
-    skewness = stats.skew(errors, bias=False) / math.sqrt(units)
+    skewness = stats.skew(errors, bias=False) / math.sqrt(units) * units / (units - 3)
     spread = max(stats.sem(errors), np.std(samples[1:401]) * math.sqrt(units / (units - 1)))
 
     def find_quantile(student: float) -> float:
@@ -178,11 +178,54 @@ def test_an_interval_of_few_clusters_reaches_further_where_the_metric_is_skewed(
 
     # A spread of 400 resamples has 399 degrees of freedom of its own.
     student = stats.t.ppf(0.975, 1 / (1 / (units - 1) + 1 / 399))
+    # The argument of the cube root is at least a tenth at both ends: a quadratic equation, by its roots.
+    skewness = min(skewness, max(np.roots([1 / 6, student, -0.9])))
     expected = [errors.mean() - spread * find_quantile(student), errors.mean() - spread * find_quantile(-student)]
     assert [found.low, found.high] == pytest.approx(expected)
     assert found.high is not None
     assert found.low is not None
     assert found.high - errors.mean() > errors.mean() - found.low
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_one_day_of_storms_widens_no_interval_beyond_what_a_metric_can_be(name: str) -> None:
+    settings = Evaluation(primary=name, metrics=(name,))
+    random = np.random.default_rng(7)
+    day = np.repeat(np.arange(31), 40)
+    storm = day == 12
+    label = (random.random(len(day)) < np.where(storm, 0.9, 0.15)).astype(int)
+    score = np.clip(np.where(storm, 0.8, 0.2) + 0.1 * random.normal(size=len(day)), 0.01, 0.99)
+    metric, bootstrap = BUILTIN_METRICS[name], Bootstrap(label, settings, 1, day)
+    found, samples = bootstrap.estimate(metric, score), bootstrap.compute_samples(metric, score)
+    assert found.value is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert metric.bounds[0] <= found.low < found.value < found.high <= metric.bounds[1]
+    student = stats.t.ppf(0.975, 1 / (1 / 30 + 1 / 199))
+    influence = samples[201:].mean() - samples[201:]
+    spread = max(math.sqrt((influence**2).sum() * 30 / 31), samples[1:201].std() * math.sqrt(31 / 30))
+    assert max(found.high - found.value, found.value - found.low) < 2 * student * spread
+
+
+def test_a_share_and_a_gain_of_shares_end_where_they_must() -> None:
+    settings = Evaluation(primary="accuracy", metrics=("accuracy",), cluster="row")
+    bootstrap = Bootstrap(np.zeros(6), settings, 1)
+    wild = np.random.default_rng(1).normal(0.5, 3, 1 + 200 + 6)
+    accuracy, error = BUILTIN_METRICS["accuracy"], BUILTIN_METRICS["mean_absolute_error"]
+    for bounds, expected in (
+        (accuracy.bounds, (0.0, 1.0)),
+        (accuracy.gain_bounds, (-1.0, 1.0)),
+        (error.bounds, (0.0, math.inf)),
+        (error.gain_bounds, (-math.inf, math.inf)),
+        (BUILTIN_METRICS["r2"].bounds, (-math.inf, 1.0)),
+    ):
+        found, free = bootstrap.summarize(wild, bounds=bounds), bootstrap.summarize(wild)
+        assert bounds == expected
+        assert free.low is not None
+        assert free.high is not None
+        assert (found.low, found.high) == (max(bounds[0], free.low), min(bounds[1], free.high))
+        assert free.low < -1
+        assert free.high > 1
 
 
 def test_equal_clusters_and_a_metric_that_one_of_them_alone_defines_still_have_an_interval() -> None:

@@ -132,7 +132,9 @@ def _compare(bootstrap: Bootstrap, metric: Metric, model: Floats, baseline: Floa
         nothing = Estimate(None, None, None, str(error))
         return MetricComparison(metric.name, nothing, nothing, nothing)
     gain = ours - theirs if metric.higher_is_better else theirs - ours
-    return MetricComparison(metric.name, *(bootstrap.summarize(samples) for samples in (ours, theirs, gain)))
+    own, difference = metric.bounds, metric.gain_bounds
+    parts = ((ours, own), (theirs, own), (gain, difference))
+    return MetricComparison(metric.name, *(bootstrap.summarize(samples, bounds=bounds) for samples, bounds in parts))
 
 
 def _evaluate_slices(
@@ -247,4 +249,5 @@ def compute_slice_gains(spec: Spec, data: EvaluationRows, scores: list[Any]) -> 
         except UndefinedMetricError as error:
             yield SliceGain(column, value, len(members), Estimate(None, None, None, str(error)))
             continue
-        yield SliceGain(column, value, len(members), bootstrap.summarize(metric.sign * (new - old), len(slices)))
+        gain = bootstrap.summarize(metric.sign * (new - old), len(slices), metric.gain_bounds)
+        yield SliceGain(column, value, len(members), gain)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlteam.config.spec import Spec
 from mlteam.data.features import EvaluationRows, Labels
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
-from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
+from mlteam.evaluation.metrics import SHARE, UNBOUNDED, Floats, Metric, UndefinedMetricError
 
 MIN_GROUP_ROWS = 30
 # Below it, a group that is chosen less often counts as adverse impact: 29 CFR 1607.4 D, the "four-fifths rule".
@@ -93,7 +93,8 @@ def _list_outcomes(spec: Spec, threshold: float) -> Iterator[Metric]:
         return (predicted > threshold).astype(np.float64)
 
     def measure(name: str, function: object) -> Metric:
-        return Metric(name, function, higher_is_better=True, tasks=(spec.task,))  # type: ignore[arg-type]
+        bounds = UNBOUNDED if spec.task == "regression" else SHARE
+        return Metric(name, function, True, (spec.task,), bounds=bounds)  # type: ignore[arg-type]
 
     if spec.task == "multiclass":
         yield measure("right", lambda y, p, w: _average(p.argmax(axis=1) == y, w))

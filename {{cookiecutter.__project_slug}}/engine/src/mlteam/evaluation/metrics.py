@@ -5,6 +5,7 @@ A metric takes labels of shape (rows,), predictions of shape (rows,) or (rows, c
 often each one was drawn.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,10 @@ MetricFunction = Callable[[Labels, Floats, Floats], float]
 # The same for many weights at once, shape (resamples, rows); NaN where the number is undefined.
 BatchFunction = Callable[[Labels, Floats, Floats], Floats]
 MIN_PROBABILITY = 1e-7
+Bounds = tuple[float, float]
+UNBOUNDED: Bounds = (-math.inf, math.inf)
+SHARE: Bounds = (0.0, 1.0)
+NOT_NEGATIVE: Bounds = (0.0, math.inf)
 
 
 class UndefinedMetricError(Exception):
@@ -30,7 +35,7 @@ class Metric:
     """A named function, the tasks it fits, and which way is good.
 
     `batch` gives the same numbers for many weights at once; it may ask for rows in the order of their prediction, the
-    highest first, which `ranks` says.
+    highest first, which `ranks` says. `bounds` are the least and the greatest value that it can have.
     """
 
     name: str
@@ -39,11 +44,18 @@ class Metric:
     tasks: tuple[Task, ...]
     batch: BatchFunction | None = None
     ranks: bool = False
+    bounds: Bounds = UNBOUNDED
 
     @property
     def sign(self) -> int:
         """What a difference is multiplied by to be a gain."""
         return 1 if self.higher_is_better else -1
+
+    @property
+    def gain_bounds(self) -> Bounds:
+        """The least and the greatest difference of two values."""
+        width = self.bounds[1] - self.bounds[0]
+        return -width, width
 
 
 def roc_auc(label: Labels, prediction: Floats, weight: Floats) -> float:
@@ -161,15 +173,51 @@ def _batch_root_mean_square(label: Labels, prediction: Floats, weights: Floats) 
 BUILTIN_METRICS = {
     metric.name: metric
     for metric in (
-        Metric("roc_auc", roc_auc, True, ("binary",), _batch_roc_auc, ranks=True),
-        Metric("average_precision", average_precision, True, ("binary",), _batch_average_precision, ranks=True),
-        Metric("brier_score", brier_score, False, ("binary",), _batch_mean(_compute_squares)),
-        Metric("log_loss", log_loss, False, ("binary", "multiclass"), _batch_mean(_compute_log_losses)),
-        Metric("accuracy", accuracy, True, ("multiclass",), _batch_mean(lambda y, p: p.argmax(axis=1) == y)),
-        Metric("balanced_accuracy", balanced_accuracy, True, ("multiclass",)),
-        Metric("mean_absolute_error", mean_absolute_error, False, ("regression",), _batch_mean(_compute_distances)),
-        Metric("root_mean_squared_error", root_mean_squared_error, False, ("regression",), _batch_root_mean_square),
-        Metric("r2", r2, True, ("regression",)),
+        Metric("roc_auc", roc_auc, True, ("binary",), _batch_roc_auc, ranks=True, bounds=SHARE),
+        Metric(
+            "average_precision",
+            average_precision,
+            True,
+            ("binary",),
+            _batch_average_precision,
+            ranks=True,
+            bounds=SHARE,
+        ),
+        Metric("brier_score", brier_score, False, ("binary",), _batch_mean(_compute_squares), bounds=SHARE),
+        Metric(
+            "log_loss",
+            log_loss,
+            False,
+            ("binary", "multiclass"),
+            _batch_mean(_compute_log_losses),
+            bounds=NOT_NEGATIVE,
+        ),
+        Metric(
+            "accuracy",
+            accuracy,
+            True,
+            ("multiclass",),
+            _batch_mean(lambda y, p: p.argmax(axis=1) == y),
+            bounds=SHARE,
+        ),
+        Metric("balanced_accuracy", balanced_accuracy, True, ("multiclass",), bounds=SHARE),
+        Metric(
+            "mean_absolute_error",
+            mean_absolute_error,
+            False,
+            ("regression",),
+            _batch_mean(_compute_distances),
+            bounds=NOT_NEGATIVE,
+        ),
+        Metric(
+            "root_mean_squared_error",
+            root_mean_squared_error,
+            False,
+            ("regression",),
+            _batch_root_mean_square,
+            bounds=NOT_NEGATIVE,
+        ),
+        Metric("r2", r2, True, ("regression",), bounds=(-math.inf, 1.0)),
     )
 }
 

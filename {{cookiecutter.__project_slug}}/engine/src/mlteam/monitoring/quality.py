@@ -87,7 +87,7 @@ def compare_shadow(spec: Spec, evaluated: EvaluatedVersion, shadow: LoggedPredic
         samples = [bootstrap.compute_samples(metric, predicted) for predicted in (theirs, ours)]
     except UndefinedMetricError as error:
         return report_unknown("shadow", metric.name, 0, str(error))
-    gain = bootstrap.summarize((samples[0] - samples[1]) * metric.sign)
+    gain = bootstrap.summarize((samples[0] - samples[1]) * metric.sign, bounds=metric.gain_bounds)
     message = f"gain over the champion {gain.format(signed=True)} on {len(both):,} outcomes"
     if gain.high is None:
         return report_unknown("shadow", metric.name, 0, message)

@@ -105,13 +105,15 @@ def run_experiments(spec: Spec, taken: Snapshot, progress: Callable[[str], None]
         without, faster = score(_blank(train, place))
         gain = metric.sign * (reference - bootstrap.compute_samples(metric, without))
         missing = float(np.isnan(train.matrix[:, place]).mean())
-        estimate = bootstrap.summarize(gain, len(schema.names))
+        estimate = bootstrap.summarize(gain, len(schema.names), metric.gain_bounds)
         values.append(FeatureValue(name, estimate, missing, max(0.0, seconds - faster)))
     ages = []
     for days, part in _cut_by_age(spec, taken, whole_train):
         progress(f"on rows that are {days} days old")
         older, _ = score(_sample(part, MAX_ROWS // AGES))
-        ages.append(AgedModel(days, bootstrap.summarize(bootstrap.compute_samples(metric, older))))
+        ages.append(
+            AgedModel(days, bootstrap.summarize(bootstrap.compute_samples(metric, older), bounds=metric.bounds))
+        )
     by_heart = _learns_by_heart(spec, schema, _sample(whole_train, FEW_ROWS))
     return Experiments(tuple(values), tuple(ages), bool((whole == again).all()), by_heart)
 
