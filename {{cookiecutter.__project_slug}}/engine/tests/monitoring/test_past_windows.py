@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from mlteam.data.features import Feature, Matrix, Schema
 from mlteam.monitoring import drift
@@ -78,3 +79,13 @@ def test_a_few_windows_change_no_limit() -> None:
 def test_a_limit_is_never_less_than_that_of_the_pipeline_file() -> None:
     windows = [np.array([place]) for place in range(30)]
     assert widen_limit(0.2, windows, lambda _: 0.0, 10) == 0.2
+
+
+def test_a_limit_is_the_upper_end_of_a_prediction_interval_of_student() -> None:
+    distances = np.random.default_rng(2).lognormal(-1, 0.4, 12)
+    windows = [np.array([place]) for place in range(12)]
+    sizes = np.log(distances + 0.01)
+    # One quiet week in twenty, shared by three checks and ten subjects.
+    student = stats.t.ppf(1 - 0.05 / 3 / 10, 11)
+    expected = np.exp(sizes.mean() + student * stats.tstd(sizes) * np.sqrt(1 + 1 / 12)) - 0.01
+    assert widen_limit(0.2, windows, lambda rows: float(distances[rows[0]]), 10) == pytest.approx(expected)

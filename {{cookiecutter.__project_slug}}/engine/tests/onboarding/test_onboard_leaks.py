@@ -130,3 +130,50 @@ def test_the_strongest_feature_of_a_small_table_is_found() -> None:
         }
         right += max(strengths, key=strengths.__getitem__) == "c"
     assert right >= 28
+
+
+def test_a_row_is_predicted_on_the_line_between_its_neighbors() -> None:
+    values, label = np.array([4.0, 0, 1, 2, 2]), np.array([[70.0], [10], [20], [30], [50]])
+    found = leaks._interpolate_targets(values, label)
+    # 0, 1, 2 and 4 have the labels 10, 20, 40 and 70: at 1 halfway from 10 to 40, at 2 a third of the way from 20 to 70.
+    assert found.ravel() == pytest.approx([40, 20, 25, 20 + 50 / 3, 20 + 50 / 3])
+
+
+def test_what_several_features_say_together_is_found_and_chance_is_not() -> None:
+    draw = np.random.default_rng(1)
+    first, second = draw.integers(0, 2, ROWS), draw.integers(0, 2, ROWS)
+    features = [pa.chunked_array([first]), pa.chunked_array([np.where(second == 1, "yes", "no")])]
+    either = (first ^ second)[:, None].astype(float)
+    assert leaks.measure_joint_strength(features, either) > leaks.JOINT_THRESHOLD
+    assert leaks.measure_joint_strength(features, draw.normal(size=(ROWS, 1))) < 0.05
+    # Trees read 32 bits.
+    assert leaks.measure_joint_strength(features, either * 1e39) == 0
+
+
+def test_numbers_beyond_32_bits_are_missing_to_the_trees() -> None:
+    column = pa.chunked_array([[1.0, -2.0, 1e39, -1e39, np.inf, None]])
+    assert leaks._encode_values(column).tolist() == pytest.approx([1, -2, *[np.nan] * 4], nan_ok=True)
+
+
+@pytest.mark.parametrize(("fewest", "apart"), [(4, False), (5, True)])
+def test_five_rows_of_a_class_that_have_a_range_to_themselves_are_no_chance(fewest: int, *, apart: bool) -> None:
+    label = np.repeat([0, 1], [fewest, 40])
+    assert leaks._separates_classes(np.arange(40.0 + fewest), label) is apart
+
+
+@pytest.mark.parametrize(("rows", "found"), [(17, ()), (18, ("a", "b"))])
+def test_six_rows_for_each_weight_are_enough_to_find_the_parts(rows: int, found: tuple[str, ...]) -> None:
+    draw = np.random.default_rng(2)
+    # However small the numbers are.
+    numbers = {name: draw.uniform(1, 2, rows) / 1_000 for name in "ab"}
+    assert leaks._find_parts(numbers, numbers["a"] + numbers["b"], np.asarray) == found
+    assert leaks._find_parts(numbers, numbers["a"] * numbers["b"], np.log) == found
+
+
+@pytest.mark.parametrize("least", [0.0, -1.0])
+def test_a_label_that_is_not_positive_is_no_product(least: float) -> None:
+    draw = np.random.default_rng(3)
+    numbers = {name: draw.uniform(1, 2, 60) for name in "ab"}
+    label = numbers["a"] * numbers["b"]
+    label[7] = least
+    assert leaks._find_parts(numbers, label, np.log) == ()

@@ -89,7 +89,9 @@ def test_calibration_shows_what_happened_against_what_was_predicted(two_classes:
     assert [row["predicted"] for row in rows] == pytest.approx([curves["model"][g].mean() for g in groups])
     assert [row["happened"] for row in rows] == pytest.approx([label[g].mean() for g in groups])
     assert all(row["low"] <= row["happened"] <= row["high"] for row in rows)
+    assert [line[0]["x"], line[0]["y"]] == [0, 0]
     assert line[1]["x"] == line[1]["y"] == max(max(row["predicted"], row["high"]) for row in shown)
+    assert dots["mark"]["filled"]
 
 
 def test_scores_are_spread_by_class(two_classes: tuple[Any, dict[str, Any]]) -> None:
@@ -101,6 +103,18 @@ def test_scores_are_spread_by_class(two_classes: tuple[Any, dict[str, Any]]) -> 
         assert sum(row["share"] for row in mine) == pytest.approx(1)
         centre = sum(row["share"] * row["from"] for row in mine)
         assert centre == pytest.approx(curves["model"][label == position].mean(), abs=0.03)
+    # Both classes are seen where they overlap.
+    assert 0 < layer["mark"]["opacity"] < 1
+    assert layer["encoding"]["y"]["stack"] is None
+    assert layer["mark"]["line"]
+
+
+def test_curves_of_one_class_are_drawn_too() -> None:
+    curves = {"model": np.array([0.1, 0.4, 0.9]), "baseline": np.array([0.2, 0.2, 0.3])}
+    _, (_, rows) = read(binary.draw_evaluation(np.ones(3, dtype=int), curves, ("no", "yes")), "ROC")
+    mine = [row for row in rows if row["curve"] == "model"]
+    assert [row["x"] for row in mine] == [0, 0, 0]
+    assert [row["y"] for row in mine] == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 @pytest.fixture
@@ -119,12 +133,21 @@ def test_a_row_of_the_confusion_matrix_is_a_true_class(many_classes: tuple[Any, 
     for truth, guess in np.ndindex(3, 3):
         assert found[CLASSES[truth], CLASSES[guess]] == pytest.approx(expected[truth, guess])
     assert rows[0]["true"] == "b", "the most frequent class comes first"
+    assert layer["encoding"]["color"]["scale"]["domain"] == [0, 1]
+
+
+def test_a_class_without_rows_is_confused_with_none() -> None:
+    scores = np.array([[0.9, 0.1, 0], [0.2, 0.8, 0]])
+    pictures = multiclass.draw_evaluation(np.array([0, 1]), {"model": scores, "baseline": scores}, CLASSES)
+    _, (rows,) = read(pictures, "Confusion, share of each true class")
+    assert [row["share"] for row in rows if row["true"] == "c"] == [0, 0, 0]
 
 
 def test_recall_is_that_of_scikit_learn(many_classes: tuple[Any, dict[str, Any]]) -> None:
     label, curves = many_classes
     layer, (rows,) = read(multiclass.draw_evaluation(label, curves, CLASSES), "Recall by class")
     assert get_axes(layer)[0] == ("recall", "Recall")
+    assert layer["encoding"]["x"]["scale"]["domain"] == [0, 1]
     for name, scores in curves.items():
         expected = reference.recall_score(label, scores.argmax(axis=1), average=None)
         found = {row["class"]: row["recall"] for row in rows if row["curve"] == name}
