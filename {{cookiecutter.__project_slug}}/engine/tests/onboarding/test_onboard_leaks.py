@@ -135,7 +135,7 @@ def test_the_strongest_feature_of_a_small_table_is_found() -> None:
 def test_a_row_is_predicted_on_the_line_between_its_neighbors() -> None:
     values, label = np.array([4.0, 0, 1, 2, 2]), np.array([[70.0], [10], [20], [30], [50]])
     found = leaks._interpolate_targets(values, label)
-    # 0, 1, 2 and 4 have the labels 10, 20, 40 and 70: at 1 halfway from 10 to 40, at 2 a third of the way from 20 to 70.
+    # 0, 1, 2 and 4 have the labels 10, 20, 40 and 70: 1 is halfway from 10 to 40, 2 a third of the way from 20 to 70.
     assert found.ravel() == pytest.approx([40, 20, 25, 20 + 50 / 3, 20 + 50 / 3])
 
 
