@@ -134,3 +134,11 @@ def fresh_machine() -> dict[str, str]:
 def tool(name: str) -> Path:
     """A command of the environment that runs the tests."""
     return Path(sys.executable).parent / name
+
+
+def install(folder: Path, *packages: str) -> Path:
+    """Make an environment that holds packages which the project does not, and return the folder of its programs."""
+    uv = (sys.executable, "-m", "uv")
+    subprocess.run((*uv, "venv", "--quiet", str(folder)), check=True)
+    subprocess.run((*uv, "pip", "install", "--quiet", "--python", str(folder), *packages), check=True)
+    return folder / "bin"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -76,15 +75,6 @@ def test_a_host_of_repositories_reads_its_file(
     assert done.returncode == 0, done.stdout
 
 
-def install(package: str, folder: Path) -> Path:
-    """Return the programs of an environment that holds a package."""
-    made = ((sys.executable, "-m", "uv", "venv", "--quiet", str(folder)),)
-    put = ((sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(folder), package),)
-    for command in (*made, *put):
-        subprocess.run(command, check=True)
-    return folder / "bin"
-
-
 def fake_uv(folder: Path) -> dict[str, str]:
     """Return an environment in which `uv` only records how it was called."""
     program = folder / "fake" / "uv"
@@ -100,7 +90,7 @@ def fake_uv(folder: Path) -> dict[str, str]:
 
 
 def test_dagster_runs_a_job_and_fails_it_for_good_or_for_now(scheduled: dict[str, Path], tmp_path: Path) -> None:
-    python, env = install("dagster>=1.13,<2", tmp_path / "venv") / "python", fake_uv(tmp_path)
+    python, env = baking.install(tmp_path / "venv", "dagster>=1.13,<2") / "python", fake_uv(tmp_path)
     for code, expected in ((0, "True False"), (1, "False False")):
         done = baking.run(python, "-c", IN_DAGSTER, scheduled["dagster"], cwd=tmp_path, env=env | {"CODE": str(code)})
         assert done.returncode == 0, done.stderr
@@ -110,7 +100,7 @@ def test_dagster_runs_a_job_and_fails_it_for_good_or_for_now(scheduled: dict[str
 
 
 def test_airflow_runs_a_dag_and_fails_it_for_good_or_for_now(scheduled: dict[str, Path], tmp_path: Path) -> None:
-    programs, env = install("apache-airflow>=3.1,<4", tmp_path / "venv"), fake_uv(tmp_path)
+    programs, env = baking.install(tmp_path / "venv", "apache-airflow>=3.1,<4"), fake_uv(tmp_path)
     env |= {
         "AIRFLOW_HOME": str(tmp_path / "home"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -82,7 +82,7 @@ def test_bins_with_few_values_are_counted_together() -> None:
     expected, counted = bins.count(found)
     assert expected.tolist() == [50, 5, 37, 8]
     assert counted.tolist() == [60, 1, 36, 3]
-    # Five of what was expected four times are counted alone; what remains is one bin, which is no reason to merge.
+    # Five of what was expected four times are counted alone, and one bin alone is not merged.
     expected, counted = bins.count(np.repeat([1.0, 2, 3, 4, 5], [50, 5, 5, 4, 36]))
     assert expected.tolist() == [50, 5, 4, 4, 37]
     assert counted.tolist() == [50, 5, 5, 4, 36]

@@ -66,6 +66,20 @@ def serve(
 
 
 @app.command()
+def export(
+    version: Annotated[str, typer.Option(help="champion, or the number of a launched version.")] = "champion",
+    pipeline: PipelineOption = None,
+    output: Annotated[Path | None, typer.Option(help="A new folder (default: in data/export/).")] = None,
+    uri: Annotated[str | None, typer.Option(help="Where KServe will find the folder, such as s3://models/x.")] = None,
+) -> None:
+    """Export a launched version for MLServer and KServe (Open Inference Protocol)."""
+    from mlteam.commands.export import export_version
+    from mlteam.config import pipelines
+
+    export_version(pipelines.load_spec(pipeline), version, output, uri)
+
+
+@app.command()
 def verify(
     url: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:8000",
     pipeline: PipelineOption = None,
