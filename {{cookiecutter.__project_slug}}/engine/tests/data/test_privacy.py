@@ -61,6 +61,18 @@ def test_a_group_that_is_too_alike_is_refused() -> None:
         check_privacy(patients(PATIENTS), "patients", DECLARED.model_copy(update={"l": 2}), "pipelines/p.toml")
 
 
+def test_larger_and_more_diverse_groups_than_required_are_fine() -> None:
+    rows = [*PATIENTS, *PATIENTS, ("1980s", "S", "gout"), ("1980s", "S", "asthma")]
+    found = check_privacy(patients(rows), "patients", DECLARED, "pipelines/p.toml")["found"]
+    assert (found["k"], found["l"]) == (4, 2)
+
+
+def test_only_texts_are_searched_for_personal_values() -> None:
+    connection = duckdb.connect()
+    connection.execute("create table people as select 4915112345678 as number, date '2024-01-01' as day, 'a' as word")
+    assert find_personal_columns(connection, "people", Privacy(none_because="made up")) == []
+
+
 def test_a_declared_identifier_must_not_be_in_the_rows() -> None:
     with pytest.raises(ProjectError, match="the rows contain illness, declared as identifiers of persons"):
         check_privacy(patients(PATIENTS), "patients", Privacy(identifiers=("illness",)), "pipelines/p.toml")

@@ -173,14 +173,18 @@ def test_numbers_are_drawn_as_predicted_and_true() -> None:
     pictures = regression.draw_evaluation(truth, curves, ())
     layer, (line, rows) = read(pictures, "Truth and prediction, a sample of rows")
     assert get_axes(layer) == (("x", "Prediction"), ("y", "Truth"))
-    assert len(rows) == 600
+    assert len({(row["x"], row["y"]) for row in rows}) == 600
+    assert layer["encoding"]["x"]["scale"] == layer["encoding"]["y"]["scale"] == {"zero": False}
     pairs = dict(zip(curves["model"], truth, strict=True))
     assert all(pairs[row["x"]] == row["y"] for row in rows)
     assert line[0]["x"] == line[0]["y"] == min(min(row["x"], row["y"]) for row in rows)
     assert line[1]["x"] == line[1]["y"] == max(max(row["x"], row["y"]) for row in rows)
 
-    layer, (_, rows) = read(pictures, "Mean truth along the prediction")
+    layer, (line, rows) = read(pictures, "Mean truth along the prediction")
     assert get_axes(layer) == (("x", "Mean prediction"), ("y", "Mean truth"))
+    assert layer["encoding"]["x"]["scale"] == layer["encoding"]["y"]["scale"] == {"zero": False}
+    ends = [min(row["x"] for row in rows), max(row["x"] for row in rows)]
+    assert [(point["x"], point["y"]) for point in line] == [(end, end) for end in ends]
     mine = [row for row in rows if row["curve"] == "model"]
     groups = np.array_split(np.argsort(curves["model"], kind="stable"), 20)
     assert [row["x"] for row in mine] == pytest.approx([curves["model"][g].mean() for g in groups])
@@ -192,3 +196,12 @@ def test_numbers_are_drawn_as_predicted_and_true() -> None:
     width = mine[1]["from"] - mine[0]["from"]
     assert sum(row["share"] * (row["from"] + width / 2) for row in mine) == pytest.approx(2, abs=0.2)
     assert sum(row["share"] for row in mine) == pytest.approx(0.99, abs=0.011)
+
+
+def test_errors_that_are_all_the_same_are_one_bar() -> None:
+    truth = np.arange(50.0)
+    curves = {"model": truth - 2, "baseline": truth - 2}
+    _, (rows,) = read(regression.draw_evaluation(truth, curves, ()), "Errors")
+    mine = [row for row in rows if row["curve"] == "model"]
+    assert mine[0] == {"from": -2, "share": 1, "curve": "model"}
+    assert mine[1]["from"] == pytest.approx(-2 + 1 / 40)
