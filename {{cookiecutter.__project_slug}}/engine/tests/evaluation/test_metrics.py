@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from mlteam.config.spec import Evaluation
-from mlteam.data.features import Labels
+from mlteam.data.features import Floats, Labels
 from mlteam.evaluation.bootstrap import Bootstrap
-from mlteam.evaluation.metrics import BUILTIN_METRICS, Floats, UndefinedMetricError
+from mlteam.evaluation.metrics import BUILTIN_METRICS, UndefinedMetricError
 
 SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
 
@@ -103,23 +103,22 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 
 
 @given(draws=st.integers(0, 10_000))
-def test_many_weights_at_once_give_the_same_numbers(draws: int) -> None:
+def test_prepared_metrics_give_the_same_numbers(draws: int) -> None:
     random = np.random.default_rng(draws)
     rows = int(random.integers(2, 60))
-    weights = random.integers(0, 4, (5, rows)).astype(float)
+    weights = random.integers(0, 4, (5, rows)).astype(np.uint16)
     cases: dict[str, tuple[Any, Any]] = {
         "binary": (random.integers(0, 2, rows), random.random(rows).round(int(random.integers(1, 4)))),
         "multiclass": (random.integers(0, 3, rows), random.dirichlet([1, 1, 1], rows)),
         "regression": (random.normal(size=rows), random.normal(size=rows)),
     }
-    for metric in (metric for metric in BUILTIN_METRICS.values() if metric.batch):
+    for metric in (metric for metric in BUILTIN_METRICS.values() if metric.prepare):
         label, prediction = cases[metric.tasks[0]]
-        order = np.argsort(-prediction, kind="stable") if metric.ranks else np.arange(rows)
-        assert metric.batch
-        found = metric.batch(label[order], prediction[order], weights[:, order])
-        for weight, number in zip(weights, found, strict=True):
+        assert metric.prepare
+        compute = metric.prepare(label, prediction)
+        for weight in weights:
             try:
-                expected = metric.function(label, prediction, weight) if weight.any() else np.nan
+                expected = metric.function(label, prediction, weight.astype(float)) if weight.any() else np.nan
             except UndefinedMetricError:
                 expected = np.nan
-            assert number == pytest.approx(expected, abs=1e-12, nan_ok=True), metric.name
+            assert compute(weight) == pytest.approx(expected, abs=1e-12, nan_ok=True), metric.name

@@ -11,9 +11,9 @@ from mlteam.analysis import weak_slices
 from mlteam.analysis.weak_slices import WeakSlice
 from mlteam.config.spec import Spec, Task
 from mlteam.core.errors import ProjectError
-from mlteam.data.features import EvaluationRows, Labels
+from mlteam.data.features import EvaluationRows, Floats, Labels
 from mlteam.evaluation.clusters import find_clusters
-from mlteam.evaluation.metrics import MIN_PROBABILITY, Floats
+from mlteam.evaluation.metrics import MIN_PROBABILITY
 from mlteam.modeling import attribution
 from mlteam.registry.versions import RegisteredVersion
 

@@ -14,8 +14,7 @@ from mlteam.analysis.mistakes import Mistakes, find_mistakes
 from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.core.files import write_atomically
-from mlteam.data.features import EvaluationRows
-from mlteam.evaluation.metrics import Floats
+from mlteam.data.features import EvaluationRows, Floats
 from mlteam.registry.versions import RegisteredVersion
 from mlteam.reports import page
 from mlteam.reports.charts import mistakes as charts

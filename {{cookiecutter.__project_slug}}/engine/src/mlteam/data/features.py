@@ -13,6 +13,7 @@ from mlteam.config.spec import Spec, Task
 from mlteam.core.errors import ProjectError, suggest
 
 SCHEMA_FILE = "schema.json"
+Floats = NDArray[np.floating]
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.int64] | NDArray[np.float64]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlteam.config.spec import Evaluation
-from mlteam.data.features import Labels
-from mlteam.evaluation.metrics import UNBOUNDED, BatchFunction, Bounds, Floats, Metric, UndefinedMetricError
+from mlteam.data.features import Floats, Labels
+from mlteam.evaluation.metrics import UNBOUNDED, Bounds, Metric, UndefinedMetricError
 
 MIN_CLUSTERS = 5
 # Fewer resamples beyond a quantile do not say where it is.
@@ -20,10 +20,6 @@ MIN_SKEWNESS = 1e-6
 # The cubic of Hall stretches a quantile without limit where its argument nears zero: one day of storms in a month would
 # give an area under the curve above 1. Down to here, intervals hold their level as well, and no end is twice as far.
 MIN_ARGUMENT = 0.1
-# Weights that are handled at once: some megabytes, which stay in the cache of the processor.
-BATCH_NUMBERS = 500_000
-# With more rows, running sums of all resamples cost more than a loop over them.
-BATCH_RANKED_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -104,14 +100,14 @@ class Bootstrap:
     def _compute(self, metric: Metric, prediction: Floats, weights: list[NDArray[np.uint16]]) -> NDArray[np.float64]:
         if not np.isfinite(prediction).all():
             raise UndefinedMetricError("some predictions are not finite numbers")
-        # Metrics that rank rows would sort them for each resample.
-        ordered = prediction.ndim == 1 and (metric.ranks or metric.batch is None)
-        order = np.argsort(-prediction, kind="stable") if ordered else slice(None)
-        label, prediction = self._label[order], prediction[order].astype(np.float64)
-        if metric.batch is not None and (not metric.ranks or len(label) <= BATCH_RANKED_ROWS):
+        if metric.prepare is not None:
             # All rows together say why a number is undefined.
-            metric.function(label, prediction, weights[0][order].astype(np.float64))
-            return _compute_in_batches(metric.batch, label, prediction, [weight[order] for weight in weights])
+            metric.function(self._label, prediction.astype(np.float64), weights[0].astype(np.float64))
+            compute = metric.prepare(self._label, prediction.astype(np.float64))
+            return np.array([compute(weight) for weight in weights])
+        # A metric that ranks rows would sort them for each resample.
+        order = np.argsort(-prediction, kind="stable") if prediction.ndim == 1 else slice(None)
+        label, prediction = self._label[order], prediction[order].astype(np.float64)
         values = np.full(len(weights), np.nan)
         for position, weight in enumerate(weights):
             try:
@@ -183,15 +179,6 @@ def _remove_skewness(quantile: float, skewness: float) -> float:
     if abs(skewness) < MIN_SKEWNESS:
         return quantile
     return 3 / skewness * (math.cbrt(1 + skewness * (quantile - skewness / 6)) - 1)
-
-
-def _compute_in_batches(
-    batch: BatchFunction, label: Labels, prediction: Floats, weights: list[NDArray[np.uint16]]
-) -> NDArray[np.float64]:
-    size = max(1, BATCH_NUMBERS // max(len(label), 1))
-    starts = range(0, len(weights), size)
-    parts = [batch(label, prediction, np.stack(weights[s : s + size]).astype(np.float64)) for s in starts]
-    return np.concatenate(parts).astype(np.float64)
 
 
 def _find_student_quantile(share: float, freedom: float) -> float:

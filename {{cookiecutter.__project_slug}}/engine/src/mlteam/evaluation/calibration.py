@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlteam.data.features import Labels
-from mlteam.evaluation.metrics import Floats
+from mlteam.data.features import Floats, Labels
 
 CALIBRATION_BINS = 10
 

@@ -12,8 +12,8 @@ import numpy as np
 from mlteam.config.spec import Spec, Task
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.paths import METRICS as FOLDER
-from mlteam.data.features import Labels
-from mlteam.evaluation.metrics import BUILTIN_METRICS, Floats, Metric, MetricFunction, UndefinedMetricError
+from mlteam.data.features import Floats, Labels
+from mlteam.evaluation.metrics import BUILTIN_METRICS, Metric, MetricFunction, UndefinedMetricError
 
 README_HINT = "metrics/README.md describes such a file"
 

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlteam.config.spec import Spec
-from mlteam.data.features import EvaluationRows, Labels
+from mlteam.data.features import EvaluationRows, Floats, Labels
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_metrics, get_primary_metric
 from mlteam.evaluation.fairness import ProtectedGroup, compare_groups
-from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
+from mlteam.evaluation.metrics import Metric, UndefinedMetricError
 
 MAX_SLICE_VALUES = 24
 SLICE_BINS = 6

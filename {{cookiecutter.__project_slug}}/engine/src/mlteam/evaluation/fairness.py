@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlteam.config.spec import Spec
-from mlteam.data.features import EvaluationRows, Labels
+from mlteam.data.features import EvaluationRows, Floats, Labels
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
-from mlteam.evaluation.metrics import SHARE, UNBOUNDED, Floats, Metric, UndefinedMetricError
+from mlteam.evaluation.metrics import SHARE, UNBOUNDED, Metric, UndefinedMetricError
 
 MIN_GROUP_ROWS = 30
 # Below it, a group that is chosen less often counts as adverse impact: 29 CFR 1607.4 D, the "four-fifths rule".

@@ -10,15 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlteam.config.spec import Task
-from mlteam.data.features import Labels
+from mlteam.data.features import Floats, Labels
+from mlteam.evaluation.resampled import (
+    PreparedMetric,
+    prepare_average_precision,
+    prepare_mean,
+    prepare_roc_auc,
+    prepare_root_mean,
+)
 
-Floats = NDArray[np.floating]
 MetricFunction = Callable[[Labels, Floats, Floats], float]
-# The same for many weights at once, shape (resamples, rows); NaN where the number is undefined.
-BatchFunction = Callable[[Labels, Floats, Floats], Floats]
 MIN_PROBABILITY = 1e-7
 Bounds = tuple[float, float]
 UNBOUNDED: Bounds = (-math.inf, math.inf)
@@ -34,16 +37,15 @@ class UndefinedMetricError(Exception):
 class Metric:
     """A named function, the tasks it fits, and which way is good.
 
-    `batch` gives the same numbers for many weights at once; it may ask for rows in the order of their prediction, the
-    highest first, which `ranks` says. `bounds` are the least and the greatest value that it can have.
+    `prepare` gives the same numbers for many resamples of the same rows, sooner. `bounds` are the least and the
+    greatest value that the metric can have.
     """
 
     name: str
     function: MetricFunction
     higher_is_better: bool
     tasks: tuple[Task, ...]
-    batch: BatchFunction | None = None
-    ranks: bool = False
+    prepare: PreparedMetric | None = None
     bounds: Bounds = UNBOUNDED
 
     @property
@@ -115,41 +117,6 @@ def r2(label: Labels, prediction: Floats, weight: Floats) -> float:
     return float(1 - weight @ (prediction - label) ** 2 / spread)
 
 
-def _batch_roc_auc(label: Labels, prediction: Floats, weights: Floats) -> Floats:
-    positives, negatives = _cumulate_many(label, prediction, weights)
-    area = np.trapezoid(positives, negatives, axis=1) + positives[:, 0] * negatives[:, 0] / 2
-    return _divide(area, positives[:, -1] * negatives[:, -1])
-
-
-def _batch_average_precision(label: Labels, prediction: Floats, weights: Floats) -> Floats:
-    positives, negatives = _cumulate_many(label, prediction, weights)
-    precision = positives / np.maximum(positives + negatives, np.finfo(float).tiny)
-    found = np.einsum("ij,ij->i", np.diff(positives, prepend=0, axis=1), precision)
-    return _divide(np.where(negatives[:, -1] > 0, found, np.nan), positives[:, -1])
-
-
-def _cumulate_many(label: Labels, prediction: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """As `_cumulate_weights`, for rows in the order of their prediction; shape (resamples, distinct predictions)."""
-    last_of_ties = np.append(np.flatnonzero(prediction[1:] != prediction[:-1]), len(prediction) - 1)
-    positives = np.cumsum(weights * label, axis=1)[:, last_of_ties]
-    return positives, np.cumsum(weights, axis=1)[:, last_of_ties] - positives
-
-
-def _divide(value: Floats, by: Floats) -> Floats:
-    return np.asarray(np.divide(value, by, out=np.full(len(value), np.nan), where=by > 0))
-
-
-def _batch_mean(compute_loss: Callable[[Labels, Floats], Floats]) -> BatchFunction:
-    """Make the batch form of a metric that is a weighted mean over rows."""
-
-    def batch(label: Labels, prediction: Floats, weights: Floats) -> Floats:
-        # Not as a product of matrices, whose threads would cost more than they bring.
-        sums = np.einsum("ij,j->i", weights, compute_loss(label, prediction).astype(np.float64))
-        return _divide(sums, weights.sum(axis=1))
-
-    return batch
-
-
 def _compute_log_losses(label: Labels, prediction: Floats) -> Floats:
     if prediction.ndim == 1:
         sure = np.where(label == 1, prediction, 1 - prediction)
@@ -162,60 +129,30 @@ def _compute_squares(label: Labels, prediction: Floats) -> Floats:
     return np.asarray((prediction - label) ** 2)
 
 
+def _find_hits(label: Labels, prediction: Floats) -> Floats:
+    return np.asarray(prediction.argmax(axis=1) == label, dtype=np.float64)
+
+
 def _compute_distances(label: Labels, prediction: Floats) -> Floats:
     return np.asarray(np.abs(prediction - label))
-
-
-def _batch_root_mean_square(label: Labels, prediction: Floats, weights: Floats) -> Floats:
-    return np.asarray(np.sqrt(_batch_mean(_compute_squares)(label, prediction, weights)))
 
 
 BUILTIN_METRICS = {
     metric.name: metric
     for metric in (
-        Metric("roc_auc", roc_auc, True, ("binary",), _batch_roc_auc, ranks=True, bounds=SHARE),
-        Metric(
-            "average_precision",
-            average_precision,
-            True,
-            ("binary",),
-            _batch_average_precision,
-            ranks=True,
-            bounds=SHARE,
-        ),
-        Metric("brier_score", brier_score, False, ("binary",), _batch_mean(_compute_squares), bounds=SHARE),
-        Metric(
-            "log_loss",
-            log_loss,
-            False,
-            ("binary", "multiclass"),
-            _batch_mean(_compute_log_losses),
-            bounds=NOT_NEGATIVE,
-        ),
-        Metric(
-            "accuracy",
-            accuracy,
-            True,
-            ("multiclass",),
-            _batch_mean(lambda y, p: p.argmax(axis=1) == y),
-            bounds=SHARE,
-        ),
+        Metric("roc_auc", roc_auc, True, ("binary",), prepare_roc_auc, SHARE),
+        Metric("average_precision", average_precision, True, ("binary",), prepare_average_precision, SHARE),
+        Metric("brier_score", brier_score, False, ("binary",), prepare_mean(_compute_squares), SHARE),
+        Metric("log_loss", log_loss, False, ("binary", "multiclass"), prepare_mean(_compute_log_losses), NOT_NEGATIVE),
+        Metric("accuracy", accuracy, True, ("multiclass",), prepare_mean(_find_hits), SHARE),
         Metric("balanced_accuracy", balanced_accuracy, True, ("multiclass",), bounds=SHARE),
         Metric(
-            "mean_absolute_error",
-            mean_absolute_error,
-            False,
-            ("regression",),
-            _batch_mean(_compute_distances),
-            bounds=NOT_NEGATIVE,
+            *("mean_absolute_error", mean_absolute_error, False, ("regression",)),
+            *(prepare_mean(_compute_distances), NOT_NEGATIVE),
         ),
         Metric(
-            "root_mean_squared_error",
-            root_mean_squared_error,
-            False,
-            ("regression",),
-            _batch_root_mean_square,
-            bounds=NOT_NEGATIVE,
+            *("root_mean_squared_error", root_mean_squared_error, False, ("regression",)),
+            *(prepare_root_mean(_compute_squares), NOT_NEGATIVE),
         ),
         Metric("r2", r2, True, ("regression",), bounds=(-math.inf, 1.0)),
     )

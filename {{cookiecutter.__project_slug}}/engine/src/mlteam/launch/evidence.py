@@ -15,12 +15,12 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.paths import TEAM_FILE
 from mlteam.core.sql import connect_duckdb
 from mlteam.data import anonymity, datasets, features, leak_report, snapshot
-from mlteam.data.features import Labels
+from mlteam.data.features import Floats, Labels
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation import evaluator
 from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.evaluator import compute_slice_gains
-from mlteam.evaluation.metrics import Floats, UndefinedMetricError
+from mlteam.evaluation.metrics import UndefinedMetricError
 from mlteam.launch import publish
 from mlteam.launch.gates import Evidence
 from mlteam.launch.publish import make_golden_examples

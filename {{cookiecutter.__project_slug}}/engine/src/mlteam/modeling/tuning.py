@@ -13,10 +13,10 @@ from mlteam.config.spec import Spec
 from mlteam.config.tuning import ParameterValue, SearchSpace
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
-from mlteam.data.features import Examples, Labels, Schema
+from mlteam.data.features import Examples, Floats, Labels, Schema
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.custom_metrics import get_primary_metric
-from mlteam.evaluation.metrics import Floats, Metric, UndefinedMetricError
+from mlteam.evaluation.metrics import Metric, UndefinedMetricError
 from mlteam.modeling.model import Model, load_model_class, locate_factory
 
 if TYPE_CHECKING:

@@ -8,12 +8,11 @@ import pyarrow.parquet
 
 from mlteam.config.spec import SPEC_FILE, Spec
 from mlteam.data import datasets, features, snapshot
-from mlteam.data.features import TableLike
+from mlteam.data.features import Floats, TableLike
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_primary_metric
-from mlteam.evaluation.metrics import Floats
 from mlteam.monitoring import drift, freshness, logged_predictions, outcomes, quality
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
 from mlteam.monitoring.logged_predictions import PredictionHistory

@@ -12,8 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mlteam.data.features import Matrix, Schema
-from mlteam.evaluation.metrics import Floats
+from mlteam.data.features import Floats, Matrix, Schema
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
 from mlteam.monitoring.past_windows import Rows, widen_limit
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlteam.core.paths import PREDICTIONS
-from mlteam.data.features import Matrix
-from mlteam.evaluation.metrics import Floats
+from mlteam.data.features import Floats, Matrix
 from mlteam.serving.bundle import Bundle
 from mlteam.serving.request import RequestReader
 

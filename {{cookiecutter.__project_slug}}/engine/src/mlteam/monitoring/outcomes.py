@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlteam.config.spec import Spec
-from mlteam.evaluation.metrics import Floats
+from mlteam.data.features import Floats
 from mlteam.monitoring.drift import SIGNIFICANCE_LEVEL, fit_bins, measure_shift
 from mlteam.monitoring.findings import Finding, compare_with_limit
 from mlteam.monitoring.logged_predictions import LoggedPredictions

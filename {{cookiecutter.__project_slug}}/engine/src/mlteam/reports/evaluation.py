@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from mlteam.config.spec import Spec
-from mlteam.data.features import EvaluationRows, Matrix
+from mlteam.data.features import EvaluationRows, Floats, Matrix
 from mlteam.data.splits import describe_dataset
 from mlteam.evaluation.clusters import choose_cluster_column
 from mlteam.evaluation.evaluator import EvaluationResult
-from mlteam.evaluation.metrics import Floats
 from mlteam.modeling.attribution import estimate_contributions, get_contributions, sample_rows
 from mlteam.registry.versions import RegisteredVersion
 from mlteam.reports import page

@@ -12,12 +12,12 @@ from mlteam.config.spec import Spec
 from mlteam.config.splits import TimeSplits
 from mlteam.core.errors import ProjectError
 from mlteam.data import datasets
-from mlteam.data.features import Examples, Schema
+from mlteam.data.features import Examples, Floats, Schema
 from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_primary_metric
-from mlteam.evaluation.metrics import Floats, UndefinedMetricError
+from mlteam.evaluation.metrics import UndefinedMetricError
 from mlteam.modeling.model import fit_model
 from mlteam.modeling.training import load_training_examples
 

@@ -6,9 +6,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from mlteam.data.features import Labels
+from mlteam.data.features import Floats, Labels
 from mlteam.evaluation.calibration import compute_calibration
-from mlteam.evaluation.metrics import Floats
 from mlteam.reports.charts.common import (
     CURVE_COLORS,
     GREY,

@@ -6,9 +6,9 @@ from typing import Any
 
 import altair as alt
 
+from mlteam.data.features import Floats
 from mlteam.evaluation.bootstrap import Estimate
 from mlteam.evaluation.evaluator import EvaluationResult
-from mlteam.evaluation.metrics import Floats
 
 WIDTH, HEIGHT = 330, 260
 BLUE, GREY, RED = "#2563a8", "#a3a3a3", "#c2410c"

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from mlteam.evaluation.metrics import Floats
+from mlteam.data.features import Floats
 from mlteam.reports.charts.common import BLUE, GREY, RED, WIDTH, ChartRows, Picture, render_picture, render_svg
 
 MAX_SCATTER_POINTS = 500

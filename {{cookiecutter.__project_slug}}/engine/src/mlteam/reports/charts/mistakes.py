@@ -3,7 +3,7 @@
 import altair as alt
 import numpy as np
 
-from mlteam.evaluation.metrics import Floats
+from mlteam.data.features import Floats
 from mlteam.reports.charts.common import (
     BLUE,
     DASH,

@@ -5,8 +5,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from mlteam.data.features import Labels
-from mlteam.evaluation.metrics import Floats
+from mlteam.data.features import Floats, Labels
 from mlteam.reports.charts.common import (
     BLUE,
     CURVE_COLORS,
