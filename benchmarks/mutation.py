@@ -21,9 +21,10 @@ from pathlib import Path
 
 import projects
 
-# Modules, and the tests of their area.
+# Modules, and the tests of their area; the quick ones first, since the first that fails ends a run.
 AREAS = {
     "evaluation/metrics": ["metrics"],
+    "evaluation/resampled": ["metrics", "evaluator"],
     "evaluation/bootstrap": ["evaluator", "metrics", "decisions"],
     "evaluation/clusters": ["decisions"],
     "evaluation/evaluator": ["evaluator", "decisions", "pipeline"],
@@ -35,9 +36,9 @@ AREAS = {
     "core/personal": ["privacy", "onboard_tables"],
     "analysis/weak_slices": ["decisions", "mistakes"],
     "analysis/importance": ["explain"],
-    "monitoring/drift": ["monitoring", "past_windows"],
+    "monitoring/drift": ["drift", "past_windows", "monitoring"],
     "monitoring/past_windows": ["past_windows"],
-    "monitoring/quality": ["monitoring"],
+    "monitoring/quality": ["quality", "monitoring"],
     "modeling/baseline": ["model"],
     "modeling/linear": ["linear"],
     "modeling/category_means": ["category_means"],
