@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlteam.cli.options import EachPipelineOption, LogOption, PipelineOption, run_for_each
+from mlteam.cli.options import AsOfOption, EachPipelineOption, LogOption, PipelineOption, add_utc, run_for_each
 
 app = typer.Typer()
 
@@ -14,6 +14,7 @@ def data(
     pipeline: EachPipelineOption = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Fetch every source again, whatever its age.")] = False,
     target: Annotated[str | None, typer.Option(help="Build on this target of sql/profiles.yml.")] = None,
+    as_of: AsOfOption = None,
     log: LogOption = None,
 ) -> None:
     """Generate the data: fetch sources, build and test the SQL, take a snapshot."""
@@ -22,7 +23,7 @@ def data(
     from mlteam.core import console
 
     def run(name: str | None) -> int:
-        generate_data(pipelines.load_spec(name), refresh=refresh, target=target)
+        generate_data(pipelines.load_spec(name), refresh=refresh, target=target, as_of=add_utc(as_of))
         return 0
 
     console.configure_output(log=log)

@@ -12,11 +12,13 @@ import typer
 from mlteam.cli import data, operations, repository
 from mlteam.cli.options import (
     ROWS_HELP,
+    AsOfOption,
     DatasetOption,
     OverridesOption,
     PipelineOption,
     VersionOption,
     WhereOption,
+    add_utc,
 )
 from mlteam.core.errors import ProjectError
 
@@ -197,7 +199,7 @@ def history(
 
 
 @app.command(name="pipeline")
-def whole_pipeline(pipeline: PipelineOption = None, set_: OverridesOption = None) -> None:
+def whole_pipeline(pipeline: PipelineOption = None, set_: OverridesOption = None, as_of: AsOfOption = None) -> None:
     """Run data, train and evaluate, one after the other."""
     from mlteam.commands.data import generate_data
     from mlteam.commands.evaluate import evaluate_version
@@ -206,7 +208,7 @@ def whole_pipeline(pipeline: PipelineOption = None, set_: OverridesOption = None
     from mlteam.data import windows
 
     chosen = pipelines.load_spec(pipeline, set_ or ())
-    taken = generate_data(chosen)
+    taken = generate_data(chosen, as_of=add_utc(as_of))
     evaluate_version(windows.fix_windows(chosen, taken), train_version(chosen, taken))
 
 

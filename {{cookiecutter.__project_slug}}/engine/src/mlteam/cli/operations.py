@@ -12,6 +12,7 @@ from mlteam.cli.options import (
     PersonOption,
     PipelineOption,
     ReasonOption,
+    add_utc,
     run_for_each,
 )
 from mlteam.core.errors import ProjectError
@@ -105,7 +106,7 @@ def monitor(
     from mlteam.core import console
     from mlteam.serving.bundle import is_launched
 
-    moment = now.replace(tzinfo=dt.UTC) if now else dt.datetime.now(dt.UTC)
+    moment = add_utc(now) or dt.datetime.now(dt.UTC)
 
     console.configure_output(log=log)
     try:

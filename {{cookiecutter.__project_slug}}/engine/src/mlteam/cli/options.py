@@ -1,5 +1,6 @@
 """Options that several commands take."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Annotated
 
@@ -20,10 +21,19 @@ DatasetOption = Annotated[str, typer.Option(help=f"{ROWS_HELP}.")]
 WhereOption = Annotated[str | None, typer.Option(help="With --dataset: SQL condition that selects rows.")]
 PersonOption = Annotated[str, typer.Option(help="Person responsible (a key in team.toml).")]
 ReasonOption = Annotated[str, typer.Option(help="Reason, kept in the launch log.")]
+INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+AsOfOption = Annotated[
+    dt.datetime | None, typer.Option(formats=INSTANTS, help="Use only what was known at this time (UTC).")
+]
 LogOption = Annotated[
     bool | None,
     typer.Option("--log/--no-log", help="Write log records to stderr (default: unless stdout is a terminal)."),
 ]
+
+
+def add_utc(moment: dt.datetime | None) -> dt.datetime | None:
+    """Return a moment that was given as an option with its time zone."""
+    return moment.replace(tzinfo=dt.UTC) if moment else None
 
 
 def run_for_each(pipeline: str | None, run: Callable[[str | None], int]) -> None:

@@ -12,7 +12,7 @@ from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier
-from mlteam.data import leak_report, loaders, mirror, snapshot, sources, targets, warehouse, windows
+from mlteam.data import leak_report, loaders, mirror, past, snapshot, sources, targets, warehouse, windows
 from mlteam.data.refresh import needs_fetch
 from mlteam.data.snapshot import Snapshot
 from mlteam.data.sources import Source
@@ -20,7 +20,9 @@ from mlteam.data.targets import Target
 from mlteam.onboarding import leaks
 
 
-def generate_data(spec: Spec, *, refresh: bool = False, target: str | None = None) -> Snapshot:
+def generate_data(
+    spec: Spec, *, refresh: bool = False, target: str | None = None, as_of: dt.datetime | None = None
+) -> Snapshot:
     """Fetch what is missing or old upstream, build and test the SQL, take a snapshot.
 
     A pipeline beside others fetches, checks and builds only what it needs: what is wrong with their sources and tables
@@ -30,8 +32,15 @@ def generate_data(spec: Spec, *, refresh: bool = False, target: str | None = Non
         spec: The pipeline.
         refresh: Fetch every source again, whatever its age.
         target: The engine, by its name in sql/profiles.yml; its sources are tables that others load.
+        as_of: Take the snapshot of what was known at this instant (UTC) instead, and leave the newest one.
     """
+    if as_of and as_of > dt.datetime.now(dt.UTC):
+        raise ProjectError(
+            f"--as-of {as_of:%Y-%m-%dT%H:%M:%S} is in the future", fix="name an instant of the past (UTC)"
+        )
     build_tables(spec, targets.load_target(target), refresh=refresh)
+    if as_of:
+        return _generate_past_data(spec, as_of)
     with console.show_progress("take the snapshot"):
         taken = snapshot.take(spec, [reject_leaks])
     console.print_line(f"snapshot {taken.folder}: {taken.metadata['rows']:,} rows")
@@ -40,6 +49,16 @@ def generate_data(spec: Spec, *, refresh: bool = False, target: str | None = Non
     report = leak_report.find_report(spec)
     command = f"nox -s time_travel -- --pipeline {spec.name}"
     console.print_line(f"time travel: {report.describe() if report else f'not checked since a change: `{command}`'}")
+    return taken
+
+
+def _generate_past_data(spec: Spec, instant: dt.datetime) -> Snapshot:
+    with console.show_progress("rebuild the features from what was known"):
+        taken = past.take_past_snapshot(spec, instant, [reject_leaks])
+    console.print_line(f"snapshot {taken.folder} as of {instant:%Y-%m-%dT%H:%M:%S}: {taken.metadata['rows']:,} rows")
+    used = warehouse.find_upstream_sources(spec.data.relation)
+    if timeless := past.find_timeless_sources([s for s in sources.load_sources() if s.name in used]):
+        console.print_line(f"taken as known at any time, without a known_at: {', '.join(timeless)}")
     return taken
 
 

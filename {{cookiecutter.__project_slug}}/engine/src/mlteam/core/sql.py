@@ -1,13 +1,14 @@
 """SQL helpers: connections, quoting, and queries with one row."""
 
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 
-def connect_duckdb() -> duckdb.DuckDBPyConnection:
-    """Open a database in memory in which a day begins at midnight UTC, whatever the machine's time zone."""
-    connection = duckdb.connect()
+def connect_duckdb(database: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open a database, by default in memory; a day begins at midnight UTC, whatever the time zone of the machine."""
+    connection = duckdb.connect(database or ":memory:")
     connection.execute("set TimeZone = 'UTC'")
     return connection
 

@@ -1,9 +1,10 @@
-"""Sources as they were known at an instant: later rows are gone, later values are altered.
+"""Sources as they were known at an instant: later rows are gone, later values are altered, or missing.
 
-Values that are not yet known are not only emptied: a feature that reads them must change, also where it skips nulls.
+To find a leak, values that are not yet known are not only emptied: a feature that reads them must change, also where it
+skips nulls. To see what the rows of that time were, they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import duckdb
 
@@ -16,7 +17,9 @@ from mlteam.data.sources import SOURCES_FILE, Source
 EMPTIED, FEWEST_TO_EMPTY = 3, 10
 
 
-def build_cut_query(connection: duckdb.DuckDBPyConnection, source: Source, instant: str) -> str:
+def build_cut_query(
+    connection: duckdb.DuckDBPyConnection, source: Source, instant: str, *, altered: bool = True
+) -> str:
     """Return SQL that selects the rows of a source as they were known at an instant.
 
     Rows with a `known_at` after the instant are left out. Columns with a `known_at` of their own are altered where it
@@ -26,6 +29,7 @@ def build_cut_query(connection: duckdb.DuckDBPyConnection, source: Source, insta
         connection: The warehouse.
         source: Says when its rows and columns become known.
         instant: As SQL reads a timestamp, UTC.
+        altered: Whether a value that was not yet known is another one; else it is missing.
 
     Raises:
         ProjectError: A `known_at` is not SQL over the columns of the source, or names a column that is not there.
@@ -37,7 +41,7 @@ def build_cut_query(connection: duckdb.DuckDBPyConnection, source: Source, insta
         column: f"coalesce(cast(({known}) as timestamp) > {_quote_instant(instant)}, false)" if known else newest
         for column, known in source.late_columns.items()
     }
-    return _build_altered(connection, source, rows, late)
+    return _build_altered(connection, source, rows, late, _alter if altered else _empty)
 
 
 def build_masked_query(connection: duckdb.DuckDBPyConnection, source: Source, hidden: str) -> str:
@@ -49,10 +53,16 @@ def build_masked_query(connection: duckdb.DuckDBPyConnection, source: Source, hi
         hidden: SQL over its columns that is true for these rows.
     """
     rows = f"select * from {source.relation}"
-    return _build_altered(connection, source, rows, dict.fromkeys(source.late_columns, hidden))
+    return _build_altered(connection, source, rows, dict.fromkeys(source.late_columns, hidden), _alter)
 
 
-def _build_altered(connection: duckdb.DuckDBPyConnection, source: Source, rows: str, late: Mapping[str, str]) -> str:
+def _build_altered(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    rows: str,
+    late: Mapping[str, str],
+    alter: Callable[[str, str, int], str],
+) -> str:
     types = _read_types(connection, source, f"with rows_known as ({rows}) select * from rows_known")
     if unknown := [column for column in late if column not in types]:
         what = f"source {source.name} has no column {unknown[0]!r}, whose known_at is declared"
@@ -60,7 +70,7 @@ def _build_altered(connection: duckdb.DuckDBPyConnection, source: Source, rows: 
     if not late:
         return rows
     flags = "".join(f", {condition} as {_make_flag(n)}" for n, condition in enumerate(late.values()))
-    altered = ", ".join(_alter(column, types[column], n) for n, column in enumerate(late))
+    altered = ", ".join(alter(column, types[column], n) for n, column in enumerate(late))
     query = f"""
         with rows_known as ({rows}),
         flagged as (select *, hash(rows_known) % {EMPTIED} as lot{flags} from rows_known)
@@ -93,6 +103,12 @@ def _alter(column: str, kind: str, number: int) -> str:
     many = f"(select count(*) from flagged where {flag}) >= {FEWEST_TO_EMPTY}"
     unknown = f"when {flag} and lot = 0 and {many} then null"
     return f"case {unknown} when {flag} then coalesce({other}, {high}) else {name} end as {name}"
+
+
+def _empty(column: str, kind: str, number: int) -> str:
+    """Return a column without the values that are not yet known."""
+    name = quote_identifier(column)
+    return f"case when not {_make_flag(number)} then {name} else cast(null as {kind}) end as {name}"
 
 
 def _quote_instant(instant: str) -> str:

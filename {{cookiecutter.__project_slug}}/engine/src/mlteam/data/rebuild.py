@@ -25,10 +25,12 @@ class Rebuilt:
         features: A Parquet file of the relation.
         manifest: dbt's manifest of the build.
         columns: The columns of all its tables and their types, by database, schema and table.
+        warehouse: The database of the build.
     """
 
     features: Path
     manifest: Path
+    warehouse: Path
     columns: Columns
 
 
@@ -72,7 +74,7 @@ def rebuild_features(spec: Spec, project: Path, queries: Mapping[Source, str]) -
     with warehouse.connect() as connection:
         for source, query in queries.items():
             connection.execute(f"copy ({query}) to {quote_literal(str(files[source]))}")
-    database = str(folder / "warehouse.duckdb")
+    database = folder / "warehouse.duckdb"
     with duckdb.connect(database) as scratch:
         for source, file in files.items():
             schema, path = quote_identifier(source.schema), quote_literal(str(file.absolute()))
@@ -83,7 +85,7 @@ def rebuild_features(spec: Spec, project: Path, queries: Mapping[Source, str]) -
     features = folder / "features.parquet"
     with duckdb.connect(database) as scratch:
         scratch.execute(f"copy {spec.data.relation} to {quote_literal(str(features))}")
-        return Rebuilt(features, manifest, _read_columns(scratch))
+        return Rebuilt(features, manifest, database, _read_columns(scratch))
 
 
 def _read_columns(connection: duckdb.DuckDBPyConnection) -> Columns:

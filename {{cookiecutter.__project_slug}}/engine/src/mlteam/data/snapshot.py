@@ -59,7 +59,7 @@ class Snapshot:
 
 
 def take(spec: Spec, checks: Sequence[Check] = ()) -> Snapshot:
-    """Freeze the pipeline's relation; the same rows give the snapshot that is already there.
+    """Freeze the pipeline's relation as the newest snapshot; the same rows give the one that is already there.
 
     Args:
         spec: Names the relation, and what its rows must be.
@@ -68,8 +68,29 @@ def take(spec: Spec, checks: Sequence[Check] = ()) -> Snapshot:
     Raises:
         ProjectError: The relation misses a column that the spec names, or its rows cannot train a model.
     """
+    with warehouse.connect() as connection:
+        taken = freeze(connection, spec, checks)
+    with write_atomically(SNAPSHOTS / spec.name / "newest") as pointer:
+        pointer.write_text(shorten_digest(taken.digest) + "\n", encoding="utf-8")
+    return taken
+
+
+def freeze(
+    connection: duckdb.DuckDBPyConnection, spec: Spec, checks: Sequence[Check] = (), as_of: str | None = None
+) -> Snapshot:
+    """Freeze the pipeline's relation without making it the newest snapshot.
+
+    Args:
+        connection: A database with the relation and its sources.
+        spec: As for `take`.
+        checks: As for `take`.
+        as_of: The instant (UTC) whose sources the relation was made from, where these are not the newest.
+
+    Raises:
+        ProjectError: As for `take`.
+    """
     home = SNAPSHOTS / spec.name
-    with warehouse.connect() as connection, reserve_temporary_path(home / "snapshot") as part:
+    with reserve_temporary_path(home / "snapshot") as part:
         validation.check_relation(connection, spec)
         for check in checks:
             check(connection, spec)
@@ -77,13 +98,12 @@ def take(spec: Spec, checks: Sequence[Check] = ()) -> Snapshot:
         part.mkdir()
         digest = _write_rows(_read_ordered_rows(connection, spec), part / "data.parquet")
         if not (home / shorten_digest(digest)).exists():
-            metadata = _collect_metadata(connection, spec, digest, part / "data.parquet") | {"privacy": hidden}
+            metadata = _collect_metadata(connection, spec, digest, part / "data.parquet")
+            metadata |= {"privacy": hidden, "as_of": as_of}
             write_json(part / METADATA_FILE, metadata)
             write_json(part / "croissant.json", croissant.build_croissant(metadata, _collect_dataset_info(spec)))
             part.rename(home / shorten_digest(digest))
     store.push_folder(home / shorten_digest(digest), METADATA_FILE)
-    with write_atomically(home / "newest") as pointer:
-        pointer.write_text(shorten_digest(digest) + "\n", encoding="utf-8")
     return load(spec.name, digest)
 
 
@@ -106,7 +126,8 @@ def load_previous(snapshot: Snapshot) -> Snapshot | None:
     taken = {}
     for path in snapshot.folder.parent.glob(f"*/{METADATA_FILE}"):
         metadata = json.loads(path.read_text(encoding="utf-8"))
-        if metadata["created_at"] < snapshot.metadata["created_at"]:
+        # One of the past says nothing about what came before.
+        if metadata["created_at"] < snapshot.metadata["created_at"] and not metadata.get("as_of"):
             taken[metadata["created_at"]] = metadata["digest"]
     return load(str(snapshot.metadata["pipeline"]), taken[max(taken)]) if taken else None
 

@@ -1,0 +1,87 @@
+"""Snapshots of the past: what a cut of the sources by hand gives, in whatever order they are taken."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from conftest import edit, run_sql
+from seeded import lay_out_project
+
+from mlteam.commands.data import generate_data
+from mlteam.config import pipelines
+from mlteam.config.spec import Spec
+from mlteam.core.errors import ProjectError
+from mlteam.data import snapshot, warehouse
+from mlteam.data.past import take_past_snapshot
+
+DAYS = [dt.datetime(2025, month, 1, tzinfo=dt.UTC) for month in (5, 6, 7)]
+FEATURES = ("ok_amount", "ok_installment", "ok_bad_in_branch_before")
+
+
+@pytest.fixture
+def loans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
+    """The loans of half a year; those whose end is not yet known are no rows."""
+    monkeypatch.chdir(tmp_path)
+    spec = lay_out_project("loans")
+    (features,) = Path("sql/models/features").glob("loan_features.sql")
+    edit(features, "window before as", "where l.defaulted is not null\nwindow before as")
+    for old, new in (("2013-01-01", "2025-01-01"), ("2013-03-01", "2025-03-01"), ("2013-04-01", "2025-04-01")):
+        edit(spec.path, old, new)
+    edit(spec.path, "2013-06-01", "2026-01-01")
+    warehouse.build(lambda _: None)
+    spec = pipelines.load_spec(None)
+    return spec.model_copy(update={"features": spec.features.model_copy(update={"numeric": FEATURES})})
+
+
+def test_the_past_is_what_its_sources_gave(loans: Spec) -> None:
+    now, past = snapshot.take(loans), take_past_snapshot(loans, DAYS[1])
+    assert past.metadata["as_of"] == "2025-06-01 00:00:00"
+    assert past.metadata["rows"] < now.metadata["rows"]
+    assert [source["rows"] for source in past.metadata["sources"]] == [152 * 12]
+    run_sql("""
+        delete from bank.loans where issued > '2025-06-01';
+        update bank.loans set defaulted = null where issued = '2025-06-01'
+    """)
+    warehouse.build(lambda _: None)
+    assert snapshot.take(loans).digest == past.digest
+    assert not list(Path("data/past").glob("*")), "nothing is left of the build"
+
+
+def test_any_order_gives_the_same_snapshots_and_the_newest_stays(loans: Spec) -> None:
+    now = snapshot.take(loans)
+    orders = [{day: take_past_snapshot(loans, day).digest for day in order} for order in (DAYS, DAYS[::-1])]
+    assert orders[0] == orders[1]
+    assert len({*orders[0].values(), now.digest}) == 4
+    assert snapshot.load_newest(loans.name).digest == now.digest
+    run_sql("delete from bank.loans where loan_id = 7")
+    warehouse.build(lambda _: None)
+    previous = snapshot.load_previous(snapshot.take(loans))
+    assert previous is not None
+    assert previous.digest == now.digest, "one of the past is not the one before"
+
+
+def test_later_values_are_missing_and_not_altered(loans: Spec) -> None:
+    edit(Path("sql/models/sources.yml"), "known_after_event: true", "known_at: issued + interval 20 day")
+    past = take_past_snapshot(loans, DAYS[0])
+    (until,) = [column["max"] for column in past.metadata["columns"] if column["name"] == "issued"]
+    assert until == "2025-04-11"
+
+
+def test_what_cannot_be_taken_is_a_sentence(loans: Spec) -> None:
+    with pytest.raises(ProjectError, match=r"split test .* has no rows"):
+        take_past_snapshot(loans, dt.datetime(2025, 3, 20, tzinfo=dt.UTC))
+    with pytest.raises(ProjectError, match=r"--as-of 2\d{3}-.* is in the future"):
+        generate_data(loans, as_of=dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
+    declared = Path("sql/models/sources.yml")
+    edit(declared, "config: {meta: {known_at: issued}}", "description: Loans.")
+    edit(declared, "known_after_event: true", "unwatched: true")
+    with pytest.raises(ProjectError, match=r"no source of features\.loan_features says when something becomes known"):
+        take_past_snapshot(loans, DAYS[0])
+    assert not list(Path("data").glob("snapshots/*/*")), "nothing half-written is left"
+
+
+def test_the_command_names_sources_of_any_time(loans: Spec, capsys: pytest.CaptureFixture[str]) -> None:
+    taken = generate_data(loans, as_of=DAYS[1])
+    printed = capsys.readouterr().out
+    assert f"snapshot {taken.folder} as of 2025-06-01T00:00:00: {taken.metadata['rows']:,} rows" in printed
+    assert "without a known_at" not in printed
