@@ -1,6 +1,7 @@
 """Snapshots of the past: what a cut of the sources by hand gives, in whatever order they are taken."""
 
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from conftest import edit, run_sql
 from seeded import lay_out_project
 
 from mlteam.commands.data import generate_data
+from mlteam.commands.evaluate import evaluate_version
+from mlteam.commands.train import train_version
 from mlteam.config import pipelines
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
@@ -28,6 +31,7 @@ def loans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
     for old, new in (("2013-01-01", "2025-01-01"), ("2013-03-01", "2025-03-01"), ("2013-04-01", "2025-04-01")):
         edit(spec.path, old, new)
     edit(spec.path, "2013-06-01", "2026-01-01")
+    edit(spec.path, 'by = ["carrier"]', 'by = ["ok_amount"]')
     warehouse.build(lambda _: None)
     spec = pipelines.load_spec(None)
     return spec.model_copy(update={"features": spec.features.model_copy(update={"numeric": FEATURES})})
@@ -78,6 +82,26 @@ def test_what_cannot_be_taken_is_a_sentence(loans: Spec) -> None:
     with pytest.raises(ProjectError, match=r"no source of features\.loan_features says when something becomes known"):
         take_past_snapshot(loans, DAYS[0])
     assert not list(Path("data").glob("snapshots/*/*")), "nothing half-written is left"
+
+
+def test_a_dataset_of_later_days_is_left_out_of_the_evaluation(loans: Spec, capsys: pytest.CaptureFixture[str]) -> None:
+    loans.path.write_text(
+        loans.path.read_text()
+        + """
+[datasets.july]
+where = "issued >= date '2025-07-01'"
+[datasets.april]
+where = "issued < date '2025-05-01'"
+"""
+    )
+    spec = pipelines.load_spec(None).model_copy(update={"features": loans.features})
+    past = take_past_snapshot(spec, DAYS[1])
+    snapshot.take(spec)
+    page = evaluate_version(spec, train_version(spec, past))
+    results = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    assert [found["dataset"] for found in results["datasets"]] == ["test", "validation", "april"]
+    assert results["snapshot"] == past.digest
+    assert "note: july: no rows as of 2025-06-01 00:00:00, so it is left out" in capsys.readouterr().out
 
 
 def test_the_command_names_sources_of_any_time(loans: Spec, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 """`evaluate`: metrics with intervals, slices and the report of a version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from mlteam.commands.pages import get_figures_folder, save_figures, show_version
 from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.data import datasets, snapshot
+from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation import fairness
 from mlteam.evaluation.evaluator import EvaluationResult
 from mlteam.registry import evaluations
@@ -34,7 +35,7 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
     sections: list[evaluation.Section] = []
     if not on or "test" in on:
         record_look(spec, version.number, version.snapshot)
-    for name in on or spec.evaluation_datasets:
+    for name in on or _list_datasets(spec, taken):
         with console.show_progress(f"evaluate on {name}"):
             data = load_version_rows(spec, version, name)
             ours, theirs = version.model.predict(data.matrix), version.baseline.predict(data.matrix)
@@ -70,6 +71,17 @@ def evaluate_version(spec: Spec, version: RegisteredVersion, on: Sequence[str] =
     console.print_line(f"report: {target}")
     show_version(spec, version.number)
     return target
+
+
+def _list_datasets(spec: Spec, taken: Snapshot) -> Iterator[str]:
+    """Yield the datasets of a spec; those of days that a snapshot of the past ends before are named and left out."""
+    for name in spec.evaluation_datasets:
+        declared = spec.datasets.get(name)
+        of_snapshot = declared is not None and declared.where is not None
+        if of_snapshot and taken.metadata.get("as_of") and not datasets.count_snapshot_rows(taken, spec, name, "true"):
+            console.print_line(f"note: {name}: no rows as of {taken.metadata['as_of']}, so it is left out")
+            continue
+        yield name
 
 
 def _describe_model(version: RegisteredVersion) -> dict[str, Any]:
