@@ -23,7 +23,7 @@ import projects
 
 # Modules, and the tests of their area; the quick ones first, since the first that fails ends a run.
 AREAS = {
-    "evaluation/metrics": ["metrics"],
+    "evaluation/metrics": ["metrics", "evaluator"],
     "evaluation/resampled": ["metrics", "evaluator"],
     "evaluation/bootstrap": ["evaluator", "metrics", "decisions"],
     "evaluation/clusters": ["decisions"],
@@ -34,7 +34,7 @@ AREAS = {
     "data/cut_sources": ["cut_sources", "time_travel"],
     "data/anonymity": ["privacy"],
     "core/personal": ["privacy", "onboard_tables"],
-    "analysis/weak_slices": ["decisions", "mistakes"],
+    "analysis/weak_slices": ["mistakes", "decisions"],
     "analysis/importance": ["explain"],
     "monitoring/drift": ["drift", "past_windows", "monitoring"],
     "monitoring/past_windows": ["past_windows"],

@@ -36,8 +36,9 @@ def test_rows_become_a_registered_version_with_a_report(spec: Spec, version: Reg
 
 def test_a_pipeline_beside_others_builds_what_it_needs(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[list[str]] = []
-    monkeypatch.setattr(warehouse, "build", lambda _, select, __: built.append(list(select)))
-    monkeypatch.setattr(warehouse, "list_sources", lambda _: set())
+    monkeypatch.setattr(warehouse, "build", lambda _, select, *__: built.append(list(select)))
+    monkeypatch.setattr(warehouse, "parse", lambda _: None)
+    monkeypatch.setattr(warehouse, "find_upstream_sources", lambda _: set())
     data.generate_data(spec)
     shutil.copy(spec.path, spec.path.with_name("other.toml"))
     data.generate_data(spec)

@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn import metrics as reference
 from mlteam.config.spec import Evaluation
 from mlteam.data.features import Floats, Labels
 from mlteam.evaluation.bootstrap import Bootstrap
-from mlteam.evaluation.metrics import BUILTIN_METRICS, UndefinedMetricError
+from mlteam.evaluation.metrics import BUILTIN_METRICS, Metric, UndefinedMetricError
 
 SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
 
@@ -70,6 +71,29 @@ def test_metrics_of_numbers_agree_with_scikit_learn(seed: int) -> None:
 
 def test_every_metric_is_compared_with_a_reference() -> None:
     assert set(REFERENCE) == set(BUILTIN_METRICS)
+
+
+@pytest.mark.parametrize("name", BUILTIN_METRICS)
+def test_the_best_prediction_is_at_the_better_bound_and_a_worse_one_within(name: str) -> None:
+    random, metric = np.random.default_rng(3), BUILTIN_METRICS[name]
+    label: Any = random.integers(0, 2, 400) if metric.tasks[0] != "regression" else random.normal(size=400)
+    if metric.tasks[0] == "multiclass":
+        best: Any = np.eye(2)[label]
+        worse: Any = random.dirichlet([1, 1], 400)
+    else:
+        best, worse = label.astype(float), random.random(400) if metric.tasks[0] == "binary" else label + 1.5
+    perfect, found = (metric.function(label, given, np.ones(400)) for given in (best, worse))
+    low, high = metric.bounds
+    assert (low, high) in ((0, 1), (0, math.inf), (-math.inf, 1))
+    assert perfect == pytest.approx(high if metric.higher_is_better else low, abs=1e-6)
+    assert low < found < high
+    assert metric.sign * (perfect - found) == pytest.approx(abs(perfect - found))
+    assert metric.gain_bounds == (low - high, high - low)
+
+
+def test_a_metric_of_the_team_has_no_bounds() -> None:
+    metric = Metric("cost", lambda *_: 0.0, False, ("binary",))
+    assert metric.bounds == metric.gain_bounds == (-math.inf, math.inf)
 
 
 def test_numbers_that_are_all_the_same_have_no_r2_and_say_so() -> None:

@@ -72,14 +72,16 @@ def build_tables(spec: Spec, engine: Target, *, refresh: bool = False) -> None:
     """
     _, _, table = spec.data.relation.partition(".")
     select = [f"+{table}"] if len(list_pipelines()) > 1 else []
-    needed = warehouse.list_sources(select) if select else None
+    with console.show_progress("read the SQL"):
+        manifest = warehouse.parse(engine)
+    needed = warehouse.find_upstream_sources(spec.data.relation) if select else None
     for source in sources.load_sources(engine):
         if needed is not None and source.name not in needed:
             continue
         _fetch_if_needed(source, refresh=refresh)
         loaders.check_source_file(source)
     with console.show_progress("build and test the SQL") as progress:
-        warehouse.build(progress, select, engine)
+        warehouse.build(progress, select, engine, manifest)
     copy_built_tables(spec, engine)
 
 

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import sqlglot
-import sqlglot.errors
-import sqlglot.lineage
+if TYPE_CHECKING:
+    from sqlglot.lineage import Node
 
 # Columns and their types, by database, schema and table.
 Columns = Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]]]
@@ -25,6 +25,10 @@ def trace_column(manifest: Path, relation: str, column: str, columns: Columns, l
         columns: The columns of all tables.
         late: Source columns that are known after their row, as schema.table.column.
     """
+    # Imported here because it takes a quarter of a second, which only a leak should cost.
+    import sqlglot.errors
+    import sqlglot.lineage
+
     content = json.loads(manifest.read_text(encoding="utf-8"))
     models = {_strip_quotes(n["relation_name"]): n for n in content["nodes"].values() if n.get("relation_name")}
     own = next(name for name in models if name.endswith(f".{relation}"))
@@ -40,8 +44,10 @@ def trace_column(manifest: Path, relation: str, column: str, columns: Columns, l
     return next((path for path in paths if path[-1] in late), max(paths, key=len))
 
 
-def _list_paths(node: sqlglot.lineage.Node, path: list[str]) -> Iterator[list[str]]:
-    table = node.source if isinstance(node.source, sqlglot.exp.Table) else None
+def _list_paths(node: "Node", path: list[str]) -> Iterator[list[str]]:
+    from sqlglot import exp
+
+    table = node.source if isinstance(node.source, exp.Table) else None
     if table is not None:
         yield [*path, f"{table.db}.{table.name}.{node.name.rpartition('.')[2]}"]
         return

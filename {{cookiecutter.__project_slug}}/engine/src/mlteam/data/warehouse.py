@@ -15,13 +15,34 @@ from mlteam.data import spark
 from mlteam.data.targets import LOCAL, PROFILES, Target, load_target
 
 
-def build(progress: Callable[[str], None], select: Sequence[str] = (), target: Target | None = None) -> None:
+def parse(target: Target | None = None) -> Any:
+    """Read the SQL project; what other functions read from dbt's manifest is then up to date.
+
+    Args:
+        target: For which engine; that of `load_target` where nothing is said.
+
+    Returns:
+        dbt's manifest, which `build` does not have to read again.
+
+    Raises:
+        ProjectError: The project cannot be read.
+    """
+    return _run_dbt(["parse", "--target", (target or load_target()).name], lambda _: None)
+
+
+def build(
+    progress: Callable[[str], None],
+    select: Sequence[str] = (),
+    target: Target | None = None,
+    manifest: Any = None,
+) -> None:
     """Check that sources are fresh, then build and test models.
 
     Args:
         progress: Is told how far dbt has come, such as "37/142".
         select: Which models, in dbt's own words; all of them where nothing is said.
         target: On which engine; that of `load_target` where nothing is said.
+        manifest: What `parse` returned for this target, if nothing in sql/ has changed since.
 
     Raises:
         ProjectError: A source is stale, SQL does not run, or a test refuses rows; the first failure is named.
@@ -32,18 +53,9 @@ def build(progress: Callable[[str], None], select: Sequence[str] = (), target: T
     chosen += ["--target", engine.name]
     if engine.kind == "spark":
         spark.open_session(engine)
-    _run_dbt(["source", "freshness", *chosen], lambda _: None)
-    _run_dbt(["build", *chosen], progress)
-
-
-def list_sources(select: Sequence[str]) -> set[str]:
-    """Return the sources, as system.table, that dbt reads for some models.
-
-    Args:
-        select: Which models, in dbt's own words, such as "+churn_features".
-    """
-    listed = _run_dbt(["ls", "--select", *select, "--resource-type", "source"], lambda _: None)
-    return {".".join(name.removeprefix("source:").split(".")[-2:]) for name in listed or ()}
+    manifest = manifest or parse(engine)
+    _run_dbt(["source", "freshness", *chosen], lambda _: None, manifest=manifest)
+    _run_dbt(["build", *chosen], progress, manifest=manifest)
 
 
 def build_apart(project: Path, relation: str) -> Path:
@@ -74,7 +86,11 @@ def build_apart(project: Path, relation: str) -> Path:
 
 
 def _run_dbt(
-    command: list[str], progress: Callable[[str], None], project: Path = SQL, target: Path = DBT_MANIFEST.parent
+    command: list[str],
+    progress: Callable[[str], None],
+    project: Path = SQL,
+    target: Path = DBT_MANIFEST.parent,
+    manifest: Any = None,
 ) -> Any:
     # Imported here because it takes two seconds, which other commands should not cost.
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -94,7 +110,7 @@ def _run_dbt(
     ]
     silent = ["--quiet", "--log-level", "none", "--log-path", str(DBT / "logs")]
     DATA.mkdir(exist_ok=True)
-    result = dbtRunner(callbacks=[listen]).invoke([*command, *folders, *silent])
+    result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke([*command, *folders, *silent])
     # dbt keeps the file open for writing, which shuts out every reader, also in this process.
     DuckDBConnectionManager.close_all_connections()
     failed = [r for r in getattr(result.result, "results", []) if r.status in ("error", "fail", "runtime error")]

@@ -1,11 +1,5 @@
-"""Gradient-boosted trees: XGBoost with native categories.
+"""Gradient-boosted trees: XGBoost with native categories."""
 
-XGBoost is imported without scikit-learn, which it takes along where it finds it, as MLflow brings it. For classes in
-the manner of scikit-learn, which nothing here uses, each process would take almost a second longer to start, and hold
-100 MB more. To use them (XGBClassifier and others), import xgboost in the usual way, not from here.
-"""
-
-import sys
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,20 +9,10 @@ from pydantic import Field
 
 from mlteam.config.settings import Settings
 from mlteam.config.spec import ModelSpec, Task
+from mlteam.core.lean_xgboost import xgboost
 from mlteam.data.features import Examples, Matrix, Schema
 from mlteam.modeling.category_means import CategoryMeans
 from mlteam.modeling.model import Predictions
-
-BLOCKED_MODULE = "sklearn"
-
-if BLOCKED_MODULE in sys.modules:
-    import xgboost
-else:
-    sys.modules[BLOCKED_MODULE] = None  # type: ignore[assignment]
-    try:
-        import xgboost
-    finally:
-        del sys.modules[BLOCKED_MODULE]
 
 
 class XGBoostParams(Settings):
@@ -135,17 +119,3 @@ class XGBoost:
     def load(cls, folder: Path) -> Self:
         """Read the booster; nothing else in the folder is read."""
         return cls(xgboost.Booster(model_file=folder / cls.FILE))
-
-
-__all__ = ["xgboost"]
-BLOCKED_MODULE = "sklearn"
-
-
-if BLOCKED_MODULE in sys.modules:
-    import xgboost
-else:
-    sys.modules[BLOCKED_MODULE] = None  # type: ignore[assignment]
-    try:
-        import xgboost
-    finally:
-        del sys.modules[BLOCKED_MODULE]

@@ -34,6 +34,8 @@ NOTATIONS = {
         "replace(regexp_replace({0}, '[^0-9,+-]', '', 'g'), ',', '.')",
     ),
 }
+LIKE_NUMBER = "like a number"
+FIRST_ROWS = 1_000
 CODE_PATTERN = r"0\d+|\d{16,}"
 DATE_FORMATS = (
     "%Y-%m-%d",
@@ -172,18 +174,14 @@ def _detect_text_type(connection: duckdb.DuckDBPyConnection, table: str, raw: st
         },
         **{name: match(pattern) for name, (pattern, _) in NOTATIONS.items()},
     }
-    # A test that has no answer is one that was failed, but a value that is missing fails none.
+    (values,) = _fetch_row(connection, f"select count({present}) from {table}")
     like_number = f"{match(FORMATTED_NUMBER_PATTERN)} and not {match(CODE_PATTERN)}"
-    counts = ", ".join(
-        f"bool_and({present} is null or coalesce({test}, false))" for test in (like_number, *tests.values())
-    )
-    values, notation, *fits = _fetch_row(connection, f"select count({present}), {counts} from {table}")
-    fitting = [kind for kind, fit in zip(tests, fits, strict=True) if fit] if values else []
+    passed = _list_passed(connection, table, present, tests | {LIKE_NUMBER: like_number}) if values else []
+    fitting = [kind for kind in passed if kind != LIKE_NUMBER]
     unclear = fitting == ["thousands", "comma"]
     sql, kind = _build_cast(connection, table, present, fitting[0] if fitting and not unclear else "text")
     read = _show_reading(connection, table, raw, sql) if kind == "number" and fitting[0] in NOTATIONS else ""
     others = ", ".join(form for form in fitting[1:] if form in DATE_FORMATS) if kind == "date" else ""
-    notation = bool(values and notation and kind == "text")
     return SourceColumn(
         raw,
         name,
@@ -191,9 +189,20 @@ def _detect_text_type(connection: duckdb.DuckDBPyConnection, table: str, raw: st
         sql,
         read_as_missing=tuple(tokens),
         other_date_formats=others,
-        notation=notation,
+        notation=kind == "text" and LIKE_NUMBER in passed,
         read_as_number=read,
     )
+
+
+def _list_passed(connection: duckdb.DuckDBPyConnection, table: str, present: str, tests: dict[str, str]) -> list[str]:
+    """Return the names of the tests that every value passes; what the first rows fail is not asked of all."""
+    passed = list(tests)
+    for rows in (f"(select * from {table} limit {FIRST_ROWS})", table):
+        # A test that has no answer is one that was failed, but a value that is missing fails none.
+        asked = ", ".join(f"bool_and({present} is null or coalesce({tests[name]}, false))" for name in passed)
+        answers = _fetch_row(connection, f"select {asked} from {rows}") if passed else ()
+        passed = [name for name, answer in zip(passed, answers, strict=True) if answer]
+    return passed
 
 
 def _show_reading(connection: duckdb.DuckDBPyConnection, table: str, raw: str, sql: str) -> str:

@@ -138,7 +138,7 @@ def measure_joint_strength(features: list[pa.ChunkedArray], targets: FloatArray)
         features: The values of each.
         targets: The label as in `measure_leak_strength`.
     """
-    import xgboost
+    from mlteam.core.lean_xgboost import xgboost
 
     codes = [_encode_values(column) for column in features]
     matrix, target = np.column_stack(codes)[:JOINT_ROWS], targets[:JOINT_ROWS, -1]
