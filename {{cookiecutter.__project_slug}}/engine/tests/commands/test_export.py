@@ -114,7 +114,21 @@ def test_a_model_that_these_servers_cannot_read_is_named(spec: Spec) -> None:
     edit(spec.path, "mlteam.modeling:XGBoost", "mlteam.modeling:GroupMean")
     edit(spec.path, "params = { max_depth = 3, rounds = 30, early_stopping_rounds = 5 }", 'params = { by = ["hour"] }')
     launched.put_as_it_is(pipelines.load_spec(None))
-    with pytest.raises(ProjectError, match="GroupMean: MLServer and KServe read only models of XGBoost"):
+    with pytest.raises(ProjectError, match=r"GroupMean: MLServer and KServe read only mlteam\.modeling:XGBoost"):
+        export_version(pipelines.load_spec(None), "champion", None, None)
+
+
+def test_a_model_of_the_team_that_is_made_from_xgboost_is_not_taken_for_one(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("own_models.py").write_text(
+        "from mlteam.modeling import XGBoost\n\n\nclass Halved(XGBoost):\n"
+        "    def predict(self, matrix):\n        return super().predict(matrix) / 2\n"
+    )
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    edit(spec.path, "mlteam.modeling:XGBoost", "own_models:Halved")
+    launched.put_as_it_is(pipelines.load_spec(None))
+    with pytest.raises(ProjectError, match="own_models:Halved: MLServer and KServe read only"):
         export_version(pipelines.load_spec(None), "champion", None, None)
 
 

@@ -117,6 +117,7 @@ def test_a_worse_delivery_is_refused_and_the_rows_before_stay(source: Source, na
 def test_an_old_source_that_cannot_be_fetched_is_used_until_it_is_stale(
     source: Source, spec: Spec, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(warehouse, "parse", lambda _: None)
     monkeypatch.setattr(warehouse, "build", lambda *_: None)
     query = "select * replace (timestamp '2026-01-01' as _loaded_at) from 'data/raw/orders.parquet'"
     duckdb.sql(f"copy ({query}) to 'old.parquet'")
@@ -131,6 +132,7 @@ def test_an_old_source_that_cannot_be_fetched_is_used_until_it_is_stale(
 def test_rows_in_no_split_are_counted(
     spec: Spec, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(warehouse, "parse", lambda _: None)
     monkeypatch.setattr(warehouse, "build", lambda *_: None)
     data.generate_data(spec)
     assert "in no split" not in capsys.readouterr().out
@@ -140,6 +142,7 @@ def test_rows_in_no_split_are_counted(
 
 
 def test_retrain_makes_no_candidate_of_the_same_rows(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warehouse, "parse", lambda _: None)
     monkeypatch.setattr(warehouse, "build", lambda *_: None)
     train.train_version(spec, snapshot.take(spec))
     run = CliRunner().invoke(app, ["retrain", "--no-log"])

@@ -39,8 +39,10 @@ def export_version(spec: Spec, which: str, output: Path | None, uri: str | None)
         ProjectError: The version was never launched, its model is not XGBoost, or the folder cannot be written.
     """
     opened = _open_bundle(spec, which)
-    if not isinstance(opened.model, XGBoost):
-        what = f"{opened.manifest.factory}: MLServer and KServe read only models of XGBoost"
+    model = opened.model
+    # A class of the team that is made from it may predict in its own way, which these servers do not know.
+    if not isinstance(model, XGBoost) or type(model) is not XGBoost:
+        what = f"{opened.manifest.factory}: MLServer and KServe read only mlteam.modeling:XGBoost"
         raise ProjectError(what, where=str(spec.path), fix="serve it with `nox -s serve` or the image in deploy/")
     # MLServer expects the name of the model.
     target = output or EXPORTS / spec.name
@@ -49,7 +51,7 @@ def export_version(spec: Spec, which: str, output: Path | None, uri: str | None)
     try:
         with reserve_temporary_path(target) as part:
             part.mkdir()
-            _write_files(part, opened, opened.model, uri)
+            _write_files(part, opened, model, uri)
             shutil.rmtree(target, ignore_errors=True)
             part.rename(target)
     except OSError as error:
