@@ -39,7 +39,7 @@ AREAS = {
     "monitoring/drift": ["drift", "past_windows", "monitoring"],
     "monitoring/past_windows": ["past_windows"],
     "monitoring/quality": ["quality", "monitoring"],
-    "modeling/baseline": ["model"],
+    "modeling/baseline": ["baseline", "model"],
     "modeling/linear": ["linear"],
     "modeling/category_means": ["category_means"],
     "onboarding/leaks": ["onboard_leaks"],
