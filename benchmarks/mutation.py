@@ -35,7 +35,7 @@ AREAS = {
     "data/anonymity": ["privacy"],
     "core/personal": ["privacy", "onboard_tables"],
     "analysis/weak_slices": ["mistakes", "decisions"],
-    "analysis/importance": ["explain"],
+    "analysis/importance": ["importance", "explain"],
     "monitoring/drift": ["drift", "past_windows", "monitoring"],
     "monitoring/past_windows": ["past_windows"],
     "monitoring/quality": ["quality", "monitoring"],
