@@ -34,7 +34,7 @@ AREAS = {
     "data/cut_sources": ["cut_sources", "time_travel"],
     "data/anonymity": ["privacy"],
     "core/personal": ["privacy", "onboard_tables"],
-    "analysis/weak_slices": ["mistakes", "decisions"],
+    "analysis/weak_slices": ["weak_slices", "mistakes", "decisions"],
     "analysis/importance": ["importance", "explain"],
     "monitoring/drift": ["drift", "past_windows", "monitoring"],
     "monitoring/past_windows": ["past_windows"],
