@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ from sklearn import metrics as reference
 
 from mlteam.config.spec import Evaluation
 from mlteam.data.features import Floats, Labels
+from mlteam.evaluation import metrics
 from mlteam.evaluation.bootstrap import Bootstrap
 from mlteam.evaluation.metrics import BUILTIN_METRICS, Metric, UndefinedMetricError
+from mlteam.process.python_code import find_metric_definitions
 
 SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
 
@@ -89,6 +92,12 @@ def test_the_best_prediction_is_at_the_better_bound_and_a_worse_one_within(name:
     assert low < found < high
     assert metric.sign * (perfect - found) == pytest.approx(abs(perfect - found))
     assert metric.gain_bounds == (low - high, high - low)
+
+
+def test_the_process_checker_reads_each_metric_without_running_the_code() -> None:
+    found = find_metric_definitions(Path(metrics.__file__).read_text(encoding="utf-8"))
+    assert set(found) == set(BUILTIN_METRICS)
+    assert all(found.values()), "each with what it means"
 
 
 def test_a_metric_of_the_team_has_no_bounds() -> None:
