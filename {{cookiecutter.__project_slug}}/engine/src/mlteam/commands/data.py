@@ -56,8 +56,7 @@ def _generate_past_data(spec: Spec, instant: dt.datetime) -> Snapshot:
     with console.show_progress("rebuild the features from what was known"):
         taken = past.take_past_snapshot(spec, instant, [reject_leaks])
     console.print_line(f"snapshot {taken.folder} as of {instant:%Y-%m-%dT%H:%M:%S}: {taken.metadata['rows']:,} rows")
-    used = warehouse.find_upstream_sources(spec.data.relation)
-    if timeless := past.find_timeless_sources([s for s in sources.load_sources() if s.name in used]):
+    if timeless := past.find_timeless_sources(warehouse.load_upstream_sources(spec.data.relation)):
         console.print_line(f"taken as known at any time, without a known_at: {', '.join(timeless)}")
     return taken
 
@@ -93,9 +92,8 @@ def copy_built_tables(spec: Spec, engine: Target) -> None:
         engine: What has built its tables; the commands that read them go by it until the next build.
     """
     if not engine.is_local:
-        used = warehouse.find_upstream_sources(spec.data.relation)
         schema, _, table = spec.data.relation.partition(".")
-        read = [(s.schema, s.table) for s in sources.load_sources(engine) if s.name in used]
+        read = [(s.schema, s.table) for s in warehouse.load_upstream_sources(spec.data.relation, engine)]
         with console.show_progress(f"copy the tables of {engine.name}"):
             mirror.copy_relations(engine, [*read, (schema, table)])
     targets.keep_built_target(engine)

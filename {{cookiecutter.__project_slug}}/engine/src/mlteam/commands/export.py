@@ -41,7 +41,7 @@ def export_version(spec: Spec, which: str, output: Path | None, uri: str | None)
     opened = _open_bundle(spec, which)
     model = opened.model
     # A class of the team that is made from it may predict in its own way, which these servers do not know.
-    if not isinstance(model, XGBoost) or type(model) is not XGBoost:
+    if type(model) is not XGBoost:
         what = f"{opened.manifest.factory}: MLServer and KServe read only mlteam.modeling:XGBoost"
         raise ProjectError(what, where=str(spec.path), fix="serve it with `nox -s serve` or the image in deploy/")
     # MLServer expects the name of the model.

@@ -16,7 +16,7 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.files import compute_sha256, write_json
 from mlteam.core.paths import DBT_MANIFEST, SQL, TIME_TRAVEL
 from mlteam.data import time_travel, warehouse
-from mlteam.data.sources import SOURCES_FILE, Source, load_sources
+from mlteam.data.sources import SOURCES_FILE, Source
 from mlteam.data.time_travel import Cut, Leak
 
 
@@ -84,8 +84,7 @@ def make_report(spec: Spec, progress: Callable[[str], None]) -> LeakReport:
 def _find_sources(spec: Spec) -> list[Source]:
     if not DBT_MANIFEST.exists():
         raise ProjectError("the SQL has not been built yet", where=f"{SQL}/", fix="run `nox -s data`")
-    names = warehouse.find_upstream_sources(spec.data.relation)
-    return [source for source in load_sources() if source.name in names]
+    return warehouse.load_upstream_sources(spec.data.relation)
 
 
 def _compute_digest(spec: Spec, sources: Sequence[Source]) -> str:

@@ -11,7 +11,6 @@ from mlteam.data import warehouse
 from mlteam.data.cells import Difference, Table, compare_cells, find_lone_keys
 from mlteam.data.lineage import trace_column
 from mlteam.data.rebuild import Rebuilt, copy_sql_project, rebuild_features
-from mlteam.data.sources import load_sources
 from mlteam.data.targets import Target
 
 
@@ -49,8 +48,8 @@ def check_parity(spec: Spec, engine: Target) -> Parity:
     Raises:
         ProjectError: The SQL does not run here.
     """
-    names = warehouse.find_upstream_sources(spec.data.relation)
-    queries = {s: f"select * from {s.relation}" for s in load_sources(engine) if s.name in names}
+    used = warehouse.load_upstream_sources(spec.data.relation, engine)
+    queries = {source: f"select * from {source.relation}" for source in used}
     table = Table(spec.data.relation, spec.data.key, str(spec.path))
     with reserve_temporary_path(PARITY / "build") as folder:
         try:

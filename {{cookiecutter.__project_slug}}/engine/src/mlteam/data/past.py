@@ -12,7 +12,7 @@ from mlteam.data import snapshot, warehouse
 from mlteam.data.cut_sources import build_cut_query
 from mlteam.data.rebuild import copy_sql_project, rebuild_features
 from mlteam.data.snapshot import Check, Snapshot
-from mlteam.data.sources import SOURCES_FILE, Source, load_sources
+from mlteam.data.sources import SOURCES_FILE, Source
 
 
 def find_timeless_sources(sources: Sequence[Source]) -> list[str]:
@@ -34,8 +34,7 @@ def take_past_snapshot(spec: Spec, instant: dt.datetime, checks: Sequence[Check]
         ProjectError: No source says when something becomes known, the SQL does not run on what was known, or the rows
             cannot train a model.
     """
-    used = warehouse.find_upstream_sources(spec.data.relation)
-    sources = [source for source in load_sources() if source.name in used]
+    sources = warehouse.load_upstream_sources(spec.data.relation)
     if len(find_timeless_sources(sources)) == len(sources):
         what = f"no source of {spec.data.relation} says when something becomes known"
         raise ProjectError(what, where=str(SOURCES_FILE), fix="add a known_at to its config, as SQL over its columns")

@@ -25,7 +25,7 @@ from mlteam.core.errors import NotCreatedError, ProjectError
 from mlteam.core.files import compute_sha256, reserve_temporary_path, write_atomically, write_json
 from mlteam.core.paths import DBT_MANIFEST, SNAPSHOTS
 from mlteam.core.sql import quote_identifier
-from mlteam.data import anonymity, croissant, sources, validation, warehouse
+from mlteam.data import anonymity, croissant, validation, warehouse
 from mlteam.data.digest import TableDigest, shorten_digest
 from mlteam.data.sources import Source
 
@@ -174,7 +174,7 @@ def _write_rows(batches: pa.RecordBatchReader, target: Path) -> str:
 
 def _collect_metadata(connection: duckdb.DuckDBPyConnection, spec: Spec, digest: str, parquet: Path) -> dict[str, Any]:
     profile = list(_profile_columns(connection, parquet))
-    used = warehouse.find_upstream_sources(spec.data.relation)
+    used = warehouse.load_upstream_sources(spec.data.relation)
     return {
         "digest": digest,
         "parquet_sha256": compute_sha256(parquet),
@@ -183,7 +183,7 @@ def _collect_metadata(connection: duckdb.DuckDBPyConnection, spec: Spec, digest:
         **provenance.collect_provenance(),
         "relation": spec.data.relation,
         "dbt_manifest_sha256": compute_sha256(DBT_MANIFEST),
-        "sources": [_describe_source(connection, source) for source in sources.load_sources() if source.name in used],
+        "sources": [_describe_source(connection, source) for source in used],
         "columns": profile,
     }
 

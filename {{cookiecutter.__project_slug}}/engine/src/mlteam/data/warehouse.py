@@ -12,6 +12,7 @@ import yaml
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import DATA, DBT, DBT_MANIFEST, SQL, WAREHOUSE
 from mlteam.data import spark
+from mlteam.data.sources import Source, load_sources
 from mlteam.data.targets import LOCAL, PROFILES, Target, load_target
 
 
@@ -197,6 +198,12 @@ def read_descriptions(relation: str) -> dict[str, str]:
             columns = {name: column["description"] for name, column in node["columns"].items()}
             return {"": node["description"].strip()} | columns
     return {"": ""}
+
+
+def load_upstream_sources(relation: str, target: Target | None = None) -> list[Source]:
+    """Return the declared sources that dbt makes a relation from, as `load_sources` returns them."""
+    names = find_upstream_sources(relation)
+    return [source for source in load_sources(target) if source.name in names]
 
 
 def find_upstream_sources(relation: str) -> set[str]:

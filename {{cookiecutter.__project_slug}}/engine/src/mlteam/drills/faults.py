@@ -16,7 +16,7 @@ from mlteam.core.files import write_atomically
 from mlteam.core.paths import ARTIFACTS, TEAM_FILE
 from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data import leak_report, snapshot, warehouse
-from mlteam.data.sources import SOURCES_FILE, load_sources
+from mlteam.data.sources import SOURCES_FILE
 from mlteam.drills import served
 from mlteam.drills.scratch import add_numeric_feature, express_label, rewrite_text, wrap_features_model
 from mlteam.launch import evidence, gates
@@ -90,8 +90,8 @@ def _drop_column(spec: Spec) -> None:
 
 
 def _age_source(spec: Spec) -> None:
-    names = warehouse.find_upstream_sources(spec.data.relation)
-    watched = [s for s in load_sources() if s.name in names and s.location and s.late_after_hours]
+    used = warehouse.load_upstream_sources(spec.data.relation)
+    watched = [source for source in used if source.location and source.late_after_hours]
     if not watched:
         raise ProjectError("no source has a limit of freshness")
     # What can be fetched is fetched: a source is stale when nobody can.

@@ -140,7 +140,7 @@ def estimate_selected_gain(
         return Estimate(None, None, None, "the validation rows are too few")
     seen = samples[best] - samples[0]
     # The interval is that of the selected trial, moved by its optimism: rows left out are too few for one of their own.
-    return bootstrap.summarize(seen + np.nanmean(gains) - seen[0])
+    return bootstrap.summarize(seen + np.nanmean(gains) - seen[0], bounds=metric.gain_bounds)
 
 
 def validate_search_space(spec: Spec) -> None:
