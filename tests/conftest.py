@@ -72,4 +72,4 @@ def fresh(bake: baking.Bake, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(fresh: Path, tmp_path: Path) -> Path:
     """A copy of a fresh project that a test may change."""
-    return Path(shutil.copytree(fresh, tmp_path / fresh.name, symlinks=True))
+    return baking.copy(fresh, tmp_path / fresh.name)

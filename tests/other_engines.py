@@ -22,7 +22,7 @@ def move_to_engine(demonstrated: Path, folder: Path, kind: str, load: str, env: 
         env: The environment of the commands.
     """
     project = folder / demonstrated.name
-    shutil.copytree(demonstrated, project, ignore=shutil.ignore_patterns(".venv", ".nox", "warehouse.duckdb"))
+    baking.copy(demonstrated, project, "warehouse.duckdb")
     page = (project / "engine" / "README.md").read_text(encoding="utf-8")
     (install,) = re.findall(rf"`uv (add \"mlteam\[{kind}\]\")`", page)
     (output,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if f"type: {kind}" in block]

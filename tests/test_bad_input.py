@@ -56,9 +56,7 @@ class Project:
 @pytest.fixture
 def project(demonstrated: tuple[Path, str], tmp_path: Path) -> Project:
     original = demonstrated[0]
-    left_out = shutil.ignore_patterns(".venv", ".git", "dbt")
-    shutil.copytree(original, tmp_path / "copy", ignore=left_out)
-    return Project(tmp_path / "copy", original / ".venv" / "bin" / "mlteam")
+    return Project(baking.copy(original, tmp_path / "copy", ".git", "dbt"), original / ".venv" / "bin" / "mlteam")
 
 
 def complaint(done: "subprocess.CompletedProcess[str]") -> str:

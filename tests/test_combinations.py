@@ -3,7 +3,6 @@
 import fnmatch
 import os
 import re
-import shutil
 import stat
 import sys
 from pathlib import Path
@@ -161,8 +160,7 @@ def test_taking_the_example_out_later_gives_the_same_project(baked: Baked, bake:
 
 
 def test_taking_the_example_out_keeps_what_the_team_brought(fresh: Path, tmp_path: Path) -> None:
-    project = tmp_path / fresh.name
-    shutil.copytree(fresh, project, symlinks=True)
+    project = baking.copy(fresh, tmp_path / fresh.name)
     sources, settings = project / "sql" / "models" / "sources.yml", project / "pyproject.toml"
     own = "  - name: shop\n    config: {meta: {owner: data_engineer}}\n    tables:\n      - name: orders\n"
     sources.write_text(sources.read_text(encoding="utf-8") + f"\n{own}", encoding="utf-8")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import baking
@@ -49,6 +50,15 @@ def test_a_pipeline_leaves_nothing_but_the_lock_file_and_its_pictures_to_commit(
     pictures = {name for name in untracked if re.fullmatch(r"docs/figures/flight_delays/[a-z-]+\.svg", name)}
     assert len(pictures) == 6
     assert set(untracked) == {"uv.lock", *pictures, *baking.tree(bake(tmp_path))}
+
+
+def test_a_lock_file_is_made_without_large_downloads(demonstrated: Demonstrated) -> None:
+    # uv downloads a package that has no wheel to read what it needs, even when only an extra names it.
+    lock = tomllib.loads((demonstrated[0] / "uv.lock").read_text(encoding="utf-8"))
+    described = {entry["name"] for entry in lock["manifest"]["dependency-metadata"]}
+    large = {p["name"] for p in lock["package"] if "wheels" not in p and p.get("sdist", {}).get("size", 0) > 20e6}
+    assert large == {"pyspark"}
+    assert large <= described
 
 
 @pytest.mark.parametrize("name", ["lint", "process", "status", "tests"])

@@ -1,7 +1,6 @@
 """Features of real flights that use what was not yet known are named by `time_travel`; others raise no alarm."""
 
 import re
-import shutil
 from pathlib import Path
 
 import baking
@@ -45,7 +44,7 @@ KNOWN = {
 def project(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the demonstrated project with more features; its environment is the original's."""
     root = tmp_path_factory.mktemp("leaks") / "flights"
-    shutil.copytree(demonstrated[0], root, ignore=shutil.ignore_patterns(".venv", ".git", "snapshots", "artifacts"))
+    baking.copy(demonstrated[0], root, ".git", "snapshots", "artifacts")
     sql, described = root / f"{MODEL}.sql", root / f"{MODEL}.yml"
     columns = ",\n    ".join(f"{text} as {name}" for name, text in (LEAKS | KNOWN).items())
     around = (

@@ -20,8 +20,7 @@ AUTHOR = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
 @pytest.fixture(scope="module")
 def exported(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the demo's project exports of a version that it has launched."""
-    project = tmp_path_factory.mktemp("exported") / demonstrated[0].name
-    shutil.copytree(demonstrated[0], project, ignore=shutil.ignore_patterns(".venv", ".nox"))
+    project = baking.copy(demonstrated[0], tmp_path_factory.mktemp("exported") / demonstrated[0].name)
     allow_slow_answers(project / "pipelines" / "flight_delays.toml")
     for words in (("add", "--all"), (*AUTHOR, "commit", "--quiet", "--no-verify", "--message", "as it is")):
         subprocess.run(("git", *words), cwd=project, check=True)

@@ -1,7 +1,6 @@
 """Each role's page is what that role would hand in, and each block of commands on it runs or says why not."""
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,7 @@ def any_project(request: pytest.FixtureRequest, fresh: Path, empty: Path, tmp_pa
     """The example, and a project of one's own with each task."""
     if request.param == "flights":
         return fresh
-    own = Path(shutil.copytree(empty, tmp_path / empty.name, symlinks=True))
+    own = baking.copy(empty, tmp_path / empty.name)
     pipeline = PIPELINE.format(task=request.param, splits=SPLITS["time"], metric=METRICS[request.param])
     (own / "pipelines" / "orders.toml").write_text(pipeline, encoding="utf-8")
     (own / "sql" / "models" / "features" / "orders.sql").write_text("select 1\n", encoding="utf-8")

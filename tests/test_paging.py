@@ -1,6 +1,5 @@
 """Faults fire alerts, and the runbook alone ends them: with a real Prometheus and Alertmanager."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,7 +31,7 @@ def stage(
     """A launched model that answers, Prometheus that asks it, Alertmanager that writes to this test."""
     folder = tmp_path_factory.mktemp("paging")
     project, table = folder / "parcel-arrivals", folder / "parcels.csv"
-    shutil.copytree(empty, project, ignore=shutil.ignore_patterns(".git", ".venv"))
+    baking.copy(empty, project, ".git")
     here = Stage(project, demonstrated[0] / ".venv" / "bin" / "python", address())
     with ExitStack() as stack:
         stack.callback(here.close)

@@ -1,10 +1,10 @@
 """A project of a team's own states on no page what is not true for its task and its splits."""
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import baking
 import pytest
 from edits import fix, list_findings
 
@@ -56,7 +56,7 @@ NEEDED = ("the probability that|a probability", "one probability for each", "in 
 @pytest.fixture
 def own(empty: Path, tmp_path: Path) -> Path:
     """A copy of a project without the example."""
-    return Path(shutil.copytree(empty, tmp_path / empty.name, symlinks=True))
+    return baking.copy(empty, tmp_path / empty.name)
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -36,8 +36,7 @@ def test_every_runnable_block_of_a_fresh_project_has_its_outcome(demonstrated: t
 @pytest.mark.slow
 def test_with_two_pipelines_every_block_has_its_outcome_too(demonstrated: tuple[Path, str], tmp_path: Path) -> None:
     origin, _ = demonstrated
-    project = tmp_path / origin.name
-    shutil.copytree(origin, project, ignore=shutil.ignore_patterns(".venv"))
+    project = baking.copy(origin, tmp_path / origin.name)
     shutil.rmtree(project / "data")
     parcels = duckdb.sql(PARCELS)
     assert parcels is not None

@@ -123,7 +123,7 @@ def test_a_card_says_the_same_where_the_run_is_and_where_it_is_not(project: Path
     both(snapshot(rows=1234), report())(project)
     check(project, "--fix")
     assert "1,234 rows" in (project / CARD).read_text(encoding="utf-8")
-    clone = Path(shutil.copytree(project, tmp_path / "clone"))
+    clone = baking.copy(project, tmp_path / "clone")
     shutil.rmtree(clone / "data")
     assert check(project).stdout == check(clone).stdout
     assert not check(clone, "--fix").stdout.startswith("refreshed")
@@ -253,6 +253,6 @@ def test_blocks_run_without_secrets(project: Path) -> None:
 
 
 def test_blocks_that_need_a_pipeline_are_left_out_where_there_is_none(empty: Path, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(empty, tmp_path / empty.name))
+    project = baking.copy(empty, tmp_path / empty.name)
     done = execute(project, " needs=pipeline", "python -V")
     assert "skipped  docs/design.md:" in done.stdout

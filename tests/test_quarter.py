@@ -8,7 +8,6 @@ import datetime as dt
 import json
 import re
 import shlex
-import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,7 +147,7 @@ def quarter(empty: Path, demonstrated: tuple[Path, str], tmp_path_factory: pytes
     known = (START - KNOWN_AFTER).replace(tzinfo=None)
     duckdb.execute(f"copy (from '{upstream}' where departure < timestamp '{known}') to '{first}'")
     project = folder / empty.name
-    shutil.copytree(empty, project, ignore=shutil.ignore_patterns(".git", ".venv"))
+    baking.copy(empty, project, ".git")
     commands = Clocked(project, python, install_clock(folder / "clock", python), START)
     here = Quarter(commands, upstream)
     options = f"--table {shlex.quote(str(first))} --label is_late --key flight_key --time departure"

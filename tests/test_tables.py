@@ -5,7 +5,6 @@ import json
 import math
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -79,9 +78,7 @@ def located(package: str, path: str) -> Path:
 
 @pytest.fixture(scope="module")
 def project(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = tmp_path_factory.mktemp("tables") / "copy"
-    shutil.copytree(demonstrated[0], copy, ignore=shutil.ignore_patterns(".git"), symlinks=True)
-    return copy
+    return baking.copy(demonstrated[0], tmp_path_factory.mktemp("tables") / "copy", ".git")
 
 
 def run(project: Path, demonstrated: tuple[Path, str], *command: str | Path) -> str:
@@ -241,7 +238,7 @@ assert all(splits) and sum(map(len, splits)) == len(set.union(*splits)) == 210, 
 def test_an_empty_project_begins_with_a_table(empty: Path, demonstrated: tuple[Path, str], tmp_path: Path) -> None:
     package, path, label, *_ = TABLES["penguins"]
     copy = tmp_path / "copy"
-    shutil.copytree(empty, copy, ignore=shutil.ignore_patterns(".git", ".venv"))
+    baking.copy(empty, copy, ".git")
     table = located(package, path)
     run(copy, demonstrated, "mlteam", "new_pipeline", "penguins", "--table", table, "--label", label)
     run(copy, demonstrated, "mlteam", "pipeline")

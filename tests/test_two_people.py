@@ -5,7 +5,6 @@ rolls back, Grace looks after it, and Ada leaves. Each commits what the commands
 """
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -93,7 +92,7 @@ def people(
         s3.create_bucket(Bucket="team")
         baking.run("git", "init", "--quiet", "--bare", "remote", cwd=folder)
         first = folder / "ada" / "parcel-arrivals"
-        shutil.copytree(empty, first, ignore=shutil.ignore_patterns(".git", ".venv"))
+        baking.copy(empty, first, ".git")
         team = (first / "team.toml").read_text(encoding="utf-8")
         grace = '[people.grace]\nname = "Grace Hopper"\nemail = "grace@example.org"\n\n[roles]\n'
         (first / "team.toml").write_text(team.replace("[roles]\n", grace), encoding="utf-8")

@@ -7,7 +7,6 @@ version that was trained and evaluated. The project has a small table in the exa
 import json
 import os
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -167,7 +166,7 @@ class Walk:
 def walk(empty: Path, demonstrated: Demonstrated, tmp_path_factory: pytest.TempPathFactory) -> Walk:
     folder = tmp_path_factory.mktemp("walk")
     project = folder / "project"
-    shutil.copytree(empty, project, ignore=shutil.ignore_patterns(".git", ".venv"))
+    baking.copy(empty, project, ".git")
     draw = random.Random(4)  # noqa: S311
     lines = ["parcel,size,miles,planned_hours,late"]
     for number in range(1_500):
