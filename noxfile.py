@@ -24,6 +24,7 @@ BENCHMARKS = [
     "mutation",
     "know",
     "scale",
+    "training",
     "serving",
     "soak",
     "tables",

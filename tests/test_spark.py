@@ -29,6 +29,27 @@ session.sql('''
 ''')
 """
 
+# One of two workers is killed, the other waits for it.
+KILL = """
+import os, signal, time
+from mlteam.core.errors import ProjectError
+from mlteam.data import spark, targets
+
+def work(rank, host, broadcast):
+    if rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(600)
+
+def fail(rank, host, broadcast):
+    raise ProjectError("no such snapshot", where="data/snapshots", fix="restore it")
+
+for workers, what in ((2, work), (2, fail), (999, work)):
+    try:
+        spark.run_on_workers(targets.load_target("prod"), workers, what)
+    except ProjectError as error:
+        print(str(error).replace(os.linesep, " / "))
+"""
+
 
 @pytest.fixture(scope="module")
 def on_spark(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -73,3 +94,26 @@ def test_a_table_of_spark_becomes_a_pipeline_that_is_the_same_here(on_spark: Pat
     assert done.returncode == 1
     assert "called_weekday" in done.stdout
     assert "rain_features.sql: features.rain_features differs between prod (spark) and here" in done.stderr
+
+
+def test_workers_of_spark_make_the_model_of_processes_here(on_spark: Path) -> None:
+    pipeline = on_spark / "pipelines" / "flight_delays.toml"
+    text = pipeline.read_text(encoding="utf-8")
+    made = []
+    for settings in ("workers = 2", 'workers = 2\ntarget = "prod"', 'workers = 2\nmemory = "disk"'):
+        pipeline.write_text(f"{text}\n[training]\n{settings}\n", encoding="utf-8")
+        before = set(on_spark.glob("data/artifacts/flight_delays/*/artifacts/model/model.ubj"))
+        run(on_spark, "train", "--pipeline", "flight_delays")
+        (new,) = set(on_spark.glob("data/artifacts/flight_delays/*/artifacts/model/model.ubj")) - before
+        made.append(new.read_bytes())
+    pipeline.write_text(text, encoding="utf-8")
+    assert made[0] == made[1] == made[2]
+
+
+def test_workers_of_spark_that_fail_end_all_with_the_reason(on_spark: Path) -> None:
+    done = baking.run(*UV, "run", "--quiet", "python", "-c", KILL, cwd=on_spark, env=baking.fresh_machine())
+    assert done.returncode == 0, done.stderr
+    killed, failed, many = done.stdout.splitlines()
+    assert killed.startswith("sql/profiles.yml: a worker of target prod was ended / give it memory")
+    assert failed == "a worker failed: data/snapshots: no such snapshot / restore it"
+    assert many.startswith("sql/profiles.yml: target prod has fewer than 999 free cores")

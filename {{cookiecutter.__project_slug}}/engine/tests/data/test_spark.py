@@ -1,7 +1,9 @@
 """What Spark needs, and what is said where it is missing; a real Spark is in the template's tests."""
 
+import os
 import sys
 import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +22,7 @@ class Builder:
 
     def __init__(self, failure: str = "") -> None:
         self.settings: dict[str, str] = {}
+        self.sparkContext = Tasks()
         self.failure = failure
 
     def enableHiveSupport(self) -> "Builder":  # noqa: N802 pyspark's name
@@ -39,6 +42,47 @@ class Builder:
         if name != "`shop`.`orders`":
             raise RuntimeError(f"[TABLE_OR_VIEW_NOT_FOUND] The table {name} cannot be found.\nmore")
         return Frame()
+
+
+class Tasks:
+    """The tasks of a job that run at once, one after the other; or the failure of one, as Spark tells it."""
+
+    def __init__(self, failure: str = "") -> None:
+        self.failure, self.rank, self.parts = failure, 0, 0
+        self.run: Callable[[object], Iterator[bytes]]
+
+    def parallelize(self, numbers: range, parts: int) -> "Tasks":
+        assert len(numbers) == parts
+        self.parts = parts
+        return self
+
+    def barrier(self) -> "Tasks":
+        return self
+
+    def mapPartitions(self, run: Callable[[object], Iterator[bytes]]) -> "Tasks":  # noqa: N802 pyspark's name
+        self.run = run
+        return self
+
+    def collect(self) -> list[bytes]:
+        if self.failure:
+            raise RuntimeError(self.failure)
+        found: list[bytes] = []
+        for rank in range(self.parts):
+            self.rank = rank
+            found.extend(self.run(None))
+        return found
+
+    def get(self) -> "Tasks":
+        return self
+
+    def partitionId(self) -> int:  # noqa: N802 pyspark's name
+        return self.rank
+
+    def getTaskInfos(self) -> list[types.SimpleNamespace]:  # noqa: N802 pyspark's name
+        return [types.SimpleNamespace(address=f"10.0.0.{rank}:4040") for rank in range(self.parts)]
+
+    def allGather(self, said: str) -> list[str]:  # noqa: N802 pyspark's name
+        return [f"first, not {said}", *[said] * (self.parts - 1)]
 
 
 class Frame:
@@ -77,8 +121,10 @@ def builder(project: Path, monkeypatch: pytest.MonkeyPatch) -> Builder:
     module.SparkSession = types.SimpleNamespace(builder=made)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pyspark", types.ModuleType("pyspark"))
     monkeypatch.setitem(sys.modules, "pyspark.sql", module)
+    made.sparkContext = sys.modules["pyspark"].BarrierTaskContext = Tasks()  # type: ignore[attr-defined]
     monkeypatch.setenv("JAVA_HOME", "/opt/java")
     monkeypatch.delenv("SPARK_LOCAL_IP", raising=False)
+    monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
     return made
 
 
@@ -89,6 +135,7 @@ def test_without_a_master_it_listens_to_nobody_and_keeps_to_data(builder: Builde
     assert found["spark.driver.bindAddress"] == "127.0.0.1"
     assert Path(found["spark.sql.warehouse.dir"]).is_relative_to(Path("data/spark").absolute())
     assert (found["spark.sql.session.timeZone"], found["spark.sql.timestampType"]) == ("UTC", "TIMESTAMP_NTZ")
+    assert os.environ["PYSPARK_PYTHON"] == sys.executable
     # What the team says comes last.
     assert found["spark.sql.shuffle.partitions"] == "3"
 
@@ -124,6 +171,43 @@ def test_a_table_that_is_not_there_and_a_spark_that_fails_are_named(builder: Bui
     builder.failure = "All masters are unresponsive!\nat org.apache"
     with pytest.raises(ProjectError, match=r"^sql/profiles.yml: target prod: All masters are unresponsive!\nsee that"):
         spark.open_session(PROD)
+
+
+def test_workers_know_their_rank_and_address_and_what_the_first_says(builder: Builder) -> None:
+    found = spark.run_on_workers(
+        PROD, 3, lambda rank, host, broadcast: f"{rank} at {host}: {broadcast(str(rank))}".encode()
+    )
+    assert found == [f"{rank} at 10.0.0.{rank}: first, not {rank}".encode() for rank in range(3)]
+
+
+FAILED = """An error occurred while calling z:collectAndServe.
+: org.apache.spark.SparkException: Job aborted due to stage failure: {}
+\tat org.apache.spark.scheduler.DAGScheduler.abortStage(DAGScheduler.scala:4568)
+"""
+RAISED = """[PYTHON_EXCEPTION] An exception was thrown from the Python worker: Traceback (most recent call last):
+  File "workers.py", line 10, in run
+    raise {0}
+{0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (
+            RAISED.format("mlteam.core.errors.ProjectError: data/snapshots: no such snapshot\nrestore it"),
+            r"^a worker failed: data/snapshots: no such snapshot\nrestore it$",
+        ),
+        (RAISED.format("ValueError: odd"), r"^a worker of target prod failed: odd\nread its log$"),
+        ("Python worker exited unexpectedly (crashed)", r"a worker of target prod was ended\ngive it memory"),
+        ("a barrier stage that requires more slots than", r"target prod has fewer than 3 free cores\nask for fewer"),
+        ("something else", r"^sql/profiles.yml: target prod: An error occurred while calling"),
+    ],
+)
+def test_a_worker_that_fails_is_explained(builder: Builder, failure: str, message: str) -> None:
+    builder.sparkContext.failure = FAILED.format(failure)
+    with pytest.raises(ProjectError, match=message):
+        spark.run_on_workers(PROD, 3, lambda *_: b"")
 
 
 def test_a_machine_without_java_is_told_what_to_install(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_of_noise_nothing_is_learned() -> None:
     # With its own label in its mean, a row of the training would be told from the others by it.
     encoded = CategoryMeans.fit(train, schema)
     known = ~np.isnan(train.matrix[:, 0])
-    own, other = (m[known, 0] for m in (encoded.encode(train.matrix), encoded.encode_training(train, 3)))
+    own, other = (m[known, 0] for m in (encoded.encode(train.matrix), encoded.prepare_training(train, 3)(slice(None))))
     assert roc_auc_score(train.label[known], own) > 0.6
     assert roc_auc_score(train.label[known], other) == pytest.approx(0.5, abs=0.03)
 

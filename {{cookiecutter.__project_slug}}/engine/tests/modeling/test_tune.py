@@ -100,6 +100,19 @@ def test_the_same_seed_tries_the_same(poor: Spec) -> None:
     assert len({str(trial.params) for trial in tried[0]}) > 3
 
 
+def test_rows_on_disk_give_the_same_trials(poor: Spec) -> None:
+    pages = [tune.tune_model(poor, 3)]
+    edit(poor.path, "[model]", '[training]\nmemory = "disk"\n\n[model]')
+    poor = poor.model_copy(update={"training": pipelines.load_spec(None).training})
+    assert poor.training.memory == "disk"
+    pages.append(tune.tune_model(poor, 3))
+    here, there = (pyarrow.parquet.read_table(page.with_suffix(".parquet")).to_pylist() for page in pages)
+    for one, other in zip(here, there, strict=True):
+        assert all(one[f"model.params.{name}"] == other[f"model.params.{name}"] for name in poor.tune.params)
+        assert other["roc_auc"] == pytest.approx(one["roc_auc"], abs=0.01)
+    assert not list(Path("data/training").iterdir())
+
+
 def test_no_trial_begins_after_the_minutes(poor: Spec) -> None:
     schema, learn, watch = training.load_training_examples(poor, snapshot.load_newest("flights"))
     assert len(tuning.search_parameters(poor, schema, (learn, watch), 500, 0.01).trials) < 400

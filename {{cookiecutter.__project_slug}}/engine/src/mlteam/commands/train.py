@@ -6,7 +6,7 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.provenance import is_current
 from mlteam.data import datasets, snapshot, windows
 from mlteam.data.snapshot import Snapshot
-from mlteam.modeling.training import load_training_examples
+from mlteam.modeling.training import load_training_examples, reserve_scratch
 from mlteam.registry import versions
 from mlteam.registry.version_rows import build_evaluation_spec, load_version_rows
 from mlteam.registry.versions import RegisteredVersion
@@ -16,16 +16,20 @@ LINEAR = ModelSpec(factory="mlteam.modeling:Linear")
 
 def train_version(spec: Spec, taken: Snapshot) -> RegisteredVersion:
     """Train the model, its baseline and a linear model on the training rows, register them as the candidate."""
-    from mlteam.modeling import model
+    from mlteam.modeling import model, workers
     from mlteam.modeling.linear import Linear
 
     spec = windows.fix_windows(spec, taken)
     windows.reject_unsplit_rows(spec, taken)
-    schema, learn, watch = load_training_examples(spec, taken)
-    with console.show_progress(f"train on {len(learn.label):,} rows"):
-        baseline = model.fit_model(spec, "baseline", learn, watch, schema)
-        linear = Linear.fit(learn, watch, schema, LINEAR)
-        trained = model.fit_model(spec, "model", learn, watch, schema)
+    with reserve_scratch(spec) as scratch:
+        schema, learn, watch = load_training_examples(spec, taken, scratch)
+        with console.show_progress(f"train on {len(learn.label):,} rows"):
+            baseline = model.fit_model(spec, "baseline", learn, watch, schema)
+            linear = Linear.fit(learn, watch, schema, LINEAR)
+            if spec.training.is_shared:
+                trained = workers.fit_on_workers(spec, taken, schema)
+            else:
+                trained = model.fit_model(spec, "model", learn, watch, schema)
     with console.show_progress("register"):
         version = versions.register(spec, taken.digest, schema, trained, baseline, linear)
     console.print_line(f"registered {spec.name} version {version.number} as {versions.CANDIDATE}")
@@ -40,7 +44,7 @@ def find_version_of_same_rows(spec: Spec, taken: Snapshot) -> int | None:
     if not numbers:
         return None
     newest = versions.open_version(spec, str(numbers[-1]))
-    learned = ("task", "data", "features", "model", "baseline")
+    learned = ("task", "data", "features", "model", "baseline", "training")
     tags = newest.tags
     if tags["git_commit"] != "None" and not is_current(tags["git_commit"], dirty=tags["git_dirty"] != "False"):
         return None

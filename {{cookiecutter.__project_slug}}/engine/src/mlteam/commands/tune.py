@@ -43,9 +43,9 @@ def tune_model(spec: Spec, trials: int, minutes: float | None = None) -> Path:
     validate_search_space(spec)
     taken = snapshot.load_newest(spec.name)
     train, validation = training.open_training_rows(spec, taken)
-    schema, learn, watch = training.encode_training_rows(spec, train, validation)
-    clusters = find_clusters(spec, validation)
-    found = search_parameters(spec, schema, (learn, watch), trials, minutes, clusters)
+    with training.reserve_scratch(spec, "-tune") as scratch:
+        schema, *rows = training.encode_training_rows(spec, train, validation, scratch)
+        found = search_parameters(spec, schema, (rows[0], rows[1]), trials, minutes, find_clusters(spec, validation))
     target = page.choose_page_path(spec.name, "tune")
     _write_trials(target.with_suffix(".parquet"), found, spec.tune.spaces)
     drawn = charts.draw_trials(list(_iter_rows(found)), spec.tune.spaces, found.metric)

@@ -67,6 +67,25 @@ class ModelSpec(Settings):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class Training(Settings):
+    """Where a model is trained when its rows are too many for the memory or the cores of one process.
+
+    Attributes:
+        memory: "disk" keeps the training rows in files, which takes longer.
+        workers: How many processes share the training rows.
+        target: The Spark of sql/profiles.yml whose workers they are; else they run on this machine.
+    """
+
+    memory: Literal["ram", "disk"] = "ram"
+    workers: int = Field(default=1, ge=1, le=1000)
+    target: str | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes than this one train."""
+        return self.workers > 1 or self.target is not None
+
+
 class Evaluation(Settings):
     """How a model is evaluated.
 
@@ -109,6 +128,7 @@ class Spec(Settings):
     splits: Splits
     model: ModelSpec
     baseline: ModelSpec
+    training: Training = Training()
     tune: Tuning = Tuning()
     evaluation: Evaluation
     datasets: dict[str, DatasetSpec] = Field(default_factory=dict)

@@ -1,6 +1,7 @@
 """From rows to the matrix that a model sees, the same way in training, in a batch and for one example."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -61,11 +62,12 @@ class Schema(Settings):
         """The columns, in the order of the matrix."""
         return [feature.name for feature in self.features]
 
-    def encode(self, table: TableLike) -> Matrix:
+    def encode(self, table: TableLike, file: Path | None = None) -> Matrix:
         """Return the matrix of a table's rows.
 
         Args:
             table: Has a column for each feature; further columns are ignored.
+            file: Where the matrix is kept, a column after the other; in memory where nothing is said.
 
         Returns:
             Shape (rows, features). A category is its position in `categories`. Missing values, and categories that
@@ -74,7 +76,8 @@ class Schema(Settings):
         Raises:
             ProjectError: A feature has no column, or its values have another kind.
         """
-        matrix = np.empty((table.num_rows, len(self.features)), dtype=np.float32)
+        shape = table.num_rows, len(self.features)
+        matrix = np.memmap(file, np.float32, "w+", shape=shape, order="F") if file else np.empty(shape, np.float32)
         for position, feature in enumerate(self.features):
             matrix[:, position] = _encode_feature(table, feature)
         return matrix
@@ -88,11 +91,13 @@ class Examples:
         name: The dataset's name.
         matrix: The features, shape (rows, features).
         label: Shape (rows,): the position of the class, or the number itself in a regression.
+        scratch: The folder that holds the matrix, and what a model makes of it; None where they are in memory.
     """
 
     name: str
     matrix: Matrix
     label: Labels
+    scratch: Path | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,8 @@ def build_evaluation_rows(spec: Spec, schema: Schema, name: str, table: pa.Table
     return EvaluationRows(**vars(build_examples(spec, schema, name, table)), table=table)
 
 
-def build_examples(spec: Spec, schema: Schema, name: str, table: TableLike) -> Examples:
-    """Rows made ready for a model."""
+def build_examples(spec: Spec, schema: Schema, name: str, table: TableLike, scratch: Path | None = None) -> Examples:
+    """Rows made ready for a model, in memory or in a folder."""
     _check_column_in_snapshot(spec, table, spec.data.label)
     column = table[spec.data.label]
     if schema.classes:
@@ -135,7 +140,8 @@ def build_examples(spec: Spec, schema: Schema, name: str, table: TableLike) -> E
             f"{column.null_count:,} rows of {name} have a label that training did not see", where=str(spec.path)
         )
     label = pc.cast(column, pa.float64(), safe=False).to_numpy()
-    return Examples(name, schema.encode(table), label.astype(np.int64) if schema.classes else label)
+    matrix = schema.encode(table, scratch / f"{name}.matrix" if scratch else None)
+    return Examples(name, matrix, label.astype(np.int64) if schema.classes else label, scratch=scratch)
 
 
 def _check_column_in_snapshot(spec: Spec, table: TableLike, name: str) -> None:

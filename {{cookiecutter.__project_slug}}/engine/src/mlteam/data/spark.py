@@ -1,9 +1,11 @@
 """Tables of Spark, as streams, and the session that dbt and these share."""
 
 import os
+import re
 import shutil
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +16,9 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.files import reserve_temporary_path
 from mlteam.core.paths import SPARK
 from mlteam.data.targets import PROFILES, Target
+
+# What a worker does, by its rank from 0, its address, and a function that gives every worker what worker 0 says.
+Work = Callable[[int, str, Callable[[str], str]], bytes]
 
 MASTER = "spark.master"
 # The same meaning of times as on other engines: without a zone, and UTC where one is needed.
@@ -60,6 +65,8 @@ def _keep_to_this_machine() -> dict[str, str]:
     home = SPARK.absolute()
     home.mkdir(parents=True, exist_ok=True)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    # Workers would take the first Python of the path, which need not have the packages of this one.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     return {
         MASTER: "local[*]",
         "spark.ui.enabled": "false",
@@ -68,6 +75,8 @@ def _keep_to_this_machine() -> dict[str, str]:
         "spark.sql.warehouse.dir": str(home / "tables"),
         # Two hundred parts, the default, are for a cluster.
         "spark.sql.shuffle.partitions": "8",
+        # Here no further cores will come: by default, Spark waits ten minutes for those of a cluster.
+        "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "1",
     }
 
 
@@ -103,6 +112,55 @@ def stream_table(target: Target, schema: str, table: str) -> Iterator[pa.RecordB
         except Exception as error:
             raise _explain(target, error, f"{schema}.{table}") from None
         yield ds.dataset(folder, format="parquet").scanner().to_reader()
+
+
+def run_on_workers(target: Target, workers: int, work: Work) -> list[bytes]:
+    """Run something on several workers of Spark at once; where one fails, all end.
+
+    Args:
+        target: The Spark.
+        workers: How many.
+        work: What each of them does.
+
+    Returns:
+        What each of them returned.
+
+    Raises:
+        ProjectError: Spark does not answer, has fewer free cores, or a worker failed.
+    """
+    session = open_session(target)
+
+    def run(_: Any) -> Iterator[bytes]:
+        from pyspark import BarrierTaskContext
+
+        context = BarrierTaskContext.get()
+        rank = context.partitionId()
+        host = context.getTaskInfos()[rank].address.partition(":")[0]
+        yield work(rank, host, lambda said: context.allGather(said)[0])
+
+    try:
+        found: list[bytes] = (
+            session.sparkContext.parallelize(range(workers), workers).barrier().mapPartitions(run).collect()
+        )
+    except Exception as error:
+        raise _explain_work(target, workers, error) from None
+    return found
+
+
+def _explain_work(target: Target, workers: int, error: Exception) -> ProjectError:
+    """Return why workers failed, which Spark hides between two stacks of Java."""
+    said = str(error)
+    if own := re.search(r"^\S*ProjectError: (.+)\n(.*)", said, re.MULTILINE):
+        return ProjectError(f"a worker failed: {own[1]}", fix=own[2].strip())
+    if "requires more slots" in said:
+        what = f"target {target.name} has fewer than {workers} free cores"
+        return ProjectError(what, where=str(PROFILES), fix="ask for fewer workers, or give Spark more")
+    if "Python worker exited" in said:
+        what = f"a worker of target {target.name} was ended"
+        return ProjectError(what, where=str(PROFILES), fix='give it memory: more workers, or memory = "disk"')
+    if other := re.search(r"^[\w.]*(?:Error|Exception): (.+)", said.partition("Traceback")[2], re.MULTILINE):
+        return ProjectError(f"a worker of target {target.name} failed: {other[1][:200]}", fix="read its log")
+    return _explain(target, error)
 
 
 def _explain(target: Target, error: Exception, table: str = "") -> ProjectError:

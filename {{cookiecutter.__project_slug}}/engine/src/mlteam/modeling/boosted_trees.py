@@ -11,6 +11,7 @@ from mlteam.config.settings import Settings
 from mlteam.config.spec import ModelSpec, Task
 from mlteam.core.lean_xgboost import xgboost
 from mlteam.data.features import Examples, Matrix, Schema
+from mlteam.modeling.blocks import build_training_matrix
 from mlteam.modeling.category_means import CategoryMeans
 from mlteam.modeling.model import Predictions
 
@@ -37,6 +38,7 @@ class XGBoost:
     """
 
     Params = XGBoostParams
+    SHARED = True
     FILE = "model.ubj"
     MEANS = "category_means"
     OBJECTIVES: ClassVar[dict[Task, dict[str, Any]]] = {
@@ -72,9 +74,9 @@ class XGBoost:
             "c" if feature.kind == "categorical" and place not in means.values else "q"
             for place, feature in enumerate(schema.features)
         ]
-        shared = {"feature_names": schema.names, "feature_types": kinds, "enable_categorical": True}
-        learn = xgboost.QuantileDMatrix(means.encode_training(train, settings.seed), train.label, **shared)
-        watch = xgboost.QuantileDMatrix(means.encode(validation.matrix), validation.label, ref=learn, **shared)
+        named = {"feature_names": schema.names, "feature_types": kinds}
+        learn = build_training_matrix(train, means.prepare_training(train, settings.seed), named)
+        watch = build_training_matrix(validation, lambda rows: means.encode(validation.matrix[rows]), named, learn)
         booster = xgboost.train(
             params,
             learn,

@@ -7,6 +7,7 @@ its own label in it would trust it too much.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from mlteam.data.features import Examples, Matrix, Schema
 
+# From the places of rows to their matrix.
+EncodeRows = Callable[[slice | NDArray[np.intp]], Matrix]
 MANY_CATEGORIES = 255
 # A category of ten rows counts as much as the mean of all.
 PRIOR_ROWS = 10
@@ -49,18 +52,25 @@ class CategoryMeans:
             encoded[:, place] = _look_up(matrix[:, place], means)
         return encoded
 
-    def encode_training(self, train: Examples, seed: int) -> Matrix:
-        """Return the matrix of the training rows, the means of each from the rows of other folds."""
+    def prepare_training(self, train: Examples, seed: int) -> EncodeRows:
+        """Return what encodes chosen rows of the training, with the means of each from the rows of other folds."""
         if not self.values:
-            return train.matrix
-        encoded = train.matrix.copy()
+            return lambda rows: train.matrix[rows]
         fold = np.random.default_rng(seed).integers(0, FOLDS, len(train.label))
-        for place, means in self.values.items():
-            for number in range(FOLDS):
-                own = fold == number
-                others = _compute_means(train, place, len(means), ~own)
-                encoded[own, place] = _look_up(train.matrix[own, place], others)
-        return encoded
+        others = {
+            place: [_compute_means(train, place, len(means), fold != number) for number in range(FOLDS)]
+            for place, means in self.values.items()
+        }
+
+        def encode(rows: slice | NDArray[np.intp]) -> Matrix:
+            encoded = np.array(train.matrix[rows])
+            for place, means in others.items():
+                for number, learned in enumerate(means):
+                    own = fold[rows] == number
+                    encoded[own, place] = _look_up(encoded[own, place], learned)
+            return encoded
+
+        return encode
 
     def dump(self) -> str:
         """Return the means as JSON; nothing where there are none."""
@@ -75,9 +85,21 @@ class CategoryMeans:
 def _compute_means(train: Examples, place: int, categories: int, rows: NDArray[np.bool_]) -> NDArray[np.float32]:
     column, label = train.matrix[rows, place], train.label[rows]
     known = ~np.isnan(column)
-    codes, overall = column[known].astype(np.int64), float(label.mean()) if len(label) else 0.0
-    sums = np.bincount(codes, label[known], categories) + PRIOR_ROWS * overall
-    return (sums / (np.bincount(codes, minlength=categories) + PRIOR_ROWS)).astype(np.float32)
+    codes = column[known].astype(np.int64)
+    total, count = _sum_over_workers(np.array([label.sum(), len(label)], dtype=np.float64))
+    sums = _sum_over_workers(
+        np.bincount(codes, label[known], categories).astype(np.float64)
+    ) + PRIOR_ROWS * total / max(count, 1)
+    counts = _sum_over_workers(np.bincount(codes, minlength=categories).astype(np.float64))
+    return np.asarray(sums / (counts + PRIOR_ROWS), dtype=np.float32)
+
+
+def _sum_over_workers(part: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of what each worker has; the part itself where one process trains alone."""
+    from mlteam.core.lean_xgboost import xgboost
+
+    whole: NDArray[np.float64] = xgboost.collective.allreduce(part, xgboost.collective.Op.SUM)
+    return whole
 
 
 def _look_up(codes: NDArray[np.float32], means: NDArray[np.float32]) -> NDArray[np.float32]:

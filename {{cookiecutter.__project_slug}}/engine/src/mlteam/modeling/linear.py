@@ -65,7 +65,7 @@ class Linear:
         count = min(params.max_rows, len(train.label))
         rows = np.sort(random.choice(len(train.label), count, replace=False))
         means = CategoryMeans.fit(train, schema)
-        matrix, label = means.encode_training(train, settings.seed)[rows], train.label[rows]
+        matrix, label = means.prepare_training(train, settings.seed)(rows), train.label[rows]
         categories = [0 if p in means.values else len(f.categories) for p, f in enumerate(schema.features)]
         numbers = np.where(np.array(categories) > 0, np.nan, matrix)
         present = ~np.isnan(numbers).all(axis=0)

@@ -24,6 +24,9 @@ class Model(Protocol):
 
     A class may also have an attribute `Params`: a subclass of `mlteam.config.settings.Settings` with the parameters of
     `[model.params]`. `tune` validates its search space with it.
+
+    A class with `SHARED = True` can be trained by several workers: each calls `fit` with its share of the rows, inside
+    XGBoost's communicator, and all must end with the same model.
     """
 
     @classmethod
