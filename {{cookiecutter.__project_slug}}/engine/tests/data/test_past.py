@@ -47,8 +47,16 @@ def test_the_past_is_what_its_sources_gave(loans: Spec) -> None:
         update bank.loans set defaulted = null where issued = '2025-06-01'
     """)
     warehouse.build(lambda _: None)
-    assert snapshot.take(loans).digest == past.digest
+    same = snapshot.take(loans)
+    assert same.digest == past.digest
+    assert same.metadata["as_of"] is None, "what was the past is now the newest"
+    assert same.metadata["created_at"] > now.metadata["created_at"]
     assert not list(Path("data/past").glob("*")), "nothing is left of the build"
+    run_sql("delete from bank.loans where loan_id = 7")
+    warehouse.build(lambda _: None)
+    before = snapshot.load_previous(snapshot.take(loans))
+    assert before is not None
+    assert before.digest == same.digest
 
 
 def test_any_order_gives_the_same_snapshots_and_the_newest_stays(loans: Spec) -> None:

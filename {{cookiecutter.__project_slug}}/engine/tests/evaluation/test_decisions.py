@@ -292,7 +292,7 @@ def test_labels_that_are_floats_are_classes(values: list[float], kind: pa.DataTy
     table = pa.table({"y": pa.array(values, kind)})
     classes = features._learn_classes(spec, table)
     assert classes == tuple(str(value) for value in sorted(set(values)))
-    schema: Any = SimpleNamespace(classes=classes, encode=lambda _: np.zeros((3, 0)))
+    schema: Any = SimpleNamespace(classes=classes, encode=lambda *_: np.zeros((3, 0)))
     found = features.build_examples(spec, schema, "train", table)
     assert [classes[code] for code in found.label] == [str(value) for value in values]
 

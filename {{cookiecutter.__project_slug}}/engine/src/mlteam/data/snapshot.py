@@ -97,13 +97,17 @@ def freeze(
         hidden = anonymity.check_privacy(connection, spec.data.relation, spec.privacy, str(spec.path))
         part.mkdir()
         digest = _write_rows(_read_ordered_rows(connection, spec), part / "data.parquet")
-        if not (home / shorten_digest(digest)).exists():
+        folder = home / shorten_digest(digest)
+        if not folder.exists() or (as_of is None and _read_metadata(folder).get("as_of")):
             metadata = _collect_metadata(connection, spec, digest, part / "data.parquet")
             metadata |= {"privacy": hidden, "as_of": as_of}
-            write_json(part / METADATA_FILE, metadata)
-            write_json(part / "croissant.json", croissant.build_croissant(metadata, _collect_dataset_info(spec)))
-            part.rename(home / shorten_digest(digest))
-    store.push_folder(home / shorten_digest(digest), METADATA_FILE)
+            # What was known in the past may be all that there is now: the rows stay, and what is said of them is new.
+            target = folder if folder.exists() else part
+            write_json(target / "croissant.json", croissant.build_croissant(metadata, _collect_dataset_info(spec)))
+            write_json(target / METADATA_FILE, metadata)
+            if target == part:
+                part.rename(folder)
+    store.push_folder(folder, METADATA_FILE)
     return load(spec.name, digest)
 
 
@@ -111,6 +115,11 @@ def freeze(
 def _hash_rows(parquet: Path, _size: int, _changed_at: int) -> str:
     """Hash the rows once in a process, however many commands open the snapshot; a changed file is hashed again."""
     return compute_sha256(parquet)
+
+
+def _read_metadata(folder: Path) -> dict[str, Any]:
+    metadata: dict[str, Any] = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+    return metadata
 
 
 def load_newest(pipeline: str) -> Snapshot:
@@ -125,7 +134,7 @@ def load_previous(snapshot: Snapshot) -> Snapshot | None:
     """Return the snapshot of the same pipeline that was taken last before this one, if there is any."""
     taken = {}
     for path in snapshot.folder.parent.glob(f"*/{METADATA_FILE}"):
-        metadata = json.loads(path.read_text(encoding="utf-8"))
+        metadata = _read_metadata(path.parent)
         # One of the past says nothing about what came before.
         if metadata["created_at"] < snapshot.metadata["created_at"] and not metadata.get("as_of"):
             taken[metadata["created_at"]] = metadata["digest"]
@@ -146,7 +155,7 @@ def load(pipeline: str, digest: str) -> Snapshot:
             where=str(folder),
             fix="restore the folder from a backup",
         )
-    metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+    metadata = _read_metadata(folder)
     snapshot = Snapshot(folder, metadata)
     if not snapshot.parquet.exists() or _hash_rows(*snapshot.file_state) != metadata["parquet_sha256"]:
         raise ProjectError(
