@@ -13,7 +13,7 @@ from conftest import run_sql
 from numpy.typing import NDArray
 
 from mlteam.commands import launch, monitor, train
-from mlteam.config.spec import Spec
+from mlteam.config.spec import Spec, Training
 from mlteam.core import paths
 from mlteam.data import snapshot
 from mlteam.launch import publish
@@ -136,6 +136,15 @@ def test_outcomes_count_once_and_those_that_are_late_are_waited_for(spec: Spec, 
     found = {f.check: f for f in checks.run_checks(spec, opened, NOW - dt.timedelta(hours=1), NOW)}
     assert f"{known:,} of {known + 200:,} rows with a key have an outcome" in found["quality"].message
     assert found["skew"].message.startswith(f"0 of {known:,} rows")
+
+
+def test_rows_on_disk_have_the_findings_of_those_in_memory(spec: Spec, opened: Bundle) -> None:
+    log(opened, [{**row, "hour": 3} for row in rows(600)])
+    away = spec.model_copy(update={"training": Training(memory="disk")})
+    here, there = (list(checks.run_checks(s, opened, NOW - dt.timedelta(hours=1), NOW)) for s in (spec, away))
+    assert here == there
+    assert {"drift", "prediction_drift"} <= {finding.check for finding in there if finding.state == "wrong"}
+    assert list(paths.TRAINING.iterdir()) == []
 
 
 def test_silence_and_age_are_noticed(spec: Spec, opened: Bundle) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 
 from mlteam.data.features import Feature, Schema
@@ -60,7 +61,7 @@ def make_case(metric: str, fewest: int = ROWS, reference: Estimate | None = None
     served = LoggedPredictions([*names], [moment] * ROWS, matrix, np.full(ROWS, 0.5))
     opened: Any = SimpleNamespace(manifest=SimpleNamespace(version=3), schema=SCHEMA)
     spec_any: Any = spec
-    outcomes = match_outcomes(spec_any, served, table)
+    outcomes = match_outcomes(spec_any, served, ds.dataset(table))
     found = EvaluatedVersion(opened, served, outcomes, reference or Estimate(0.9, 0.88, 0.92))
     return Case(spec_any, found, late)
 
@@ -106,7 +107,7 @@ def test_a_bound_of_zero_at_training_is_a_bound() -> None:
     assert found.value == pytest.approx(now.low)
 
 
-@pytest.mark.parametrize(("fewest", "known"), [(ROWS, True), (ROWS + 1, False)])
+@pytest.mark.parametrize(("fewest", "known"), [(ROWS - 1, True), (ROWS, True), (ROWS + 1, False)])
 def test_as_many_rows_as_asked_for_are_enough(fewest: int, *, known: bool) -> None:
     case = make_case("brier_score", fewest)
     better = case.predict(0.05)
@@ -130,6 +131,14 @@ def test_a_metric_that_outcomes_of_one_class_do_not_define_is_unknown() -> None:
     for found in (check_quality(case.spec, evaluated), compare_shadow(case.spec, evaluated, case.predict(0.1))):
         assert (found.state, found.limit) == ("unknown", 0)
         assert "one class" in found.message
+
+
+def test_a_gain_of_too_few_groups_for_an_interval_is_unknown() -> None:
+    case = make_case("brier_score")
+    case.spec.evaluation.cluster = "late"
+    found = compare_shadow(case.spec, case.evaluated, case.predict(0.05))
+    assert (found.state, found.limit) == ("unknown", 0)
+    assert found.message.endswith("on 400 outcomes")
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "brier_score"])

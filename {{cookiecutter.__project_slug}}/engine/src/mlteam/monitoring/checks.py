@@ -3,8 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 
-import pyarrow as pa
-import pyarrow.parquet
+import pyarrow.dataset as ds
 
 from mlteam.config.spec import SPEC_FILE, Spec
 from mlteam.data import datasets, features, snapshot
@@ -13,6 +12,7 @@ from mlteam.data.snapshot import Snapshot
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_primary_metric
+from mlteam.modeling.training import reserve_scratch
 from mlteam.monitoring import drift, freshness, logged_predictions, outcomes, quality
 from mlteam.monitoring.findings import Finding, compare_with_limit, report_unknown
 from mlteam.monitoring.logged_predictions import PredictionHistory
@@ -38,13 +38,14 @@ def run_checks(spec: Spec, opened: Bundle, launched: dt.datetime, now: dt.dateti
     yield _check_silence(history, launched, now, limits.silence_hours)
     rows = history.select(opened, now - dt.timedelta(days=limits.days))
     learned = datasets.LazySnapshotTable(trained_on, _read_training_spec(spec, opened), "train")
-    train = features.build_examples(spec, opened.schema, "train", learned)
     days = choose_length(rows.times, limits.days)
     past = _cut_past(spec, learned, days)
     schema, fewest = opened.schema, limits.fewest_rows
-    yield from drift.check_feature_drift(schema, train.matrix, rows.matrix, limits.drift, fewest, past)
-    yield from drift.check_missing_values(schema, train.matrix, rows.matrix, limits.missing, fewest, past)
-    yield from drift.check_vanished_categories(schema, train.matrix, rows.matrix, fewest)
+    with reserve_scratch(spec, "-monitor") as scratch:
+        train = features.build_examples(spec, schema, "train", learned, scratch)
+        yield from drift.check_feature_drift(schema, train.matrix, rows.matrix, limits.drift, fewest, past)
+        yield from drift.check_missing_values(schema, train.matrix, rows.matrix, limits.missing, fewest, past)
+        yield from drift.check_vanished_categories(schema, train.matrix, rows.matrix, fewest)
     expected, past, reference = _evaluate_reference(spec, opened, trained_on, days)
     yield drift.check_prediction_drift(expected, rows.predictions, limits.drift, fewest, past)
     yield from _check_outcomes(spec, opened, newest, history, reference, now)
@@ -58,7 +59,7 @@ def _check_outcomes(
     After a launch the version before is evaluated until the champion has outcomes of its own.
     """
     limits, primary = spec.monitoring, spec.evaluation.primary
-    since, table = now - dt.timedelta(days=limits.outcome_days), pyarrow.parquet.read_table(newest.parquet)
+    since, table = now - dt.timedelta(days=limits.outcome_days), ds.dataset(newest.parquet)
     served = history.select(opened, since)
     champion = EvaluatedVersion(opened, served, outcomes.match_outcomes(spec, served, table), reference)
     evaluated = champion
@@ -77,7 +78,7 @@ def _check_outcomes(
 
 
 def _find_version_with_outcomes(
-    spec: Spec, opened: Bundle, history: PredictionHistory, since: dt.datetime, table: pa.Table
+    spec: Spec, opened: Bundle, history: PredictionHistory, since: dt.datetime, table: ds.Dataset
 ) -> EvaluatedVersion | None:
     """Return the version that answered last before the champion and has enough outcomes."""
     for number in history.list_versions():

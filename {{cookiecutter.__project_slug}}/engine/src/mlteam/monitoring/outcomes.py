@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from mlteam.config.spec import Spec
@@ -39,7 +40,7 @@ class Outcomes:
         return f"{self.rows.num_rows:,} of {len(self.answers):,} rows with a key have an outcome"
 
 
-def match_outcomes(spec: Spec, served: LoggedPredictions, table: pa.Table) -> Outcomes:
+def match_outcomes(spec: Spec, served: LoggedPredictions, table: ds.Dataset) -> Outcomes:
     """Find the outcomes of what was served.
 
     Args:
@@ -48,8 +49,9 @@ def match_outcomes(spec: Spec, served: LoggedPredictions, table: pa.Table) -> Ou
         table: The rows of the newest snapshot, where outcomes arrive.
     """
     answers = {key: place for place, key in reversed(list(enumerate(served.ids))) if key is not None}
-    keys = pc.cast(table[spec.data.key], pa.string())
-    known = table.filter(pc.is_in(keys, value_set=pa.array(list(answers), pa.string())))
+    keys = ds.field(spec.data.key).cast(pa.string())
+    # Of millions of rows, only those that were served are in memory.
+    known = table.to_table(filter=keys.isin(pa.array(list(answers), pa.string())))
     places = [answers[key] for key in pc.cast(known[spec.data.key], pa.string()).to_pylist()]
     return Outcomes(answers, np.array(places, dtype=np.int64), known)
 
