@@ -186,7 +186,7 @@ def _wait_for(processes: Sequence[BaseProcess]) -> dict[int, int]:
 def _run_process(job: Job, rank: int, told: SimpleQueue[str], folder: Path) -> None:
     # Ctrl-C reaches all processes: the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What XGBoost and MLflow say of each worker is no news.
+    # XGBoost and MLflow say of each worker what the user knows already.
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
