@@ -71,7 +71,7 @@ class Training(Settings):
     """Where a model is trained when its rows are too many for the memory or the cores of one process.
 
     Attributes:
-        memory: "disk" keeps the training rows in files, which takes longer.
+        memory: "disk" keeps the training rows in files.
         workers: How many processes share the training rows.
         target: The Spark of sql/profiles.yml whose workers they are; else they run on this machine.
     """
