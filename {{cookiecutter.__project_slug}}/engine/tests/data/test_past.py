@@ -59,6 +59,21 @@ def test_the_past_is_what_its_sources_gave(loans: Spec) -> None:
     assert before.digest == same.digest
 
 
+def test_the_store_has_the_newest_word_too(loans: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLTEAM_STORE", str(tmp_path / "store"))
+    (tmp_path / "store").mkdir()
+    past = take_past_snapshot(loans, DAYS[1])
+    run_sql("""
+        delete from bank.loans where issued > '2025-06-01';
+        update bank.loans set defaulted = null where issued = '2025-06-01'
+    """)
+    warehouse.build(lambda _: None)
+    same = snapshot.take(loans)
+    assert same.digest == past.digest
+    (shared,) = (tmp_path / "store").rglob("metadata.json")
+    assert json.loads(shared.read_text(encoding="utf-8")) == same.metadata
+
+
 def test_any_order_gives_the_same_snapshots_and_the_newest_stays(loans: Spec) -> None:
     now = snapshot.take(loans)
     orders = [{day: take_past_snapshot(loans, day).digest for day in order} for order in (DAYS, DAYS[::-1])]

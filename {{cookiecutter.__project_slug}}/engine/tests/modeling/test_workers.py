@@ -42,7 +42,9 @@ def predict_test(version: RegisteredVersion, spec: Spec) -> np.ndarray:
 
 
 def list_leftovers() -> list[str]:
-    return [str(path) for path in Path("data").rglob("*") if path.is_file() and "training" in str(path)]
+    """Files of a training; its lock is empty, and stays."""
+    found = [path for path in Path("data").rglob("*") if path.is_file() and "training" in str(path)]
+    return [str(path) for path in found if path.suffix != ".lock"]
 
 
 @pytest.fixture
@@ -146,6 +148,18 @@ def test_a_pipeline_that_says_so_trains_elsewhere_and_leaves_nothing(version: Re
     assert not list(Path("data").glob(".training-*"))
 
 
+def test_of_two_trainings_on_disk_the_second_waits_for_its_turn(spec: Spec) -> None:
+    spec = configure(spec, 'memory = "disk"')
+    taken = snapshot.take(spec)
+    with training.reserve_scratch(spec) as first:
+        assert first is not None
+        with pytest.raises(ProjectError, match="the training files of flights are used by another process") as caught:
+            train.train_version(spec, taken)
+        assert first.is_dir()
+    assert caught.value.exit_code == 75
+    assert train.train_version(spec, taken).number == 1
+
+
 def test_the_same_rows_and_workers_give_the_same_model(spec: Spec) -> None:
     spec = configure(spec, "workers = 2")
     taken = snapshot.take(spec)
@@ -164,7 +178,8 @@ def test_settings_that_differ_train_again(version: RegisteredVersion) -> None:
 
 
 def kill_second_worker() -> None:
-    while len(found := multiprocessing.active_children()) < 2:
+    until = time.monotonic() + 60
+    while len(found := multiprocessing.active_children()) < 2 and time.monotonic() < until:
         time.sleep(0.01)
     assert found[1].pid
     os.kill(found[1].pid, signal.SIGKILL)

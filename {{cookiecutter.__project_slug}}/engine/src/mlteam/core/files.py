@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import filelock
+
+from mlteam.core.errors import ProjectError
+
 
 @contextmanager
 def reserve_temporary_path(target: Path) -> Iterator[Path]:
@@ -32,6 +36,33 @@ def write_atomically(target: Path) -> Iterator[Path]:
     with reserve_temporary_path(target) as part:
         yield part
         part.replace(target)
+
+
+@contextmanager
+def hold_lock(path: Path, what: str, fix: str, seconds: float = 0) -> Iterator[None]:
+    """Let one process at a time do something.
+
+    The operating system releases the lock of a process that ends, however it ends.
+
+    Args:
+        path: The file of the lock, which stays.
+        what: What is said where another process holds it for longer than `seconds`.
+        fix: What to do then.
+        seconds: How long to wait.
+
+    Raises:
+        ProjectError: Another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path, timeout=seconds)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise ProjectError(what, where=str(path), fix=fix) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def remove(path: Path) -> None:

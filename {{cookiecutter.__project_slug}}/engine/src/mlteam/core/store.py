@@ -50,16 +50,17 @@ class Store:
             self._check_there()
             self._upload(path)
 
-    def push_folder(self, folder: Path, last: str) -> None:
+    def push_folder(self, folder: Path, last: str, *, again: bool = False) -> None:
         """Copy a folder of data/ to the store, unless it is there.
 
         Args:
             folder: Named by its content.
             last: The file that is written last: a folder without it does not count.
+            again: Copy it in any case.
         """
         with self._explain_errors():
             self._check_there()
-            if self._exists(folder / last):
+            if self._exists(folder / last) and not again:
                 return
             files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / last)
             for path in (*files, folder / last):
@@ -171,10 +172,10 @@ def open_store() -> Store | None:
     return _open(address) if address else None
 
 
-def push_folder(folder: Path, last: str) -> None:
+def push_folder(folder: Path, last: str, *, again: bool = False) -> None:
     """Copy a folder of data/ to the store, if the team has one."""
     if store := open_store():
-        store.push_folder(folder, last)
+        store.push_folder(folder, last, again=again)
 
 
 def pull_folder(folder: Path, last: str) -> None:

@@ -98,16 +98,17 @@ def freeze(
         part.mkdir()
         digest = _write_rows(_read_ordered_rows(connection, spec), part / "data.parquet")
         folder = home / shorten_digest(digest)
-        if not folder.exists() or (as_of is None and _read_metadata(folder).get("as_of")):
+        # What was known in the past may be all that there is now: the rows stay, and what is said of them is new.
+        renewed = folder.exists() and as_of is None and bool(_read_metadata(folder).get("as_of"))
+        if renewed or not folder.exists():
             metadata = _collect_metadata(connection, spec, digest, part / "data.parquet")
             metadata |= {"privacy": hidden, "as_of": as_of}
-            # What was known in the past may be all that there is now: the rows stay, and what is said of them is new.
-            target = folder if folder.exists() else part
+            target = folder if renewed else part
             write_json(target / "croissant.json", croissant.build_croissant(metadata, _collect_dataset_info(spec)))
             write_json(target / METADATA_FILE, metadata)
-            if target == part:
+            if not renewed:
                 part.rename(folder)
-    store.push_folder(folder, METADATA_FILE)
+    store.push_folder(folder, METADATA_FILE, again=renewed)
     return load(spec.name, digest)
 
 

@@ -113,6 +113,25 @@ def locate_factory(spec: Spec, part: str) -> str:
     return f"{spec.path}:{find_line(spec.path.read_text(encoding='utf-8'), [part, 'factory'])}"
 
 
+def validate_parameters(spec: Spec, table: str, params: dict[str, Any]) -> None:
+    """Ask the model's own settings, where it has them.
+
+    Args:
+        spec: Names the model.
+        table: The table of the pipeline file that the parameters are from: "model" or "tune".
+        params: The parameters.
+
+    Raises:
+        ProjectError: One is unknown or has a wrong value; names the line in the pipeline file.
+    """
+    known = getattr(load_model_class(spec.model.factory, locate_factory(spec, "model")), "Params", None)
+    try:
+        if known is not None:
+            known.model_validate(params)
+    except pydantic.ValidationError as error:
+        raise explain_validation_error(error, spec.path, (table, "params")) from None
+
+
 def fit_model(spec: Spec, part: str, train: Examples, validation: Examples, schema: Schema) -> Model:
     """Train the model that the spec describes under `part`, which is "model" or "baseline".
 

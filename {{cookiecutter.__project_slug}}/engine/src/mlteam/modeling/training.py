@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlteam.config.spec import Spec
 from mlteam.core import console
-from mlteam.core.files import reserve_temporary_path
+from mlteam.core.files import hold_lock, reserve_temporary_path
 from mlteam.core.paths import TRAINING
 from mlteam.data import datasets
 from mlteam.data.datasets import LazySnapshotTable
@@ -21,11 +21,18 @@ def reserve_scratch(spec: Spec, part: str = "") -> Iterator[Path | None]:
     Args:
         spec: Says so.
         part: Of several trainings at once, which one this is.
+
+    Raises:
+        ProjectError: Another process has this folder.
     """
     if spec.training.memory == "ram":
         yield None
         return
-    with reserve_temporary_path(TRAINING / f"{spec.name}{part}") as folder:
+    home = TRAINING / f"{spec.name}{part}"
+    # Another training of the same pipeline would take its files for those of one that was killed.
+    what = f"the training files of {home.name} are used by another process"
+    lock = hold_lock(home.with_suffix(".lock"), what, "wait for it to end, then run the command again")
+    with lock, reserve_temporary_path(home) as folder:
         folder.mkdir()
         yield folder
 

@@ -17,7 +17,7 @@ from mlteam.data.features import Examples, Floats, Labels, Schema
 from mlteam.evaluation.bootstrap import Bootstrap, Estimate
 from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.metrics import Metric, UndefinedMetricError
-from mlteam.modeling.model import Model, load_model_class, locate_factory
+from mlteam.modeling.model import Model, load_model_class, validate_parameters
 
 if TYPE_CHECKING:
     import optuna
@@ -155,16 +155,6 @@ def validate_search_space(spec: Spec) -> None:
         if name not in spec.model.params:
             what = f"tune.params.{name}: [model.params] has no current value"
             raise ProjectError(what, where=str(spec.path), fix=f"add {name} = … there")
-
-
-def validate_parameters(spec: Spec, table: str, params: ParamValues) -> None:
-    """Ask the model's own settings, where it has them."""
-    known = getattr(load_model_class(spec.model.factory, locate_factory(spec, "model")), "Params", None)
-    try:
-        if known is not None:
-            known.model_validate(params)
-    except pydantic.ValidationError as error:
-        raise settings.explain_validation_error(error, spec.path, (table, "params")) from None
 
 
 def _run_trial(

@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
-import pydantic
 
-from mlteam.config.settings import explain_validation_error
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import DATA
@@ -31,7 +29,7 @@ from mlteam.data import features, snapshot, spark, targets
 from mlteam.data.features import Schema, TableLike
 from mlteam.data.snapshot import Snapshot
 from mlteam.modeling import training
-from mlteam.modeling.model import Model, load_model_class, locate_factory
+from mlteam.modeling.model import Model, load_model_class, locate_factory, validate_parameters
 
 HERE = "127.0.0.1"
 # Seconds in which the others notice that one has failed.
@@ -47,13 +45,11 @@ class Job:
     """What each worker is told.
 
     Attributes:
-        project: The folder of the project.
         spec: The pipeline.
         snapshot: The digest of its snapshot.
         schema: The features, as all training rows show them.
     """
 
-    project: str
     spec: Spec
     snapshot: str
     schema: Schema
@@ -89,15 +85,12 @@ def fit_on_workers(spec: Spec, taken: Snapshot, schema: Schema) -> Model:
     if not getattr(model_class, "SHARED", False):
         what = f"{spec.model.factory} trains in one process, and training asks for workers"
         raise ProjectError(what, where=where, fix="use mlteam.modeling:XGBoost, or remove workers and target")
-    try:
-        model_class.Params.model_validate(spec.model.params)
-    except pydantic.ValidationError as error:
-        raise explain_validation_error(error, spec.path, ("model", "params")) from None
+    validate_parameters(spec, "model", spec.model.params)
     fewest = min(table.num_rows for table in training.open_training_rows(spec, taken))
     if fewest < spec.training.workers:
         what = f"training.workers is {spec.training.workers}, and only {fewest} rows can be shared"
         raise ProjectError(what, where=str(spec.path), fix="ask for fewer")
-    job = Job(str(Path.cwd()), spec, taken.digest, schema)
+    job = Job(spec, taken.digest, schema)
     with tempfile.TemporaryDirectory(dir=DATA, prefix=".training-") as folder:
         content = _train_on_spark(job) if spec.training.target else _train_in_processes(job, Path(folder))
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -235,8 +228,10 @@ def _train_on_spark(job: Job) -> bytes:
         what = f"training.target {target.name} is of type {target.kind}, which does not train"
         raise ProjectError(what, where=str(job.spec.path), fix="name a target of type spark")
 
+    project = Path.cwd()
+
     def work(rank: int, host: str, broadcast: Broadcast) -> bytes:
-        os.chdir(job.project)
+        os.chdir(project)
         return train_share(job, rank, host, broadcast)
 
     return b"".join(spark.run_on_workers(target, job.spec.training.workers, work))

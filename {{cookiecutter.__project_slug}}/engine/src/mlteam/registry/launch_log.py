@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, Self
 
-import filelock
 from pydantic import Field
 
 from mlteam.config.settings import Settings
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
+from mlteam.core.files import hold_lock
 from mlteam.core.paths import DATA, LAUNCH_LOCK
 from mlteam.registry import versions
 from mlteam.registry.tracking import get_registry_folder, is_on_server
@@ -128,20 +128,10 @@ def get_next_timestamp(before: LaunchState) -> dt.datetime:
 def lock_launches() -> Iterator[None]:
     """Let one launch or rollback at a time write in this copy of the repository, or in the folder that is its store.
 
-    The operating system releases the lock of a process that ends, however it ends.
-
     Raises:
         ProjectError: Another process holds the lock for more than five seconds.
     """
     path = (DATA if is_on_server() else get_registry_folder()) / LAUNCH_LOCK.name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path, timeout=LOCK_TIMEOUT_SECONDS)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        fix = "wait for it to end, check its result, then run the command again"
-        raise ProjectError("another launch is under way", where=str(path), fix=fix) from None
-    try:
+    fix = "wait for it to end, check its result, then run the command again"
+    with hold_lock(path, "another launch is under way", fix, LOCK_TIMEOUT_SECONDS):
         yield
-    finally:
-        lock.release()
