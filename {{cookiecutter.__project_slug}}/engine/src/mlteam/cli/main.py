@@ -243,6 +243,9 @@ def main() -> None:
     from mlteam.core.release import check_version
     from mlteam.registry.tracking import convert_mlflow_error
 
+    # Libraries make a million objects that stay. At the usual thresholds, to look for garbage among them takes two of
+    # the seconds of a pipeline.
+    gc.set_threshold(10_000, 50, 100)
     # The threads of small products of matrices wait for each other longer than they work; models have their own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
