@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import reserve_temporary_path
@@ -101,6 +100,9 @@ def stream_table(target: Target, schema: str, table: str) -> Iterator[pa.RecordB
     Raises:
         ProjectError: There is no such table, or Spark does not answer.
     """
+    # Imported here because it takes pandas along.
+    import pyarrow.dataset as ds
+
     session = open_session(target)
     with reserve_temporary_path(SPARK / "streamed") as folder:
         try:
