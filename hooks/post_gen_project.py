@@ -1,6 +1,7 @@
 """Remove the files of options that were not chosen, start a git repository, and run the project's own check."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ NOT_CHOSEN = {
 }["{{cookiecutter.ci}}"]
 # The checker is part of the engine, which is not installed yet.
 ENVIRONMENT = os.environ | {"PYTHONPATH": "engine/src"}
+WAREHOUSE = "{{cookiecutter.warehouse}}"
 WITHOUT_EXAMPLE = {"yes": False, "no": True}["{{cookiecutter.flights_example}}"]
 
 
@@ -19,6 +21,8 @@ def main() -> None:
     """Do all of it, and name the next step to a person; a second run changes nothing."""
     for name in NOT_CHOSEN:
         remove(Path(name))
+    if WAREHOUSE != "duckdb":
+        add_warehouse()
     if WITHOUT_EXAMPLE:
         subprocess.run([sys.executable, "-B", "process/remove_example.py"], env=ENVIRONMENT, check=True)
     start_repository()
@@ -36,6 +40,24 @@ def remove(path: Path) -> None:
     for folder in path.parents[:-1]:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def add_warehouse() -> None:
+    """Add the target as the engine's page has it, the packages that reach it, and its dialect for the linter."""
+    page = Path("engine/README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"```yaml\n( +prod:\n.*?)```", page, re.DOTALL)
+    (target,) = [found for found in targets if f"type: {WAREHOUSE}\n" in found]
+    profiles = Path("sql/profiles.yml")
+    rest = profiles.read_text(encoding="utf-8").replace(target, "")
+    profiles.write_text(rest + target, encoding="utf-8", newline="\n")
+    dialect = "sparksql" if WAREHOUSE == "spark" else WAREHOUSE
+    for path, old, new in (
+        ("pyproject.toml", '    "mlteam",\n', f'    "mlteam[{WAREHOUSE}]",\n'),
+        (".sqlfluff", "dialect = duckdb\n", f"dialect = {dialect}\n"),
+        (".sqlfluff", '"type": "duckdb"', f'"type": "{WAREHOUSE}"'),
+    ):
+        file = Path(path)
+        file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8", newline="\n")
 
 
 def start_repository() -> None:

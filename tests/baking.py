@@ -26,7 +26,13 @@ QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(en
 ASKED = {name: default for name, default in QUESTIONS.items() if not name.startswith("_")}
 TEXTS = {name: default for name, default in ASKED.items() if isinstance(default, str)}
 CHOICES = {name: options for name, options in ASKED.items() if isinstance(options, list)}
-COMBINATIONS = [dict(zip(CHOICES, options, strict=True)) for options in itertools.product(*CHOICES.values())]
+# A warehouse changes three files, of which the answers about licence and CI change none: it takes their first ones.
+FIXED = {name: options[:1] for name, options in CHOICES.items() if name in ("license", "ci")}
+COMBINATIONS = [
+    dict(zip(CHOICES, options, strict=True))
+    for choices in ({"warehouse": CHOICES["warehouse"][:1]}, FIXED | {"warehouse": CHOICES["warehouse"][1:]})
+    for options in itertools.product(*(CHOICES | choices).values())
+]
 
 # Answers that name no flights, so that a flight in the project can only come from the example.
 PARCELS = {"project_name": "Parcel Arrivals", "description": "Predicts on which day a parcel arrives."}

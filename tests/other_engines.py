@@ -1,7 +1,5 @@
-"""The demo's project with a warehouse of another engine, as the engine's page says."""
+"""A project that was generated for the warehouse of another engine, with what the demo's project has made."""
 
-import re
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -11,25 +9,34 @@ import baking
 UV = (sys.executable, "-m", "uv")
 
 
-def move_to_engine(demonstrated: Path, folder: Path, kind: str, load: str, env: dict[str, str]) -> Path:
-    """Copy a project, add the target of its page, and let the engine have the raw files instead of the project.
+def generate_for_engine(
+    bake: baking.Bake, demonstrated: Path, folder: Path, kind: str, load: str, env: dict[str, str]
+) -> Path:
+    """Generate a project for an engine, and let the engine have the demo's raw files instead of the project.
 
     Args:
+        bake: Generates it.
         demonstrated: The project of the demo.
-        folder: Where the copy is made.
-        kind: The type of the target, which is the extra of the packages as well.
+        folder: Where it is generated.
+        kind: The engine, as the question names it.
         load: A Python script that loads the files of the folder in its first argument.
         env: The environment of the commands.
     """
-    project = folder / demonstrated.name
-    baking.copy(demonstrated, project, "warehouse.duckdb")
-    page = (project / "engine" / "README.md").read_text(encoding="utf-8")
-    (install,) = re.findall(rf"`uv (add \"mlteam\[{kind}\]\")`", page)
-    (output,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if f"type: {kind}" in block]
-    with (project / "sql" / "profiles.yml").open("a", encoding="utf-8") as file:
-        file.write(output)
-    for command in ((*UV, *shlex.split(install)), (*UV, "run", "python", "-c", load, "data/raw")):
-        done = baking.run(*command, cwd=project, env=env)
+    project = bake(folder, warehouse=kind)
+    baking.copy(demonstrated / "data", project / "data", "warehouse.duckdb")
+    for command in (("sync", "--quiet"), ("run", "python", "-c", load, "data/raw")):
+        done = baking.run(*UV, *command, cwd=project, env=env)
         assert done.returncode == 0, done.stdout + done.stderr
     shutil.rmtree(project / "data" / "raw")
     return project
+
+
+def check_own_tests(project: Path, env: dict[str, str]) -> None:
+    """Run what the project has to say about its own code and SQL."""
+    for command in (
+        ("sqlfluff", "lint", "--disable-progress-bar", "sql"),
+        ("pytest", "-q", "tests"),
+        ("ruff", "check"),
+    ):
+        done = baking.run(*UV, "run", "--quiet", *command, cwd=project, env=env)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import baking
 import pytest
-from other_engines import UV, move_to_engine
+from other_engines import UV, check_own_tests, generate_for_engine
 
 pytestmark = pytest.mark.slow
 
@@ -142,9 +142,9 @@ with dbapi.connect(os.environ["SERVER"], autocommit=True) as connection, connect
 
 @pytest.fixture(scope="module")
 def on_postgres(
-    demonstrated: tuple[Path, str], database: str, tmp_path_factory: pytest.TempPathFactory
+    bake: baking.Bake, demonstrated: tuple[Path, str], database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, str]]:
-    """The project of the demo with the target of the engine's page, without its raw files, which the server has."""
+    """A project for PostgreSQL without raw files, which the server has."""
     address = urllib.parse.urlsplit(database)
     env = baking.fresh_machine() | {
         "SERVER": database,
@@ -153,7 +153,8 @@ def on_postgres(
         "WAREHOUSE_USER": str(address.username),
         "WAREHOUSE_DATABASE": address.path.strip("/"),
     }
-    return move_to_engine(demonstrated[0], tmp_path_factory.mktemp("warehouse"), "postgres", LOAD, env), env
+    folder = tmp_path_factory.mktemp("warehouse")
+    return generate_for_engine(bake, demonstrated[0], folder, "postgres", LOAD, env), env
 
 
 def run(on_postgres: tuple[Path, dict[str, str]], *words: str, **variables: str) -> tuple[int, str]:
@@ -217,3 +218,4 @@ def test_a_table_of_the_server_becomes_a_pipeline(on_postgres: tuple[Path, dict[
         assert status == 1
         assert message in said
     assert not (on_postgres[0] / "pipelines" / "other.toml").exists()
+    check_own_tests(*on_postgres)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import baking
 import pytest
-from other_engines import UV, move_to_engine
+from other_engines import UV, check_own_tests, generate_for_engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -52,12 +52,12 @@ for workers, what in ((2, work), (2, fail), (999, work)):
 
 
 @pytest.fixture(scope="module")
-def on_spark(demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project of the demo with the target of the engine's page, without its raw files, which Spark has."""
+def on_spark(bake: baking.Bake, demonstrated: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project for Spark without raw files, which Spark has."""
     if not shutil.which("java"):
         pytest.skip("Spark needs Java")
     folder = tmp_path_factory.mktemp("warehouse")
-    return move_to_engine(demonstrated[0], folder, "spark", LOAD, baking.fresh_machine())
+    return generate_for_engine(bake, demonstrated[0], folder, "spark", LOAD, baking.fresh_machine())
 
 
 def run(project: Path, *words: str, **variables: str) -> str:
@@ -83,10 +83,11 @@ def test_a_table_of_spark_becomes_a_pipeline_that_is_the_same_here(on_spark: Pat
     assert "called_days_before (called_)" in " ".join(said.split())
     said = run(on_spark, "parity", "--pipeline", "rain", "--target", "prod")
     assert "features.rain_features: 3,000 rows and 11 columns are the same on prod (spark) and here" in said
+    check_own_tests(on_spark, baking.fresh_machine())
     # A day of the week that counts from another day is what no engine rejects.
     model = on_spark / "sql" / "models" / "features" / "rain_features.sql"
     text = model.read_text(encoding="utf-8")
-    weekday = "{{ iso_weekday('called_') }} % 7"
+    weekday = "mod({{ iso_weekday('called_') }}, 7)"
     assert weekday in text
     model.write_text(text.replace(weekday, "extract(dow from called_)"), encoding="utf-8")
     command = (*UV, "run", "--quiet", "mlteam", "parity", "--pipeline", "rain", "--target", "prod")

@@ -22,16 +22,10 @@ history as (
     select
         {{ keys | join(', ') }},
         flight_date,
-        coalesce(sum(flights) over past, 0) as flights,
-        sum(late_flights) over past as late_flights
+        coalesce(sum(flights) over {{ past_28_days(keys) }}, 0) as flights,
+        sum(late_flights) over {{ past_28_days(keys) }} as late_flights
 
     from days
-    window
-        past as (
-            partition by {{ keys | join(', ') }}
-            order by flight_date
-            range between interval '28' day preceding and interval '1' day preceding
-        )
 
 )
 
@@ -42,4 +36,12 @@ select
     cast(late_flights as {{ double() }}) / nullif(flights, 0) as {{ prefix }}_late_rate_28d
 
 from history
+{%- endmacro %}
+
+{% macro past_28_days(keys) -%}
+    (
+            partition by {{ keys | join(', ') }}
+            order by {{ days_between("'1970-01-01'", 'flight_date') }}
+            range between 28 preceding and 1 preceding
+        )
 {%- endmacro %}

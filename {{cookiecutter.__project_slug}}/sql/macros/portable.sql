@@ -3,17 +3,52 @@
     {{- custom_schema_name or target.schema -}}
 {% endmacro %}
 
-{#- What engines write differently: types, names, the day of the week (Monday is 1), days from one date to another. -#}
-{% macro double() -%}{{ 'double precision' if target.type == 'postgres' else 'double' }}{%- endmacro %}
-{% macro text() -%}{{ 'string' if target.type == 'spark' else 'varchar' }}{%- endmacro %}
+{#- What engines write differently: types, a time without a zone among them, and quoted names. -#}
+{% macro double() -%}
+    {{ {'postgres': 'double precision', 'bigquery': 'float64'}.get(target.type, 'double') }}
+{%- endmacro %}
+{% macro text() -%}{{ 'string' if target.type in ('spark', 'bigquery') else 'varchar' }}{%- endmacro %}
+{% macro datetime() -%}
+    {{ {'bigquery': 'datetime', 'snowflake': 'timestamp_ntz'}.get(target.type, 'timestamp') }}
+{%- endmacro %}
 {% macro quote(name) -%}
-    {%- set mark = '`' if target.type == 'spark' else '"' -%}
+    {%- set mark = '`' if target.type in ('spark', 'bigquery') else '"' -%}
     {{ mark ~ name.replace(mark, mark ~ mark) ~ mark }}
 {%- endmacro %}
+
+{#- The day of the week (Monday is 1), days from one date to another, a date, and a time some hours before another. -#}
 {% macro iso_weekday(day) -%}
-    cast(extract({{ 'dayofweek_iso' if target.type == 'spark' else 'isodow' }} from {{ day }}) as integer)
+    {%- if target.type == 'bigquery' -%}
+        cast(format_date('%u', {{ day }}) as integer)
+    {%- else -%}
+        {%- set part = {'spark': 'dayofweek_iso', 'snowflake': 'dayofweekiso'}.get(target.type, 'isodow') -%}
+        cast(extract({{ part }} from {{ day }}) as integer)
+    {%- endif -%}
 {%- endmacro %}
 {% macro days_between(first, last) -%}
-    {%- set dates = ['cast(' ~ last ~ ' as date)', 'cast(' ~ first ~ ' as date)'] -%}
-    {{ 'datediff(' ~ dates | join(', ') ~ ')' if target.type == 'spark' else dates | join(' - ') }}
+    {%- set first, last = 'cast(' ~ first ~ ' as date)', 'cast(' ~ last ~ ' as date)' -%}
+    {{ {
+        'spark': 'datediff(' ~ last ~ ', ' ~ first ~ ')',
+        'bigquery': 'date_diff(' ~ last ~ ', ' ~ first ~ ', day)',
+        'snowflake': 'datediff(day, ' ~ first ~ ', ' ~ last ~ ')',
+    }.get(target.type, last ~ ' - ' ~ first) }}
+{%- endmacro %}
+{% macro make_date(year, month, day) -%}
+    {{ {'bigquery': 'date', 'snowflake': 'date_from_parts'}.get(target.type, 'make_date') -}}
+    (cast({{ year }} as integer), cast({{ month }} as integer), cast({{ day }} as integer))
+{%- endmacro %}
+{% macro hours_before(moment, hours) -%}
+    {{ {
+        'bigquery': 'datetime_sub(' ~ moment ~ ', interval ' ~ hours ~ ' hour)',
+        'snowflake': 'dateadd(hour, -' ~ hours ~ ', ' ~ moment ~ ')',
+    }.get(target.type, moment ~ " - interval '" ~ hours ~ "' hour") }}
+{%- endmacro %}
+
+{#- A digest in hexadecimal of texts, which are between `call` and `endcall`. -#}
+{% macro hash_row() -%}
+    {%- if target.type == 'bigquery' -%}
+        to_hex(md5(array_to_string([{{ caller() }}], '|')))
+    {%- else -%}
+        md5(concat_ws('|', {{ caller() }}))
+    {%- endif -%}
 {%- endmacro %}

@@ -9,7 +9,7 @@ import pytest
 from conftest import run_sql
 
 from mlteam.core.errors import ProjectError
-from mlteam.data import mirror, postgres, warehouse
+from mlteam.data import mirror, servers, warehouse
 from mlteam.data.targets import Target
 
 PROD = Target("prod", "postgres", {})
@@ -29,7 +29,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, batches: Iterator[pa.RecordBatch] | 
             schema = pa.schema({"id": pa.int64(), "amount": pa.float64()})
             yield pa.RecordBatchReader.from_batches(schema, batches or iter(()))
 
-    monkeypatch.setattr(postgres, "stream_query", stream)
+    monkeypatch.setattr(servers, "stream_query", stream)
     return asked
 
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+import sqlglot
 import yaml
 from conftest import edit
 
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
-from mlteam.data import postgres, rebuild, snapshot, sources, targets, warehouse
+from mlteam.data import rebuild, servers, snapshot, sources, targets, warehouse
 from mlteam.data.targets import PROFILES, Target
 
 PROD = """
@@ -56,7 +57,12 @@ def test_a_target_is_named_by_option_by_variable_or_by_the_profile(
     ("old", "new", "name", "message"),
     [
         ("prod:", "prod:", "prd", "there is no target 'prd'\ndid you mean 'prod'?"),
-        ("type: postgres", "type: oracle", "prod", "target prod has type 'oracle'\nknown: duckdb, postgres, spark"),
+        (
+            "type: postgres",
+            "type: oracle",
+            "prod",
+            "target prod has type 'oracle'\nknown: duckdb, postgres, spark, bigquery, snowflake",
+        ),
     ],
 )
 def test_a_target_that_cannot_be_used_is_named(profiles: Path, old: str, new: str, name: str, message: str) -> None:
@@ -79,9 +85,9 @@ def test_the_address_takes_variables_and_messages_never_show_the_password(
     target = targets.load_target("prod")
     for name, value in (("HOST", "db.example.org"), ("USER", "ada"), ("PASSWORD", "s/cr@t")):
         with pytest.raises(ProjectError, match=f"needs the environment variable WAREHOUSE_{name}"):
-            postgres.build_address(target)
+            servers.build_postgres_address(target)
         monkeypatch.setenv(f"WAREHOUSE_{name}", value)
-    address, shown = postgres.build_address(target)
+    address, shown = servers.build_postgres_address(target)
     assert address.startswith("postgresql://ada:")
     assert address.removeprefix("postgresql://ada:") == "s%2Fcr%40t@db.example.org:5432/shop"
     assert shown == "postgresql://ada@db.example.org:5432/shop"
@@ -126,3 +132,41 @@ def test_the_zone_of_a_role_changes_no_time(profiles: Path, monkeypatch: pytest.
     monkeypatch.setenv("PGTZ", "Asia/Tokyo")
     assert isinstance(targets.load_target("prod"), Target)
     assert os.environ["PGTZ"] == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "rows"),
+    [
+        (
+            "bigquery",
+            "from `shop`.INFORMATION_SCHEMA.COLUMNS where table_schema = 'shop' and table_name = 'orders'",
+            "select `id`, cast(`Amount` as float64) as `Amount` from `shop`.`orders`",
+        ),
+        (
+            "snowflake",
+            "from information_schema.columns where table_schema = 'SHOP' and table_name = 'ORDERS'",
+            'select "ID" as "id", "Amount" from "SHOP"."ORDERS"',
+        ),
+    ],
+)
+def test_a_table_is_asked_for_in_the_words_of_its_server(kind: str, columns: str, rows: str) -> None:
+    server = servers.SERVERS[kind]
+    first = {"bigquery": "id", "snowflake": "ID"}[kind]
+    assert server.list_columns("shop", "orders") == f"select column_name, data_type {columns} order by ordinal_position"
+    assert server.select_columns("shop", "orders", [(first, "INT64"), ("Amount", "NUMERIC")]) == rows
+    for query in (server.list_columns("shop", "orders"), rows):
+        sqlglot.parse_one(query, dialect=kind)
+
+
+def test_drivers_are_told_what_the_profile_says_and_nothing_that_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_PASSWORD", "s/cr@t")
+    settings = {"account": "org-one", "user": "ada", "password": "{{ env_var('WAREHOUSE_PASSWORD') }}"}
+    target = Target("prod", "snowflake", settings | {"database": "db"})
+    told = servers.build_snowflake_options(target)
+    assert (told["username"], told["password"]) == ("ada", "s/cr@t")
+    assert (told["adbc.snowflake.sql.account"], told["adbc.snowflake.sql.db"]) == ("org-one", "db")
+    assert "adbc.snowflake.sql.role" not in told
+    assert servers.SERVERS["snowflake"].describe(target) == "Snowflake, account org-one"
+    target = Target("prod", "bigquery", {"project": "shop-1", "location": "EU"})
+    options = {"adbc.bigquery.sql.project_id": "shop-1", "adbc.bigquery.sql.location": "EU"}
+    assert servers.build_bigquery_options(target) == options

@@ -57,14 +57,15 @@ select
     departures.departures_same_hour,
     -- Both clocks are local, so the difference of the time zones comes off; a day more keeps the remainder positive.
     -- In summer, an hour is added where the clocks of the destination do not change.
-    cast((
+    cast(mod(
         flights.scheduled_arrival_minutes - flights.scheduled_departure_minutes + 2880
         - 60 * (destinations.utc_offset_hours - origins.utc_offset_hours)
         + case
             when destinations.observes_daylight_saving then 0
             else {{ summer_minutes('flights', 'origins.utc_offset_hours') }}
-        end
-    ) % 1440 as integer) as scheduled_duration_minutes,
+        end,
+        1440
+    ) as integer) as scheduled_duration_minutes,
 
     ---------- aircraft
     planes.seats,
@@ -89,7 +90,7 @@ from flights
 left join weather
     on
         flights.origin = weather.origin
-        and weather.observed_hour_utc = flights.scheduled_hour_utc - interval '1' hour
+        and weather.observed_hour_utc = {{ hours_before('flights.scheduled_hour_utc', 1) }}
 left join planes
     on flights.tail_number = planes.tail_number
 left join airports as origins

@@ -15,10 +15,10 @@ renamed as (
         tailnum as tail_number,
 
         ---------- schedule
-        make_date(cast(year as integer), cast(month as integer), cast(day as integer)) as flight_date,
+        {{ make_date('year', 'month', 'day') }} as flight_date,
         {{ clock_minutes('sched_dep_time') }} as scheduled_departure_minutes,
         {{ clock_minutes('sched_arr_time') }} as scheduled_arrival_minutes,
-        cast(time_hour as timestamp) as scheduled_hour_utc,
+        cast(time_hour as {{ datetime() }}) as scheduled_hour_utc,
         distance as distance_miles,
 
         ---------- known after departure

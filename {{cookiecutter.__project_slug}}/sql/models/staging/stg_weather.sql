@@ -9,7 +9,7 @@ renamed as (
     select
         ---------- keys
         origin,
-        cast(time_hour as timestamp) as observed_hour_utc,
+        cast(time_hour as {{ datetime() }}) as observed_hour_utc,
 
         ---------- measurements
         temp as temperature_f,

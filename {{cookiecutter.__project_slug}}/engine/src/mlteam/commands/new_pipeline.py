@@ -71,7 +71,7 @@ def _bring_table(wish: OnboardingRequest, table: str) -> Plan:
             example = writer.build_example(connection, plan)
         brought = _keep_file(source)
         plan.joined = [dataclasses.replace(one, source=_keep_file(one.source)) for one in joined]
-        written = writer.write_pipeline_files(plan, brought, example, portable=not engine.is_local)
+        written = writer.write_pipeline_files(plan, brought, example, portable=targets.has_other_engines())
         with console.show_progress("build and test the SQL") as progress:
             warehouse.build(progress, [f"source:{source.system}+"], engine)
         spec = pipelines.load_spec(wish.name)

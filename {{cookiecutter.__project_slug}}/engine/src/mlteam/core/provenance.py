@@ -10,9 +10,12 @@ from typing import Any
 
 # XGBoost comes under one of two names, by platform.
 LIBRARIES = {
+    "dbt-bigquery",
     "dbt-core",
     "dbt-duckdb",
     "dbt-postgres",
+    "dbt-snowflake",
+    "dbt-spark",
     "duckdb",
     "lightgbm",
     "mlflow",

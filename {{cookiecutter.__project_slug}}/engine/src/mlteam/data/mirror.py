@@ -7,12 +7,12 @@ import duckdb
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import WAREHOUSE
 from mlteam.core.sql import quote_identifier
-from mlteam.data import postgres, spark
+from mlteam.data import servers, spark
 from mlteam.data.targets import Target
 from mlteam.data.warehouse import connect
 
 # How the tables of each engine are read.
-ENGINES = {"postgres": postgres.stream_table, "spark": spark.stream_table}
+ENGINES = dict.fromkeys(servers.SERVERS, servers.stream_table) | {"spark": spark.stream_table}
 
 
 def copy_relations(target: Target, relations: Iterable[tuple[str, str]]) -> None:

@@ -22,6 +22,8 @@ BUILT = DBT / "target.txt"
 LIBRARIES = {
     "postgres": ("dbt.adapters.postgres", "adbc_driver_postgresql"),
     "spark": ("dbt.adapters.spark", "pyspark"),
+    "bigquery": ("dbt.adapters.bigquery", "adbc_driver_bigquery"),
+    "snowflake": ("dbt.adapters.snowflake", "adbc_driver_snowflake"),
 }
 
 
@@ -67,6 +69,12 @@ def load_target(name: str | None = None) -> Target:
         # Times without a zone are UTC, whatever the zone of the role.
         os.environ["PGTZ"] = "UTC"
     return Target(name, kind, settings)
+
+
+def has_other_engines() -> bool:
+    """Return whether the profile names an engine beside the one here."""
+    profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
+    return any(settings.get("type") != LOCAL for settings in profile["outputs"].values())
 
 
 def load_built_target() -> Target:

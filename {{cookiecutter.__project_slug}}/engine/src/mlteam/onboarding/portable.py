@@ -7,18 +7,28 @@ TEXT = re.compile(r"('(?:[^']|'')*')")
 REPLACEMENTS = (
     (re.compile(r"as double precision\)"), "as {{ double() }})"),
     (re.compile(r"as varchar\)"), "as {{ text() }})"),
+    (re.compile(r"as timestamp\)"), "as {{ datetime() }})"),
     (
         re.compile(r"cast\(cast\((\w+) as date\) - cast\((\w+) as date\) as integer\)"),
         r"{{ days_between('\2', '\1') }}",
     ),
-    (re.compile(r"cast\(extract\(dow from (\w+)\) as integer\)"), r"{{ iso_weekday('\1') }} % 7"),
+    (re.compile(r"cast\(extract\(dow from (\w+)\) as integer\)"), r"mod({{ iso_weekday('\1') }}, 7)"),
+)
+# A call of several lines: what is hashed is between two of them.
+CALLS = (
+    (re.compile(r"md5\(concat_ws\(\s*'\|',\n"), "{% call hash_row() %}\n"),
+    (re.compile(r"\)\) as row_digest"), "{% endcall %} as row_digest"),
 )
 QUOTED_NAME = re.compile(r'"((?:[^"]|"")+)"')
 
 
 def make_portable(text: str) -> str:
     """Return SQL of this engine as every engine of a target runs it; texts and lines with Jinja's marks stay."""
-    return "".join(line if "{%" in line or "{{" in line else _replace(line) for line in text.splitlines(keepends=True))
+    lines = text.splitlines(keepends=True)
+    text = "".join(line if "{%" in line or "{{" in line else _replace(line) for line in lines)
+    for pattern, call in CALLS:
+        text = pattern.sub(call, text)
+    return text
 
 
 def _replace(line: str) -> str:
