@@ -24,6 +24,7 @@ BENCHMARKS = [
     "mutation",
     "know",
     "scale",
+    "engines",
     "training",
     "serving",
     "soak",

@@ -83,8 +83,8 @@ def open_project(path: Path | None, *, smoke: bool, build: bool = True) -> Itera
     yield path.resolve()
 
 
-def bake(home: Path) -> Path:
-    """Generate a project with the defaults from the files that git tracks or would add."""
+def bake(home: Path, *answers: str) -> Path:
+    """Generate a project from the files that git tracks or would add, with the defaults but for some answers."""
     copy, output = home / "template", home / "projects"
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=TEMPLATE, stdout=subprocess.PIPE, check=True).stdout.decode()
@@ -93,7 +93,17 @@ def bake(home: Path) -> Path:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes((TEMPLATE / name).read_bytes())
     output.mkdir()
-    make = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", "-o", str(output), str(copy)]
+    make = [
+        sys.executable,
+        "-m",
+        "cookiecutter",
+        "--no-input",
+        "--default-config",
+        "-o",
+        str(output),
+        str(copy),
+        *answers,
+    ]
     subprocess.run(make, check=True)
     (project,) = output.iterdir()
     return project

@@ -1,12 +1,62 @@
 """A project that was generated for the warehouse of another engine, with what the demo's project has made."""
 
+import os
+import pwd
+import re
 import shutil
+import socket
+import subprocess
 import sys
+import tempfile
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import baking
 
 UV = (sys.executable, "-m", "uv")
+LIBRARY = "libpq5"
+
+# Loads the raw tables of the flights, and a table that nobody has declared yet.
+LOAD_POSTGRES = """
+import os, sys
+from pathlib import Path
+import pyarrow.parquet
+from adbc_driver_postgresql import dbapi
+
+with dbapi.connect(os.environ["SERVER"], autocommit=True) as connection, connection.cursor() as cursor:
+    cursor.execute("create schema nycflights")
+    for file in Path(sys.argv[1]).glob("*.parquet"):
+        cursor.adbc_ingest(file.stem, pyarrow.parquet.read_table(file), mode="create", db_schema_name="nycflights")
+    cursor.execute("create schema desk")
+    cursor.execute(
+        "create table desk.gusts as select i as gust_id, (i * 7919 % 100) / 10.0 as speed,"
+        " case when i % 3 = 0 then 'north' else 'south' end as side,"
+        " timestamp '2024-01-01' + i * interval '3 hours' as measured_at,"
+        " (i * 7919 % 100) + abs(hashint4(i) % 90) > 80 as rains from generate_series(1, 3000) as t (i)"
+    )
+    # A role whose clock is elsewhere must not move any row.
+    cursor.execute("alter role ada set timezone to 'America/New_York'")
+"""
+LOAD_SPARK = """
+import sys
+from pathlib import Path
+from mlteam.data import spark, targets
+
+session = spark.open_session(targets.load_target("prod"))
+for schema in ("nycflights", "desk"):
+    session.sql(f"create schema {schema}")
+for file in Path(sys.argv[1]).glob("*.parquet"):
+    session.read.parquet(str(file)).write.saveAsTable(f"nycflights.{file.stem}")
+session.sql('''
+    create table desk.gusts as select id + 1 as `Gust Id`, cast((id * 7919 % 100) / 10.0 as decimal(5, 1)) as speed,
+    if(id % 3 = 0, 'north', 'south') as Side,
+    timestamp_ntz '2024-01-01' + make_interval(0, 0, 0, 0, 3 * id) as measured_at,
+    timestamp_ntz '2024-01-01' + make_interval(0, 0, 0, 0, 2 * id) as called,
+    (id * 7919 % 100) + abs(hash(id) % 90) > 80 as rains from range(0, 3000)
+''')
+"""
 
 
 def generate_for_engine(
@@ -40,3 +90,59 @@ def check_own_tests(project: Path, env: dict[str, str]) -> None:
     ):
         done = baking.run(*UV, "run", "--quiet", *command, cwd=project, env=env)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def download_packages(folder: Path) -> list[Path]:
+    """Download the packages of a PostgreSQL server into a folder; return none unless all are there."""
+    if not shutil.which("apt-get") or not shutil.which("setpriv") or os.getuid():
+        return []
+    listed = baking.run("apt-cache", "depends", "postgresql", cwd=folder).stdout
+    servers = re.findall(r"Depends: (postgresql-\d+)$", listed, re.MULTILINE)
+    baking.run("apt-get", "download", *servers, LIBRARY, cwd=folder)
+    packages = list(folder.glob("*.deb"))
+    return packages if servers and len(packages) > len(servers) else []
+
+
+@contextmanager
+def run_postgres() -> Iterator[str | None]:
+    """Run a server of Debian's packages by a user without rights; yield its address, or None if there is no server."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as home:
+        root = Path(home)
+        root.chmod(0o755)
+        packages = download_packages(root)
+        if not packages:
+            yield None
+            return
+        for package in packages:
+            baking.run("dpkg-deb", "--extract", package, root, cwd=root)
+        (programs,) = root.glob("usr/lib/postgresql/*/bin")
+        data = root / "data"
+        data.mkdir()
+        nobody = pwd.getpwnam("nobody")
+        os.chown(data, nobody.pw_uid, nobody.pw_gid)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        (libraries,) = root.glob("usr/lib/*-linux-gnu")
+        as_nobody = ("setpriv", f"--reuid={nobody.pw_uid}", "--clear-groups", "env", f"LD_LIBRARY_PATH={libraries}")
+        made = baking.run(*as_nobody, programs / "initdb", "-D", data, "-A", "trust", "-U", "ada", cwd=root)
+        assert made.returncode == 0, made.stdout + made.stderr
+        options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1"
+        control = (*as_nobody, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(data / "log"))
+        subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield f"postgresql://ada@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+
+
+def describe_server(address: str) -> dict[str, str]:
+    """Return the variables by which a project and its tests reach a server."""
+    place = urllib.parse.urlsplit(address)
+    found = {
+        "HOST": place.hostname,
+        "PORT": place.port,
+        "USER": place.username,
+        "DATABASE": place.path.strip("/"),
+    }
+    return {"SERVER": address} | {f"WAREHOUSE_{name}": str(value) for name, value in found.items()}

@@ -1,23 +1,23 @@
 """A real PostgreSQL server: the loader of the engine's page reads it, and the SQL of the project builds on it."""
 
-import os
-import pwd
 import re
 import shutil
-import socket
-import subprocess
-import tempfile
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
 import baking
 import pytest
-from other_engines import UV, check_own_tests, generate_for_engine
+from other_engines import (
+    LOAD_POSTGRES,
+    UV,
+    check_own_tests,
+    describe_server,
+    generate_for_engine,
+    run_postgres,
+)
 
 pytestmark = pytest.mark.slow
 
-LIBRARY = "libpq5"
 # Runs in the project's environment, with the driver that the page asks for.
 SCRIPT = """
 import os, re, sys
@@ -65,39 +65,11 @@ assert (len(found), found[5], found[6], found[101]) == (101, -1, 9.0, 7)
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
-    """The address of a server of Debian's packages, run by a user without rights."""
-    if not shutil.which("apt-get") or not shutil.which("setpriv") or os.getuid():
-        pytest.skip("a PostgreSQL server of one's own needs Debian and its administrator")
-    with tempfile.TemporaryDirectory(prefix="postgres-") as home:
-        root = Path(home)
-        root.chmod(0o755)
-        listed = baking.run("apt-cache", "depends", "postgresql", cwd=root).stdout
-        servers = re.findall(r"Depends: (postgresql-\d+)$", listed, re.MULTILINE)
-        baking.run("apt-get", "download", *servers, LIBRARY, cwd=root)
-        packages = list(root.glob("*.deb"))
-        if len(packages) < len(servers) + 1 or not servers:
-            pytest.skip("apt-get cannot download PostgreSQL")
-        for package in packages:
-            baking.run("dpkg-deb", "--extract", package, root, cwd=root)
-        (programs,) = root.glob("usr/lib/postgresql/*/bin")
-        data = root / "data"
-        data.mkdir()
-        nobody = pwd.getpwnam("nobody")
-        os.chown(data, nobody.pw_uid, nobody.pw_gid)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        (libraries,) = root.glob("usr/lib/*-linux-gnu")
-        as_nobody = ("setpriv", f"--reuid={nobody.pw_uid}", "--clear-groups", "env", f"LD_LIBRARY_PATH={libraries}")
-        made = baking.run(*as_nobody, programs / "initdb", "-D", data, "-A", "trust", "-U", "ada", cwd=root)
-        assert made.returncode == 0, made.stdout + made.stderr
-        options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1"
-        control = (*as_nobody, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(data / "log"))
-        subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
-        try:
-            yield f"postgresql://ada@127.0.0.1:{port}/postgres"
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+    """The address of a server of Debian's packages."""
+    with run_postgres() as address:
+        if address is None:
+            pytest.skip("a PostgreSQL server of one's own needs Debian's packages and its administrator")
+        yield address
 
 
 def test_a_table_is_fetched_whole_and_then_as_far_as_it_changed(
@@ -117,44 +89,14 @@ def test_a_table_is_fetched_whole_and_then_as_far_as_it_changed(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-# Loads the raw tables of the flights, and a table that nobody has declared yet.
-LOAD = """
-import os, sys
-from pathlib import Path
-import pyarrow.parquet
-from adbc_driver_postgresql import dbapi
-
-with dbapi.connect(os.environ["SERVER"], autocommit=True) as connection, connection.cursor() as cursor:
-    cursor.execute("create schema nycflights")
-    for file in Path(sys.argv[1]).glob("*.parquet"):
-        cursor.adbc_ingest(file.stem, pyarrow.parquet.read_table(file), mode="create", db_schema_name="nycflights")
-    cursor.execute("create schema desk")
-    cursor.execute(
-        "create table desk.gusts as select i as gust_id, (i * 7919 % 100) / 10.0 as speed,"
-        " case when i % 3 = 0 then 'north' else 'south' end as side,"
-        " timestamp '2024-01-01' + i * interval '3 hours' as measured_at,"
-        " (i * 7919 % 100) + abs(hashint4(i) % 90) > 80 as rains from generate_series(1, 3000) as t (i)"
-    )
-    # A role whose clock is elsewhere must not move any row.
-    cursor.execute("alter role ada set timezone to 'America/New_York'")
-"""
-
-
 @pytest.fixture(scope="module")
 def on_postgres(
     bake: baking.Bake, demonstrated: tuple[Path, str], database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, str]]:
     """A project for PostgreSQL without raw files, which the server has."""
-    address = urllib.parse.urlsplit(database)
-    env = baking.fresh_machine() | {
-        "SERVER": database,
-        "WAREHOUSE_HOST": str(address.hostname),
-        "WAREHOUSE_PORT": str(address.port),
-        "WAREHOUSE_USER": str(address.username),
-        "WAREHOUSE_DATABASE": address.path.strip("/"),
-    }
+    env = baking.fresh_machine() | describe_server(database)
     folder = tmp_path_factory.mktemp("warehouse")
-    return generate_for_engine(bake, demonstrated[0], folder, "postgres", LOAD, env), env
+    return generate_for_engine(bake, demonstrated[0], folder, "postgres", LOAD_POSTGRES, env), env
 
 
 def run(on_postgres: tuple[Path, dict[str, str]], *words: str, **variables: str) -> tuple[int, str]:

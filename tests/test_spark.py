@@ -5,29 +5,9 @@ from pathlib import Path
 
 import baking
 import pytest
-from other_engines import UV, check_own_tests, generate_for_engine
+from other_engines import LOAD_SPARK, UV, check_own_tests, generate_for_engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-
-# Loads the raw tables of the flights, and a table that nobody has declared yet.
-LOAD = """
-import sys
-from pathlib import Path
-from mlteam.data import spark, targets
-
-session = spark.open_session(targets.load_target("prod"))
-for schema in ("nycflights", "desk"):
-    session.sql(f"create schema {schema}")
-for file in Path(sys.argv[1]).glob("*.parquet"):
-    session.read.parquet(str(file)).write.saveAsTable(f"nycflights.{file.stem}")
-session.sql('''
-    create table desk.gusts as select id + 1 as `Gust Id`, cast((id * 7919 % 100) / 10.0 as decimal(5, 1)) as speed,
-    if(id % 3 = 0, 'north', 'south') as Side,
-    timestamp_ntz '2024-01-01' + make_interval(0, 0, 0, 0, 3 * id) as measured_at,
-    timestamp_ntz '2024-01-01' + make_interval(0, 0, 0, 0, 2 * id) as called,
-    (id * 7919 % 100) + abs(hash(id) % 90) > 80 as rains from range(0, 3000)
-''')
-"""
 
 # One of two workers is killed, the other waits for it.
 KILL = """
@@ -57,7 +37,7 @@ def on_spark(bake: baking.Bake, demonstrated: tuple[Path, str], tmp_path_factory
     if not shutil.which("java"):
         pytest.skip("Spark needs Java")
     folder = tmp_path_factory.mktemp("warehouse")
-    return generate_for_engine(bake, demonstrated[0], folder, "spark", LOAD, baking.fresh_machine())
+    return generate_for_engine(bake, demonstrated[0], folder, "spark", LOAD_SPARK, baking.fresh_machine())
 
 
 def run(project: Path, *words: str, **variables: str) -> str:
