@@ -38,6 +38,8 @@ def reach_engine(kind: str) -> Iterator[bool]:
 
 def generate(home: Path, kind: str) -> Path:
     """Generate and install a project whose warehouse is an engine."""
+    # The first engine would else be measured with modules that are not compiled yet.
+    os.environ["UV_COMPILE_BYTECODE"] = "1"
     folder = home / kind
     folder.mkdir()
     project = projects.bake(folder, f"warehouse={kind}")

@@ -58,6 +58,39 @@ session.sql('''
 ''')
 """
 
+# Reads a text of each format that new_pipeline knows, by the macro of the project, on the engine of its target.
+READ_TIMES = """
+import datetime as dt
+from pathlib import Path
+import jinja2
+from mlteam.data import servers, spark, targets
+from mlteam.onboarding.columns import DATE_FORMATS
+from mlteam.onboarding.portable import make_portable
+
+target, macros = targets.load_target("prod"), Path("sql/macros/portable.sql").read_text()
+moment = dt.datetime(2013, 2, 5, 13, 4, 6, 250000)
+formats = [form for form in DATE_FORMATS if "%z" not in form]
+for form in formats:
+    text = moment.strftime(form)
+    line = make_portable(f"cast(strptime(nullif(read, '-'), '{form}') as timestamp) as read")
+    query = f"select {line} from (select '{text}' as read) as texts"
+    query = jinja2.Environment().from_string(macros + query).render(target={"type": target.kind}).strip()
+    if target.kind == "spark":
+        found = spark.open_session(target).sql(query).collect()[0][0]
+    else:
+        with servers.stream_query(target, query) as rows:
+            (found,) = rows.read_all()[0].to_pylist()
+    assert found == dt.datetime.strptime(text, form), (form, found, query)
+print(len(formats), "formats")
+"""
+
+
+def check_times(project: Path, env: dict[str, str]) -> None:
+    """Read times that are texts on the engine of a project."""
+    done = baking.run(*UV, "run", "--quiet", "python", "-c", READ_TIMES, cwd=project, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^\d\d formats$", done.stdout, re.MULTILINE)
+
 
 def generate_for_engine(
     bake: baking.Bake, demonstrated: Path, folder: Path, kind: str, load: str, env: dict[str, str]

@@ -11,6 +11,7 @@ from other_engines import (
     LOAD_POSTGRES,
     UV,
     check_own_tests,
+    check_times,
     describe_server,
     generate_for_engine,
     run_postgres,
@@ -142,6 +143,10 @@ def test_both_engines_build_the_same_cells(on_postgres: tuple[Path, dict[str, st
     status, said = run(on_postgres, "parity", "--pipeline", "flight_delays", "--target", "prod")
     assert status == 0, said
     assert "features.flight_features: 327,346 rows and 25 columns are the same on prod (postgres) and here" in said
+
+
+def test_times_that_are_texts_are_read_in_each_format(on_postgres: tuple[Path, dict[str, str]]) -> None:
+    check_times(*on_postgres)
 
 
 def test_a_table_of_the_server_becomes_a_pipeline(on_postgres: tuple[Path, dict[str, str]]) -> None:

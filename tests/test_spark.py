@@ -5,7 +5,7 @@ from pathlib import Path
 
 import baking
 import pytest
-from other_engines import LOAD_SPARK, UV, check_own_tests, generate_for_engine
+from other_engines import LOAD_SPARK, UV, check_own_tests, check_times, generate_for_engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -55,6 +55,10 @@ def test_the_same_rows_have_the_same_digest_on_spark(on_spark: Path) -> None:
     shutil.rmtree(newest.parent)
     run(on_spark, "data", MLTEAM_TARGET="prod")
     assert newest.read_text(encoding="utf-8") == here
+
+
+def test_times_that_are_texts_are_read_in_each_format(on_spark: Path) -> None:
+    check_times(on_spark, baking.fresh_machine())
 
 
 def test_a_table_of_spark_becomes_a_pipeline_that_is_the_same_here(on_spark: Path) -> None:

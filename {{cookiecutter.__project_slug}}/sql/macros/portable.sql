@@ -13,6 +13,8 @@
 {%- endmacro %}
 {% macro quote(name) -%}
     {%- set mark = '`' if target.type in ('spark', 'bigquery') else '"' -%}
+    {#- Snowflake keeps a name in capitals that was made without quotes. -#}
+    {%- set name = name.upper() if target.type == 'snowflake' and name == name.lower() else name -%}
     {{ mark ~ name.replace(mark, mark ~ mark) ~ mark }}
 {%- endmacro %}
 
@@ -50,5 +52,26 @@
         to_hex(md5(array_to_string([{{ caller() }}], '|')))
     {%- else -%}
         md5(concat_ws('|', {{ caller() }}))
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A time read from the text between `call` and `endcall`, which is written in the format of strptime. -#}
+{% macro parse_time(format) -%}
+    {%- set letters = {
+        'postgres': ['YYYY', 'MM', 'DD', 'HH24', 'MI', 'SS', 'US', 'Mon', 'FMMonth', '"T"', '"Z"'],
+        'snowflake': ['YYYY', 'MM', 'DD', 'HH24', 'MI', 'SS', 'FF6', 'MON', 'MMMM', '"T"', '"Z"'],
+        'spark': ['yyyy', 'MM', 'dd', 'HH', 'mm', 'ss', 'SSSSSS', 'MMM', 'MMMM', "'T'", "'Z'"],
+    } -%}
+    {%- if target.type == 'bigquery' -%}
+        parse_datetime('{{ format }}', {{ caller() }})
+    {%- elif target.type in letters -%}
+        {%- set own = namespace(format=format.replace('T', '%T').replace('Z', '%Z')) -%}
+        {%- for mark in 'YmdHMSfbBTZ' -%}
+            {%- set own.format = own.format.replace('%' ~ mark, letters[target.type][loop.index0]) -%}
+        {%- endfor -%}
+        {%- set quoted = '"' ~ own.format ~ '"' if target.type == 'spark' else "'" ~ own.format ~ "'" -%}
+        {{ 'to_timestamp_ntz' if target.type == 'snowflake' else 'to_timestamp' }}({{ caller() }}, {{ quoted }})
+    {%- else -%}
+        strptime({{ caller() }}, '{{ format }}')
     {%- endif -%}
 {%- endmacro %}

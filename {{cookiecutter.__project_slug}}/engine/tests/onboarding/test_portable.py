@@ -1,5 +1,6 @@
 """SQL of a new pipeline as each engine runs it: macros for what they write differently, texts as they are."""
 
+import datetime as dt
 import hashlib
 
 import duckdb
@@ -8,6 +9,7 @@ import pytest
 import sqlglot
 from conftest import REPOSITORY
 
+from mlteam.onboarding.columns import DATE_FORMATS
 from mlteam.onboarding.portable import make_portable
 
 WRITTEN = r"""
@@ -108,3 +110,21 @@ def test_a_row_has_the_same_digest_in_the_words_of_each_engine(kind: str) -> Non
     written = " ".join(render(kind, make_portable(HASHED)))
     (query,) = sqlglot.transpile(f"select {written} from (select 'n' as side, 2 as speed) as rows", kind, "duckdb")
     assert duckdb.sql(query).fetchall() == [(hashlib.md5(b"n|2").hexdigest(),)]  # noqa: S324 no secret
+
+
+@pytest.mark.parametrize("kind", ["bigquery", "snowflake"])
+@pytest.mark.parametrize("form", [form for form in DATE_FORMATS if "%z" not in form])
+def test_a_time_is_read_from_a_text_in_the_words_of_an_engine_that_is_not_here(kind: str, form: str) -> None:
+    """As DuckDB reads it, after a translation by sqlglot."""
+    moment = dt.datetime(2013, 2, 5, 13, 4, 6, 250_000)
+    text = moment.strftime(form)
+    (written,) = render(kind, make_portable(f"cast(strptime(nullif(read, '-'), '{form}') as timestamp) as read"))
+    query = sqlglot.transpile(f"select {written} from (select '{text}' as read) as texts", kind, "duckdb")[0]
+    # What sqlglot leaves as Snowflake quotes it.
+    query = query.replace('"Z"', "Z")
+    assert duckdb.sql(query).fetchall() == [(dt.datetime.strptime(text, form),)]
+
+
+def test_times_with_an_offset_are_left_to_this_engine() -> None:
+    line = "cast(strptime(read, '%Y-%m-%dT%H:%M:%S%z') as timestamp) as read"
+    assert "strptime(read, '%Y-%m-%dT%H:%M:%S%z')" in make_portable(line)

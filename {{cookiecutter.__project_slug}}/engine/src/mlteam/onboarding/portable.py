@@ -14,10 +14,12 @@ REPLACEMENTS = (
     ),
     (re.compile(r"cast\(extract\(dow from (\w+)\) as integer\)"), r"mod({{ iso_weekday('\1') }}, 7)"),
 )
-# A call of several lines: what is hashed is between two of them.
+# What is hashed or read as a time is between `call` and `endcall`, since it may have calls of its own. Times with an
+# offset are left to DuckDB.
 CALLS = (
     (re.compile(r"md5\(concat_ws\(\s*'\|',\n"), "{% call hash_row() %}\n"),
     (re.compile(r"\)\) as row_digest"), "{% endcall %} as row_digest"),
+    (re.compile(r"strptime\((.*), ('[^'z]*')\) as"), r"{% call parse_time(\2) %}\1{% endcall %} as"),
 )
 QUOTED_NAME = re.compile(r'"((?:[^"]|"")+)"')
 
