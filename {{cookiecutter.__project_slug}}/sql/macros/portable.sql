@@ -58,19 +58,20 @@
 {#- A time read from the text between `call` and `endcall`, which is written in the format of strptime. -#}
 {% macro parse_time(format) -%}
     {%- set letters = {
-        'postgres': ['YYYY', 'MM', 'DD', 'HH24', 'MI', 'SS', 'US', 'Mon', 'FMMonth', '"T"', '"Z"'],
-        'snowflake': ['YYYY', 'MM', 'DD', 'HH24', 'MI', 'SS', 'FF6', 'MON', 'MMMM', '"T"', '"Z"'],
-        'spark': ['yyyy', 'MM', 'dd', 'HH', 'mm', 'ss', 'SSSSSS', 'MMM', 'MMMM', "'T'", "'Z'"],
-    } -%}
-    {%- if target.type == 'bigquery' -%}
+        'postgres': ['"T"', '"Z"', 'YYYY', 'MM', 'DD', 'HH24', 'MI', 'SS', 'US', 'Mon', 'FMMonth'],
+        'snowflake': ['"T"', '"Z"', 'YYYY', 'MM', 'DD', 'HH24', 'MI', 'SS', 'FF6', 'MON', 'MMMM'],
+        'spark': ["'T'", "'Z'", 'yyyy', 'MM', 'dd', 'HH', 'mm', 'ss', 'SSSSSS', 'MMM', 'MMMM'],
+    }.get(target.type) -%}
+    {%- if letters -%}
+        {%- set day = format.replace('T', letters[0]).replace('Z', letters[1]).replace('%Y', letters[2]) -%}
+        {%- set day = day.replace('%m', letters[3]).replace('%d', letters[4]) -%}
+        {%- set day = day.replace('%b', letters[9]).replace('%B', letters[10]) -%}
+        {%- set time = day.replace('%H', letters[5]).replace('%M', letters[6]).replace('%S', letters[7]) -%}
+        {%- set mark = '"' if target.type == 'spark' else "'" -%}
+        {{ 'to_timestamp_ntz' if target.type == 'snowflake' else 'to_timestamp' -}}
+        ({{ caller() }}, {{ mark ~ time.replace('%f', letters[8]) ~ mark }})
+    {%- elif target.type == 'bigquery' -%}
         parse_datetime('{{ format }}', {{ caller() }})
-    {%- elif target.type in letters -%}
-        {%- set own = namespace(format=format.replace('T', '%T').replace('Z', '%Z')) -%}
-        {%- for mark in 'YmdHMSfbBTZ' -%}
-            {%- set own.format = own.format.replace('%' ~ mark, letters[target.type][loop.index0]) -%}
-        {%- endfor -%}
-        {%- set quoted = '"' ~ own.format ~ '"' if target.type == 'spark' else "'" ~ own.format ~ "'" -%}
-        {{ 'to_timestamp_ntz' if target.type == 'snowflake' else 'to_timestamp' }}({{ caller() }}, {{ quoted }})
     {%- else -%}
         strptime({{ caller() }}, '{{ format }}')
     {%- endif -%}

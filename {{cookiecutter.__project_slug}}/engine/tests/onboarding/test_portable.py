@@ -109,7 +109,7 @@ def test_a_row_has_the_same_digest_in_the_words_of_each_engine(kind: str) -> Non
     """As DuckDB computes it, after a translation by sqlglot."""
     written = " ".join(render(kind, make_portable(HASHED)))
     (query,) = sqlglot.transpile(f"select {written} from (select 'n' as side, 2 as speed) as rows", kind, "duckdb")
-    assert duckdb.sql(query).fetchall() == [(hashlib.md5(b"n|2").hexdigest(),)]  # noqa: S324 no secret
+    assert duckdb.execute(query).fetchall() == [(hashlib.md5(b"n|2").hexdigest(),)]  # noqa: S324 no secret
 
 
 @pytest.mark.parametrize("kind", ["bigquery", "snowflake"])
@@ -122,7 +122,7 @@ def test_a_time_is_read_from_a_text_in_the_words_of_an_engine_that_is_not_here(k
     query = sqlglot.transpile(f"select {written} from (select '{text}' as read) as texts", kind, "duckdb")[0]
     # What sqlglot leaves as Snowflake quotes it.
     query = query.replace('"Z"', "Z")
-    assert duckdb.sql(query).fetchall() == [(dt.datetime.strptime(text, form),)]
+    assert duckdb.execute(query).fetchall() == [(dt.datetime.strptime(text, form),)]
 
 
 def test_times_with_an_offset_are_left_to_this_engine() -> None:
