@@ -21,7 +21,7 @@ class Server:
         connect: Opens a connection of its driver.
         describe: Returns where it is, for messages: without its password.
         columns: Where it lists the columns of a schema, its name in place of {}.
-        quote: What stands around a name.
+        quote: The mark before and after a name.
         double: The type of numbers.
         decimals: The types whose values the driver would give as texts.
         upper: Whether it keeps a name that is not quoted in capitals.
