@@ -38,7 +38,7 @@ def reach_engine(kind: str) -> Iterator[bool]:
 
 def generate(home: Path, kind: str) -> Path:
     """Generate and install a project whose warehouse is an engine."""
-    # The first engine would else be measured with modules that are not compiled yet.
+    # Otherwise the first engine would be measured while its modules are compiled.
     os.environ["UV_COMPILE_BYTECODE"] = "1"
     folder = home / kind
     folder.mkdir()

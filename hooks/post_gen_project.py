@@ -1,4 +1,4 @@
-"""Remove the files of options that were not chosen, start a git repository, and run the project's own check."""
+"""Keep what was chosen, add the target of the warehouse, start a git repository, and run the project's own check."""
 
 import os
 import re

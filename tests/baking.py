@@ -26,7 +26,7 @@ QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(en
 ASKED = {name: default for name, default in QUESTIONS.items() if not name.startswith("_")}
 TEXTS = {name: default for name, default in ASKED.items() if isinstance(default, str)}
 CHOICES = {name: options for name, options in ASKED.items() if isinstance(options, list)}
-# A warehouse changes three files, of which the answers about licence and CI change none: it takes their first ones.
+# A warehouse changes three files, of which the answers about license and CI change none: it takes their first ones.
 FIXED = {name: options[:1] for name, options in CHOICES.items() if name in ("license", "ci")}
 COMBINATIONS = [
     dict(zip(CHOICES, options, strict=True))

@@ -138,7 +138,7 @@ def download_packages(folder: Path) -> list[Path]:
 
 @contextmanager
 def run_postgres() -> Iterator[str | None]:
-    """Run a server of Debian's packages by a user without rights; yield its address, or None if there is no server."""
+    """Run a PostgreSQL server of Debian's packages as the user nobody; yield its address, or None without packages."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as home:
         root = Path(home)
         root.chmod(0o755)
