@@ -9,6 +9,7 @@ import pytest
 import sqlglot
 from conftest import REPOSITORY
 
+from mlteam.core.paths import MACROS
 from mlteam.onboarding.columns import DATE_FORMATS
 from mlteam.onboarding.portable import make_portable
 
@@ -25,7 +26,7 @@ cast(called as timestamp)
 
 def render(kind: str, text: str) -> list[str]:
     """Render lines as dbt does for a target of some type."""
-    macros = (REPOSITORY / "sql/macros/portable.sql").read_text(encoding="utf-8")
+    macros = (REPOSITORY / MACROS / "portable.sql").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=False)  # noqa: S701 it renders SQL
     rendered = environment.from_string(macros + text).render(target={"type": kind})
     return [line.strip() for line in rendered.splitlines() if line.strip()]

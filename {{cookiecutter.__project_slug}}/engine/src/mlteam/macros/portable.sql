@@ -1,8 +1,3 @@
-{#- A schema bears the name that the project gives it, without the target's: every engine shows the same names. -#}
-{% macro generate_schema_name(custom_schema_name, node) %}
-    {{- custom_schema_name or target.schema -}}
-{% endmacro %}
-
 {#- What engines write differently: types, a time without a zone among them, and quoted names. -#}
 {% macro double() -%}
     {{ {'postgres': 'double precision', 'bigquery': 'float64'}.get(target.type, 'double') }}
