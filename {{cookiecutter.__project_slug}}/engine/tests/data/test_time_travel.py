@@ -11,8 +11,8 @@ from seeded import lay_out_project
 from mlteam.commands.time_travel import check_time_travel
 from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
-from mlteam.data import time_travel
 from mlteam.core.paths import MACROS
+from mlteam.data import time_travel
 from mlteam.data.leak_report import LeakReport, find_report, make_report
 
 NAMES = ("orders", "loans", "readings", "patients")
