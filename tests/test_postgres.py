@@ -157,6 +157,11 @@ def test_a_table_of_the_server_becomes_a_pipeline(on_postgres: tuple[Path, dict[
     status, said = run(on_postgres, "pipeline", "--pipeline", "rain", MLTEAM_TARGET="prod")
     assert status == 0, said
     assert "rain version 1 on test" in said
+    # The server chooses the rows, by its own SQL.
+    words = ("predict", "--pipeline", "rain", "--dataset", "features.rain_features", "--target", "prod")
+    status, said = run(on_postgres, *words, "--where", "mod(gust_id, 3) = 0")
+    assert status == 0, said
+    assert "1,000 rows of features.rain_features where mod(gust_id, 3) = 0, version 1" in " ".join(said.split())
     for table, message in (
         ("desk.gone", "target prod has no table desk.gone"),
         ("rows.csv", "reads tables of its own"),

@@ -1,9 +1,11 @@
 """A real Spark in the process of the command: the SQL of the project builds on it, with the same digest."""
 
+import re
 import shutil
 from pathlib import Path
 
 import baking
+import duckdb
 import pytest
 from other_engines import LOAD_SPARK, UV, check_own_tests, check_times, generate_for_engine
 
@@ -93,6 +95,27 @@ def test_workers_of_spark_make_the_model_of_processes_here(on_spark: Path) -> No
         made.append(new.read_bytes())
     pipeline.write_text(text, encoding="utf-8")
     assert made[0] == made[1] == made[2]
+
+
+def test_workers_of_spark_predict_what_this_process_does(on_spark: Path) -> None:
+    made = []
+    for given in (("dev",), ("prod",), ("prod", "--where", "month(flight_date) = 2")):
+        words = ("--pipeline", "flight_delays", "--dataset", "features.flight_features", "--target", *given)
+        said = run(on_spark, "predict", *words)
+        (file,) = re.findall(r"predictions: (\S+)", said)
+        made.append(duckdb.read_parquet(str(on_spark / file)).order("flight_id"))
+    here, there, february = made
+    assert here.shape == there.shape
+    assert here.shape[0] > 300_000
+    assert here.columns == there.columns
+    predicted = [rows.project("flight_id, probability_of_true, model_version").fetchall() for rows in made]
+    assert predicted[0] == predicted[1]
+    assert set(predicted[2]) < set(predicted[1])
+    assert february.project("distinct month(flight_date)").fetchall() == [(2,)]
+    words = ("--pipeline", "flight_delays", "--dataset", "desk.gusts", "--target", "prod")
+    done = baking.run(*UV, "run", "--quiet", "mlteam", "predict", *words, cwd=on_spark, env=baking.fresh_machine())
+    assert done.returncode == 1
+    assert "a worker failed: desk.gusts: has no column " in done.stderr
 
 
 def test_workers_of_spark_that_fail_end_all_with_the_reason(on_spark: Path) -> None:

@@ -41,7 +41,9 @@ def test_a_project_for_an_engine_has_its_target_packages_and_dialect(
     dependencies = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     assert dependencies == [f"mlteam[{kind}]"]
     assert kind in extras["optional-dependencies"]
-    linted = baking.run(baking.tool("sqlfluff"), "lint", "--disable-progress-bar", "sql", "engine/src/mlteam/macros", cwd=project)
+    linted = baking.run(
+        baking.tool("sqlfluff"), "lint", "--disable-progress-bar", "sql", "engine/src/mlteam/macros", cwd=project
+    )
     assert linted.returncode == 0, linted.stdout + linted.stderr
     assert f'"type": "{kind}"' in (project / ".sqlfluff").read_text(encoding="utf-8")
 

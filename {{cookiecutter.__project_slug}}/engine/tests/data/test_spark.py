@@ -102,6 +102,11 @@ class Frame:
         self.cast_to = kind
         return self
 
+    def where(self, condition: str) -> "Frame":
+        if "amounts" in condition:
+            raise RuntimeError(f"[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column {condition} cannot be resolved.\nmore")
+        return self
+
     @property
     def write(self) -> "Frame":
         return self
@@ -166,6 +171,11 @@ def test_a_table_that_is_not_there_and_a_spark_that_fails_are_named(builder: Bui
     with (
         pytest.raises(ProjectError, match=r"^target prod has no table shop.gone\nlook at its name"),
         spark.stream_table(PROD, "shop", "gone"),
+    ):
+        pass
+    with (
+        pytest.raises(ProjectError, match=r"^shop.orders: target prod: .UNRESOLVED_COLUMN.*\nlook at --where"),
+        spark.stream_table(PROD, "shop", "orders", "amounts > 1"),
     ):
         pass
     builder.failure = "All masters are unresponsive!\nat org.apache"

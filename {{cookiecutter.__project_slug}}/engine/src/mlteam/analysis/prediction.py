@@ -15,9 +15,10 @@ from mlteam.analysis.prediction_summary import PredictionSummary
 from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.files import write_atomically
 from mlteam.data.features import Feature, Matrix, Schema
-from mlteam.registry.versions import RegisteredVersion
+from mlteam.modeling.model import Model
 
 EXAMPLE_OPTION = "--example"
+VERSION_COLUMN = "model_version"
 
 
 def read_example(given: str) -> tuple[dict[str, Any], str]:
@@ -91,6 +92,12 @@ def _validate_value(feature: Feature, value: Any, where: str) -> str:
     return ""
 
 
+def list_prediction_columns(schema: Schema) -> dict[str, str]:
+    """Return what predictions are called, such as `probability of yes`, and the column that holds each."""
+    shape = (1, len(schema.classes)) if schema.task == "multiclass" else (1,)
+    return {name: name.replace(" ", "_") for name in name_predictions(schema, np.zeros(shape, np.float32))}
+
+
 def name_predictions(schema: Schema, predictions: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Predictions by what they say: the probability of a class, or the number.
 
@@ -105,37 +112,46 @@ def name_predictions(schema: Schema, predictions: NDArray[np.float32]) -> dict[s
     return {f"probability of {name}": predictions[:, number] for number, name in enumerate(schema.classes)}
 
 
-def write_predictions(version: RegisteredVersion, batches: Iterable[pa.Table], target: Path) -> PredictionSummary:
-    """Predict rows batch by batch and write them as Parquet, each with its prediction and the version that made it.
+def write_predictions(schema: Schema, batches: Iterable[pa.Table], target: Path) -> PredictionSummary:
+    """Write rows with their predictions as Parquet, batch by batch.
 
     Args:
-        version: The model.
-        batches: At least one; each has a column for each feature, and all columns are kept.
+        schema: The features of the model.
+        batches: Rows as `append_predictions` returns them.
         target: The file to write, whole or not at all.
+
+    Raises:
+        ProjectError: There are no rows.
     """
-    summary = PredictionSummary(version.schema)
+    summary = PredictionSummary(schema, list_prediction_columns(schema))
     with write_atomically(target) as part, ExitStack() as stack:
         writer = None
         for batch in batches:
-            rows, predictions = append_predictions(version, batch)
-            summary.add(batch, predictions)
-            writer = writer or stack.enter_context(pyarrow.parquet.ParquetWriter(part, rows.schema, compression="zstd"))
-            writer.write_table(rows)
+            summary.add(batch)
+            if writer is None:
+                writer = stack.enter_context(pyarrow.parquet.ParquetWriter(part, batch.schema, compression="zstd"))
+            writer.write_table(batch)
+        if not summary.rows:
+            raise ProjectError("there are no rows to predict", fix="look at the table, and at --where")
     return summary
 
 
-def append_predictions(version: RegisteredVersion, rows: pa.Table) -> tuple[pa.Table, dict[str, NDArray[np.float32]]]:
+def append_predictions(schema: Schema, model: Model, number: int, rows: pa.Table) -> pa.Table:
     """Predict rows.
 
     Args:
-        version: The model.
+        schema: The features of the model.
+        model: The model.
+        number: The number of its version.
         rows: Has a column for each feature.
 
     Returns:
-        The rows with a column for each prediction and one for the version that made it; the predictions by name, each
-        of shape (rows,).
+        The rows with a column for each prediction and one for the version that made it. Predictions that the rows had
+        already are left out.
     """
-    predictions = name_predictions(version.schema, version.model.predict(version.schema.encode(rows)))
-    for name, values in predictions.items():
-        rows = rows.append_column(name.replace(" ", "_"), pa.array(values))
-    return rows.append_column("model_version", pa.array(np.full(rows.num_rows, version.number))), predictions
+    columns = list_prediction_columns(schema)
+    before = {*columns.values(), VERSION_COLUMN} - set(schema.names)
+    rows = rows.drop_columns([name for name in rows.column_names if name in before])
+    for name, values in name_predictions(schema, model.predict(schema.encode(rows))).items():
+        rows = rows.append_column(columns[name], pa.array(values))
+    return rows.append_column(VERSION_COLUMN, pa.array(np.full(rows.num_rows, number)))

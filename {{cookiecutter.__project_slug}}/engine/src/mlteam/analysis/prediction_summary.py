@@ -17,6 +17,7 @@ class PredictionSummary:
 
     Attributes:
         schema: The model's features.
+        named: What predictions are called, and the column that holds each.
         rows: Number of rows.
         columns: Their columns.
         parts: The predictions of each batch by what they say, of shape (rows,): four bytes a row.
@@ -25,18 +26,19 @@ class PredictionSummary:
     """
 
     schema: Schema
+    named: dict[str, str]
     rows: int = 0
     columns: list[str] = field(default_factory=list)
     parts: dict[str, list[NDArray[np.float32]]] = field(default_factory=dict)
     unseen: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
-    def add(self, batch: pa.Table, predictions: dict[str, NDArray[np.float32]]) -> None:
-        """Add a batch of rows and its predictions."""
+    def add(self, batch: pa.Table) -> None:
+        """Add a batch of rows with their predictions."""
         self.rows += batch.num_rows
         self.columns = batch.column_names
-        for name, values in predictions.items():
-            self.parts.setdefault(name, []).append(values)
+        for name, column in self.named.items():
+            self.parts.setdefault(name, []).append(batch[column].to_numpy())
         for feature in self.schema.features:
             if feature.kind == "categorical":
                 column = pc.drop_null(pc.cast(batch[feature.name], pa.string()))

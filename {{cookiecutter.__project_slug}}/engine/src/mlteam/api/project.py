@@ -174,8 +174,9 @@ class ProjectVersion:
         except (TypeError, ValueError) as error:
             raise ProjectError(f"not a table: {error}", fix="give an Arrow table or a data frame") from error
         with _work_in(self._project.root):
-            typed = file_rows.convert_features(self._version.schema, rows, "table")
-            return prediction.append_predictions(self._version, typed)[0]
+            own = self._version
+            typed = file_rows.convert_features(own.schema, rows, "table")
+            return prediction.append_predictions(own.schema, own.model, own.number, typed)
 
 
 def _find_root(start: str | Path | None) -> Path:

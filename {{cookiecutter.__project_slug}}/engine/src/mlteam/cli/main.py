@@ -94,11 +94,12 @@ def predict(
     version: VersionOption = "candidate",
     example: Annotated[str | None, typer.Option(help="An example as JSON, or a JSON file.")] = None,
     explain: Annotated[bool, typer.Option(help="With --example: show the features responsible.")] = False,
-    dataset: Annotated[str | None, typer.Option(help=f"{ROWS_HELP}.")] = None,
+    dataset: Annotated[str | None, typer.Option(help=f"{ROWS_HELP}, or a schema.table of a warehouse.")] = None,
     where: WhereOption = None,
+    target: Annotated[str | None, typer.Option(help="Target of sql/profiles.yml that has the table.")] = None,
     plot: Annotated[bool, typer.Option(help="With --dataset: a page of pictures.")] = False,
 ) -> None:
-    """Predict a hand-crafted example, a dataset or the rows of a file."""
+    """Predict a hand-crafted example, a dataset, or the rows of a file or table."""
     from mlteam.commands.predict import predict_dataset, predict_example
     from mlteam.data import windows
 
@@ -109,7 +110,7 @@ def predict(
         _reject_where(where)
         predict_example(chosen, version, example, explain=explain)
     else:
-        predict_dataset(chosen, version, dataset or "", where, plot=plot)
+        predict_dataset(chosen, version, dataset or "", where, target, plot=plot)
 
 
 @app.command()

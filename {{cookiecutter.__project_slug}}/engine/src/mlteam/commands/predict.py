@@ -1,18 +1,24 @@
-"""`predict` and `explain --example`: predictions for an example, a dataset or a file."""
+"""`predict` and `explain --example`: predictions for an example, a dataset, a file or a table."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from mlteam.analysis import prediction
+from mlteam.analysis.table_prediction import predict_table
 from mlteam.commands import evaluate
 from mlteam.config.spec import Spec
+from mlteam.config.splits import TABLE_FILE_SUFFIXES
 from mlteam.core import console, provenance
-from mlteam.data import datasets, file_rows
+from mlteam.core.errors import ProjectError
+from mlteam.data import datasets, file_rows, targets
 from mlteam.data.digest import shorten_digest
 from mlteam.data.features import Matrix
+from mlteam.data.targets import Target
 from mlteam.modeling import attribution
 from mlteam.registry import version_rows, versions
 from mlteam.registry.versions import RegisteredVersion
@@ -43,21 +49,36 @@ def predict_example(spec: Spec, which: str, given: str, *, explain: bool) -> Non
         _explain_example(spec, version, matrix, content, rows, target)
 
 
-def predict_dataset(spec: Spec, which: str, name: str, where: str | None = None, *, plot: bool) -> Path:
-    """Predict a dataset or the rows of a file and write them as Parquet; `plot` adds a page of pictures."""
+def predict_dataset(
+    spec: Spec, which: str, name: str, where: str | None = None, target: str | None = None, *, plot: bool
+) -> Path:
+    """Predict rows and write them as Parquet; `plot` adds a page of pictures.
+
+    Args:
+        spec: The pipeline.
+        which: Number or alias of a version.
+        name: A split, a dataset of the pipeline file, a file, or a table of a target as schema.table.
+        where: SQL that chooses among the rows.
+        target: The engine that has the table, by its name in sql/profiles.yml.
+        plot: Whether to write a page beside the file.
+
+    Returns:
+        The file that was written.
+    """
     version = versions.open_version(spec, which)
     file = datasets.resolve_dataset_file(spec, name)
-    if file is None:
-        own = version_rows.build_evaluation_spec(spec, version)
-        batches: Iterable[pa.Table] = [version_rows.load_version_rows(own, version, name, where).table]
+    engine = _choose_engine(name, target)
+    if engine:
+        predicted: AbstractContextManager[Iterable[pa.Table]] = predict_table(version, engine, name, where)
+        stem = f"{engine.name}-{name}"
     else:
-        batches = file_rows.stream_file_rows(version.schema, file, where)
-    stem = _name_file(file) if file else name
+        predicted = nullcontext(_predict_rows(spec, version, name, file, where))
+        stem = _name_file(file) if file else name
     name = f"{name} where {where}" if where else name
-    target = page.choose_page_path(spec.name, f"v{version.number}", "predictions", stem, *([where] if where else []))
-    target = target.with_suffix(".parquet")
-    with console.show_progress(f"predict {name}"):
-        made = prediction.write_predictions(version, batches, target)
+    path = page.choose_page_path(spec.name, f"v{version.number}", "predictions", stem, *([where] if where else []))
+    path = path.with_suffix(".parquet")
+    with console.show_progress(f"predict {name}"), predicted as batches:
+        made = prediction.write_predictions(version.schema, batches, path)
     predictions = made.predictions
     found = [[key, f"{v.mean():.4f}", f"{v.min():.4f}", f"{v.max():.4f}"] for key, v in predictions.items()]
     console.print_table(
@@ -65,13 +86,13 @@ def predict_dataset(spec: Spec, which: str, name: str, where: str | None = None,
     )
     for note in made.describe_unseen_categories():
         console.print_line(f"note: {note}")
-    console.print_line(f"predictions: {target}")
+    console.print_line(f"predictions: {path}")
     labelled = spec.data.label in made.columns
-    if plot and labelled and where is None:
+    if plot and labelled and where is None and engine is None:
         evaluate.evaluate_version(spec, version, (name,))
     elif plot:
         drawn = page.write_page(
-            target.with_suffix(".html"),
+            path.with_suffix(".html"),
             "predictions",
             spec=spec,
             version=version,
@@ -79,12 +100,33 @@ def predict_dataset(spec: Spec, which: str, name: str, where: str | None = None,
             made=provenance.get_timestamp(),
             rows=made.rows,
             labelled=labelled,
-            beside=target.name,
+            beside=path.name,
             found=found,
             pictures=[draw_prediction_distribution(key, values) for key, values in predictions.items()],
         )
         console.print_line(f"page: {drawn}")
-    return target
+    return path
+
+
+def _choose_engine(name: str, target: str | None) -> Target | None:
+    """Return the engine whose table is named; None for rows of a snapshot or a file."""
+    if re.fullmatch(r"\w+\.\w+", name) and not Path(name).exists() and not name.endswith(TABLE_FILE_SUFFIXES):
+        return targets.load_target(target)
+    if target:
+        raise ProjectError(f"--dataset is {name!r}", fix="with --target, name a table as schema.table")
+    return None
+
+
+def _predict_rows(
+    spec: Spec, version: RegisteredVersion, name: str, file: Path | None, where: str | None
+) -> Iterator[pa.Table]:
+    if file is None:
+        own = version_rows.build_evaluation_spec(spec, version)
+        batches: Iterable[pa.Table] = [version_rows.load_version_rows(own, version, name, where).table]
+    else:
+        batches = file_rows.stream_file_rows(version.schema, file, where)
+    for batch in batches:
+        yield prediction.append_predictions(version.schema, version.model, version.number, batch)
 
 
 def _explain_example(

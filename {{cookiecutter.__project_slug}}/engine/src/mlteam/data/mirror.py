@@ -7,12 +7,9 @@ import duckdb
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import WAREHOUSE
 from mlteam.core.sql import quote_identifier
-from mlteam.data import servers, spark
+from mlteam.data import streams
 from mlteam.data.targets import Target
 from mlteam.data.warehouse import connect
-
-# How the tables of each engine are read.
-ENGINES = dict.fromkeys(servers.SERVERS, servers.stream_table) | {"spark": spark.stream_table}
 
 
 def copy_relations(target: Target, relations: Iterable[tuple[str, str]]) -> None:
@@ -28,7 +25,7 @@ def copy_relations(target: Target, relations: Iterable[tuple[str, str]]) -> None
     WAREHOUSE.parent.mkdir(exist_ok=True)
     with connect(write=True) as connection:
         for schema, table in relations:
-            with ENGINES[target.kind](target, schema, table) as rows:
+            with streams.stream_table(target, schema, table) as rows:
                 connection.register("streamed", rows)
                 connection.begin()
                 try:

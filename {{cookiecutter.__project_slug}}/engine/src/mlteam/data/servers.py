@@ -61,8 +61,8 @@ class Server:
 
 
 @contextmanager
-def stream_table(target: Target, schema: str, table: str) -> Iterator[pa.RecordBatchReader]:
-    """Stream a whole table, with decimals as numbers.
+def stream_table(target: Target, schema: str, table: str, where: str = "") -> Iterator[pa.RecordBatchReader]:
+    """Stream a table, or the rows that SQL of the server chooses, with decimals as numbers.
 
     Raises:
         ProjectError: A variable is not set, the server does not answer, or there is no such table for the role.
@@ -73,7 +73,8 @@ def stream_table(target: Target, schema: str, table: str) -> Iterator[pa.RecordB
     if not names:
         what = f"target {target.name} has no table {schema}.{table}, or hides it from the role"
         raise ProjectError(what, fix="look at its name, and at the rights of the role")
-    with stream_query(target, server.select_columns(schema, table, list(zip(names, kinds, strict=True)))) as reader:
+    query = server.select_columns(schema, table, list(zip(names, kinds, strict=True)))
+    with stream_query(target, f"{query} where {where}" if where else query) as reader:
         yield reader
 
 

@@ -5,8 +5,9 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -93,12 +94,37 @@ def _keep_java_quiet() -> Iterator[None]:
         os.close(terminal)
 
 
+@dataclass(frozen=True)
+class Change:
+    """What workers make of the rows of a table.
+
+    Attributes:
+        run: Makes batches of batches; each worker gets a copy.
+        typed: The columns whose type it changes, each with the new one in Spark's words.
+        added: The columns that it adds, or moves to the end, likewise.
+    """
+
+    run: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+    typed: Mapping[str, str]
+    added: Mapping[str, str]
+
+
 @contextmanager
-def stream_table(target: Target, schema: str, table: str) -> Iterator[pa.RecordBatchReader]:
-    """Stream a whole table: the workers write it to a folder, which is read from there.
+def stream_table(
+    target: Target, schema: str, table: str, where: str = "", change: Change | None = None
+) -> Iterator[pa.RecordBatchReader]:
+    """Stream a table: the workers write it to a folder, which is read from there.
+
+    Args:
+        target: The Spark.
+        schema: Where the table is.
+        table: Its name.
+        where: SQL of Spark that chooses among its rows.
+        change: What the workers make of the rows before they write them.
 
     Raises:
-        ProjectError: There is no such table, or Spark does not answer.
+        ProjectError: There is no such table, Spark does not answer, `where` is not SQL over the columns, or a worker
+            failed.
     """
     # Imported here because it takes pandas along.
     import pyarrow.dataset as ds
@@ -110,10 +136,22 @@ def stream_table(target: Target, schema: str, table: str) -> Iterator[pa.RecordB
             for column, kind in frame.dtypes:
                 if kind.startswith("decimal"):
                     frame = frame.withColumn(column, frame[f"`{column}`"].cast("double"))
+            frame = frame.where(where) if where else frame
+            frame = _apply(change, frame) if change else frame
             frame.write.parquet(folder.absolute().as_uri())
         except Exception as error:
-            raise _explain(target, error, f"{schema}.{table}") from None
+            raise _explain_work(target, error, f"{schema}.{table}") from None
         yield ds.dataset(folder, format="parquet").scanner().to_reader()
+
+
+def _apply(change: Change, frame: Any) -> Any:
+    from pyspark.sql.types import StructType
+
+    made = StructType()
+    kept = {column: kind for column, kind in frame.dtypes if column not in change.added}
+    for column, kind in {**kept, **change.typed, **change.added}.items():
+        made.add(column, kind)
+    return frame.mapInArrow(change.run, made)
 
 
 def run_on_workers(target: Target, workers: int, work: Work) -> list[bytes]:
@@ -145,24 +183,24 @@ def run_on_workers(target: Target, workers: int, work: Work) -> list[bytes]:
             session.sparkContext.parallelize(range(workers), workers).barrier().mapPartitions(run).collect()
         )
     except Exception as error:
-        raise _explain_work(target, workers, error) from None
+        if "requires more slots" in str(error):
+            what = f"target {target.name} has fewer than {workers} free cores"
+            raise ProjectError(what, where=str(PROFILES), fix="ask for fewer workers, or give Spark more") from None
+        raise _explain_work(target, error) from None
     return found
 
 
-def _explain_work(target: Target, workers: int, error: Exception) -> ProjectError:
+def _explain_work(target: Target, error: Exception, table: str = "") -> ProjectError:
     """Return why workers failed, which Spark hides between two stacks of Java."""
     said = str(error)
     if own := re.search(r"^\S*ProjectError: (.+)\n(.*)", said, re.MULTILINE):
         return ProjectError(f"a worker failed: {own[1]}", fix=own[2].strip())
-    if "requires more slots" in said:
-        what = f"target {target.name} has fewer than {workers} free cores"
-        return ProjectError(what, where=str(PROFILES), fix="ask for fewer workers, or give Spark more")
     if "Python worker exited" in said:
         what = f"a worker of target {target.name} was ended"
         return ProjectError(what, where=str(PROFILES), fix='give it memory: more workers, or memory = "disk"')
     if other := re.search(r"^[\w.]*(?:Error|Exception): (.+)", said.partition("Traceback")[2], re.MULTILINE):
         return ProjectError(f"a worker of target {target.name} failed: {other[1][:200]}", fix="read its log")
-    return _explain(target, error)
+    return _explain(target, error, table)
 
 
 def _explain(target: Target, error: Exception, table: str = "") -> ProjectError:
@@ -171,5 +209,7 @@ def _explain(target: Target, error: Exception, table: str = "") -> ProjectError:
     if "TABLE_OR_VIEW_NOT_FOUND" in said:
         what = f"target {target.name} has no table {table}"
         return ProjectError(what, fix="look at its name, and at the catalog that Spark uses")
+    if re.match(r"\[(PARSE_SYNTAX_ERROR|UNRESOLVED_COLUMN|DATATYPE_MISMATCH)[\w.]*\]", said):
+        return ProjectError(f"target {target.name}: {said}", where=table, fix="look at --where")
     fix = "see that its master answers, and read the settings in server_side_parameters"
     return ProjectError(f"target {target.name}: {said}", where=str(PROFILES), fix=fix)

@@ -4,15 +4,12 @@ The workers are processes of this machine, or tasks of Spark. XGBoost adds up th
 with the same model.
 """
 
-import io
 import json
 import multiprocessing
 import multiprocessing.connection
 import os
-import shutil
 import signal
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -30,6 +27,7 @@ from mlteam.data.features import Schema, TableLike
 from mlteam.data.snapshot import Snapshot
 from mlteam.modeling import training
 from mlteam.modeling.model import Model, load_model_class, locate_factory, validate_parameters
+from mlteam.modeling.packing import pack_model, unpack_model
 
 HERE = "127.0.0.1"
 # Seconds in which the others notice that one has failed.
@@ -93,10 +91,7 @@ def fit_on_workers(spec: Spec, taken: Snapshot, schema: Schema) -> Model:
     job = Job(spec, taken.digest, schema)
     with tempfile.TemporaryDirectory(dir=DATA, prefix=".training-") as folder:
         content = _train_on_spark(job) if spec.training.target else _train_in_processes(job, Path(folder))
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            archive.extractall(folder)
-        model: Model = model_class.load(Path(folder) / "model")
-    return model
+    return unpack_model(content, spec.model.factory)
 
 
 def train_share(job: Job, rank: int, host: str, broadcast: Broadcast) -> bytes:
@@ -131,13 +126,7 @@ def train_share(job: Job, rank: int, host: str, broadcast: Broadcast) -> bytes:
     if tracker is None:
         return b""
     tracker.wait_for()
-    return _archive(model)
-
-
-def _archive(model: Model) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder) / "model")
-        return Path(shutil.make_archive(f"{folder}/packed", "zip", folder, "model")).read_bytes()
+    return pack_model(model)
 
 
 def _train_in_processes(job: Job, folder: Path) -> bytes:
