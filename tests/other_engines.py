@@ -64,10 +64,13 @@ import datetime as dt
 from pathlib import Path
 import jinja2
 from mlteam.data import servers, spark, targets
+from mlteam.onboarding import writer
 from mlteam.onboarding.columns import DATE_FORMATS
 from mlteam.onboarding.portable import make_portable
 
-target, macros = targets.load_target("prod"), Path("engine/src/mlteam/macros/portable.sql").read_text()
+target = targets.load_target("prod")
+own = Path(writer.__file__).parent / "templates" / "brought_tables.sql.jinja"
+macros = Path("sql/macros/portable.sql").read_text() + own.read_text()
 moment = dt.datetime(2013, 2, 5, 13, 4, 6, 250000)
 formats = [form for form in DATE_FORMATS if "%z" not in form]
 for form in formats:

@@ -41,16 +41,14 @@ def test_a_project_for_an_engine_has_its_target_packages_and_dialect(
     dependencies = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     assert dependencies == [f"mlteam[{kind}]"]
     assert kind in extras["optional-dependencies"]
-    linted = baking.run(
-        baking.tool("sqlfluff"), "lint", "--disable-progress-bar", "sql", "engine/src/mlteam/macros", cwd=project
-    )
+    linted = baking.run(baking.tool("sqlfluff"), "lint", "--disable-progress-bar", "sql", cwd=project)
     assert linted.returncode == 0, linted.stdout + linted.stderr
     assert f'"type": "{kind}"' in (project / ".sqlfluff").read_text(encoding="utf-8")
 
 
 def render_models(project: Path, kind: str) -> dict[str, str]:
     """Render the SQL of each model as dbt does for an engine, in the order of their references."""
-    macros = "".join(path.read_text(encoding="utf-8") for path in sorted(project.rglob("macros/*.sql")))
+    macros = "".join(path.read_text(encoding="utf-8") for path in sorted(project.glob("sql/macros/*.sql")))
     queries, needs = {}, {}
     for path in project.glob("sql/models/*/*.sql"):
         read: set[str] = set()

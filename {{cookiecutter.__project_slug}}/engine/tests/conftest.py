@@ -15,7 +15,7 @@ import pytest
 from mlteam.commands import train
 from mlteam.config import pipelines
 from mlteam.config.spec import Spec
-from mlteam.core.paths import MACROS, TRACKING
+from mlteam.core.paths import TRACKING
 from mlteam.data import snapshot
 from mlteam.registry import tracking
 from mlteam.registry.versions import RegisteredVersion
@@ -129,9 +129,9 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLTEAM_STORE", raising=False)
-    for path in ("sql/dbt_project.yml", "sql/profiles.yml", "sql/tests", "sql/macros", str(MACROS)):
+    for path in ("sql/dbt_project.yml", "sql/profiles.yml", "sql/tests", "sql/macros"):
         copy = shutil.copytree if (REPOSITORY / path).is_dir() else shutil.copy
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).parent.mkdir(exist_ok=True)
         if (REPOSITORY / path).exists():
             copy(REPOSITORY / path, tmp_path / path)
     (tmp_path / "team.toml").write_text('stage = "prototype"\n')

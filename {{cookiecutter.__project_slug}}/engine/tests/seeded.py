@@ -8,7 +8,6 @@ from conftest import REPOSITORY, SPEC, run_sql
 
 from mlteam.config import pipelines
 from mlteam.config.spec import Spec
-from mlteam.core.paths import MACROS
 from mlteam.data import warehouse
 
 PROJECTS = Path(__file__).parent / "data" / "time_travel"
@@ -20,10 +19,9 @@ def lay_out_project(name: str) -> Spec:
     given = tomllib.loads((PROJECTS / name / "pipeline.toml").read_text())
     shutil.copytree(PROJECTS / name / "models", "sql/models/features")
     shutil.copy(PROJECTS / name / "sources.yml", "sql/models")
-    for part in ("macros/generate_schema_name.sql", "dbt_project.yml", "profiles.yml"):
+    for part in ("macros/portable.sql", "dbt_project.yml", "profiles.yml"):
         Path("sql", part).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / "sql" / part, Path("sql", part))
-    shutil.copytree(REPOSITORY / MACROS, MACROS)
     Path("team.toml").write_text('stage = "prototype"\n')
     Path("data").mkdir()
     run_sql((PROJECTS / name / "rows.sql").read_text())

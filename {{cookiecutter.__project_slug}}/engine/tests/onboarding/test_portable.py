@@ -1,7 +1,9 @@
 """SQL of a new pipeline as each engine runs it: macros for what they write differently, texts as they are."""
 
+import dataclasses
 import datetime as dt
 import hashlib
+from pathlib import Path
 
 import duckdb
 import jinja2
@@ -9,8 +11,12 @@ import pytest
 import sqlglot
 from conftest import REPOSITORY
 
-from mlteam.core.paths import MACROS
+from mlteam.commands.new_pipeline import create_pipeline
+from mlteam.core.errors import ProjectError
+from mlteam.data import warehouse
+from mlteam.onboarding import writer
 from mlteam.onboarding.columns import DATE_FORMATS
+from mlteam.onboarding.plan import OnboardingRequest
 from mlteam.onboarding.portable import make_portable
 
 WRITTEN = r"""
@@ -26,7 +32,8 @@ cast(called as timestamp)
 
 def render(kind: str, text: str) -> list[str]:
     """Render lines as dbt does for a target of some type."""
-    macros = (REPOSITORY / MACROS / "portable.sql").read_text(encoding="utf-8")
+    own = Path(writer.__file__).parent / "templates" / "brought_tables.sql.jinja"
+    macros = (REPOSITORY / "sql/macros/portable.sql").read_text(encoding="utf-8") + own.read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=False)  # noqa: S701 it renders SQL
     rendered = environment.from_string(macros + text).render(target={"type": kind})
     return [line.strip() for line in rendered.splitlines() if line.strip()]
@@ -129,3 +136,37 @@ def test_a_time_is_read_from_a_text_in_the_words_of_an_engine_that_is_not_here(k
 def test_times_with_an_offset_are_left_to_this_engine() -> None:
     line = "cast(strptime(read, '%Y-%m-%dT%H:%M:%S%z') as timestamp) as read"
     assert "strptime(read, '%Y-%m-%dT%H:%M:%S%z')" in make_portable(line)
+
+
+@pytest.fixture
+def request_of_two_engines(shop: Path) -> OnboardingRequest:
+    """A table of a project that has a second engine."""
+    profiles = Path("sql/profiles.yml")
+    text = profiles.read_text(encoding="utf-8")
+    profiles.write_text(text.replace("  outputs:\n", "  outputs:\n    prod: {type: postgres}\n"), encoding="utf-8")
+    return OnboardingRequest("orders", "returned")
+
+
+def test_new_sql_brings_the_macros_that_it_calls_and_keeps_those_of_the_team(
+    request_of_two_engines: OnboardingRequest,
+) -> None:
+    create_pipeline(request_of_two_engines, "orders.csv")
+    assert "{{ quote('Order Date') }}" in Path("sql/models/staging/stg_orders.sql").read_text(encoding="utf-8")
+    text = writer.MACROS.read_text(encoding="utf-8")
+    assert "{% macro quote(" in text
+    writer.MACROS.write_text(text + "{#- ours -#}\n", encoding="utf-8")
+    create_pipeline(dataclasses.replace(request_of_two_engines, name="sales"), "orders.csv")
+    assert writer.MACROS.read_text(encoding="utf-8") == text + "{#- ours -#}\n"
+
+
+def test_sql_that_does_not_run_leaves_no_macros(
+    request_of_two_engines: OnboardingRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        assert writer.MACROS.exists()
+        raise ProjectError("odd")
+
+    monkeypatch.setattr(warehouse, "build", fail)
+    with pytest.raises(ProjectError, match="odd"):
+        create_pipeline(request_of_two_engines, "orders.csv")
+    assert not writer.MACROS.exists()

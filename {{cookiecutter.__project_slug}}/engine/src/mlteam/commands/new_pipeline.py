@@ -153,7 +153,7 @@ def _keep_file(source: Source) -> Source:
 @contextmanager
 def _undo_on_error(name: str, source: Source) -> Iterator[None]:
     """Undo what was written unless the block succeeds."""
-    before = sources.SOURCES_FILE.read_bytes() if sources.SOURCES_FILE.exists() else None
+    before = {path: path.read_bytes() if path.exists() else None for path in (sources.SOURCES_FILE, writer.MACROS)}
     tables = set(redo.list_copies(name))
     try:
         yield
@@ -164,10 +164,11 @@ def _undo_on_error(name: str, source: Source) -> Iterator[None]:
             remove(source.location.parent)
         for path in set(redo.list_copies(name)) - tables:
             remove(path)
-        if before is None:
-            remove(sources.SOURCES_FILE)
-        else:
-            sources.SOURCES_FILE.write_bytes(before)
+        for path, content in before.items():
+            if content is None:
+                remove(path)
+            else:
+                path.write_bytes(content)
         raise
 
 

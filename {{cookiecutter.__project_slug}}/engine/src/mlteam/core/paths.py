@@ -14,7 +14,6 @@ METRICS = Path("metrics")
 TEAM_FILE = Path("team.toml")
 PYPROJECT = Path("pyproject.toml")
 SQL = Path("sql")
-MACROS = Path("engine", "src", "mlteam", "macros")
 DATA = Path("data")
 RAW = DATA / "raw"
 TABLES = DATA / "tables"

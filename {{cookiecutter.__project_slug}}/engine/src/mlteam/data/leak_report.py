@@ -14,7 +14,7 @@ from mlteam.config.splits import HashSplits
 from mlteam.core import sql
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import compute_sha256, write_json
-from mlteam.core.paths import DBT_MANIFEST, MACROS, SQL, TIME_TRAVEL
+from mlteam.core.paths import DBT_MANIFEST, SQL, TIME_TRAVEL
 from mlteam.data import time_travel, warehouse
 from mlteam.data.sources import SOURCES_FILE, Source
 from mlteam.data.time_travel import Cut, Leak
@@ -92,7 +92,7 @@ def _compute_digest(spec: Spec, sources: Sequence[Source]) -> str:
     compared = [spec.data.relation, spec.data.key, spec.data.time, spec.data.decided_at, spec.features.names]
     if isinstance(spec.splits, HashSplits):
         compared.append(spec.splits.model_dump_json())
-    files = (path for folder in (SQL, MACROS) for path in sorted(folder.rglob("*")) if path.is_file())
+    files = (path for path in sorted(SQL.rglob("*")) if path.is_file())
     content: list[Any] = [[path.as_posix(), compute_sha256(path)] for path in files]
     with warehouse.connect() as connection:
         content += [[source.name, _digest_rows(connection, source)] for source in sources]

@@ -9,7 +9,7 @@ import duckdb
 import yaml
 
 from mlteam.config.spec import Spec
-from mlteam.core.paths import MACROS, SQL
+from mlteam.core.paths import SQL
 from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data import warehouse
 from mlteam.data.lineage import Columns
@@ -35,15 +35,13 @@ class Rebuilt:
 
 
 def copy_sql_project(folder: Path) -> Path:
-    """Copy sql/ and the engine's macros into a folder, with a warehouse of its own in which every source is a table.
+    """Copy sql/ into a folder, with a warehouse of its own in which every source is a table.
 
     Returns:
         The folder of the copy.
     """
     project = folder / SQL
     shutil.copytree(SQL, project, ignore=shutil.ignore_patterns("target", "logs"))
-    if MACROS.exists():
-        shutil.copytree(MACROS, folder / MACROS)
     profiles = yaml.safe_load((project / "profiles.yml").read_text(encoding="utf-8"))
     # What other engines have is here as well, and rebuilt here.
     outputs = profiles["warehouse"]["outputs"]

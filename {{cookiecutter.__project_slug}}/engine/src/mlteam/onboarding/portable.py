@@ -1,4 +1,4 @@
-"""SQL that several engines run, written with the macros of macros/portable.sql."""
+"""SQL that several engines run, written with the macros of sql/macros/."""
 
 import re
 

@@ -27,6 +27,8 @@ DEFAULT_METRICS = {
 SQL_TYPES = {"integer": "bigint", "number": "double", "boolean": "boolean", "text": "varchar"}
 MAX_LINE = 100
 STAGING = SQL / "models" / "staging"
+# What the SQL of all brought tables calls, where several engines run it.
+MACROS = SQL / "macros" / "brought_tables.sql"
 PLAIN_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -55,10 +57,19 @@ def write_pipeline_files(
         Path("examples") / f"{name}.json": json.dumps(example, indent=2, ensure_ascii=False) + "\n",
         SOURCES: _append_source(plan, source),
     }
+    if portable:
+        texts = _make_portable(texts)
     for path, text in texts.items():
         with write_atomically(path) as part:
-            part.write_text(make_portable(text) if portable and path.suffix == ".sql" else text, encoding="utf-8")
+            part.write_text(text, encoding="utf-8")
     return list(texts)
+
+
+def _make_portable(texts: dict[Path, str]) -> dict[Path, str]:
+    """Return the files with SQL that every engine runs, and with the macros that it calls unless they are there."""
+    template = create_environment(__package__ or "").get_template(f"{MACROS.name}.jinja")
+    missing = {} if MACROS.exists() else {MACROS: template.render()}
+    return missing | {path: make_portable(text) if path.suffix == ".sql" else text for path, text in texts.items()}
 
 
 def _render_staging(plan: Plan, source: Source, joined: JoinedTable | None) -> dict[Path, str]:

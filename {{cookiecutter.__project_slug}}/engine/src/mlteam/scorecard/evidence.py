@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlteam.config.spec import Spec
-from mlteam.core.paths import DBT_MANIFEST, DRILLS, MACROS, MONITORING, REPORTS, SQL
+from mlteam.core.paths import DBT_MANIFEST, DRILLS, MONITORING, REPORTS, SQL
 from mlteam.core.provenance import is_current
 from mlteam.data import leak_report, snapshot
 from mlteam.data.leak_report import LeakReport
@@ -80,8 +80,7 @@ class Evidence:
         results = read_json(RUN_RESULTS).get("results")
         if results is None:
             return ["no run"]
-        files = (path for folder in (SQL, MACROS) for path in folder.rglob("*") if path.is_file())
-        if any(path.stat().st_mtime > RUN_RESULTS.stat().st_mtime for path in files):
+        if any(path.stat().st_mtime > RUN_RESULTS.stat().st_mtime for path in SQL.rglob("*") if path.is_file()):
             return ["the SQL has changed since its tests ran"]
         return [r["unique_id"] for r in results if r["status"] in ("error", "fail", "runtime error")]
 
