@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
@@ -12,7 +12,7 @@ from mlteam.config.spec import Evaluation
 from mlteam.data.features import Floats, Labels
 from mlteam.evaluation import metrics
 from mlteam.evaluation.bootstrap import Bootstrap
-from mlteam.evaluation.metrics import BUILTIN_METRICS, Metric, UndefinedMetricError
+from mlteam.evaluation.metrics import BUILTIN_METRICS, Metric
 from mlteam.process.python_code import find_metric_definitions
 
 SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
@@ -135,23 +135,38 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert first == second
 
 
+@settings(deadline=None)
 @given(draws=st.integers(0, 10_000))
 def test_prepared_metrics_give_the_same_numbers(draws: int) -> None:
     random = np.random.default_rng(draws)
     rows = int(random.integers(2, 60))
-    weights = random.integers(0, 4, (5, rows)).astype(np.uint16)
-    cases: dict[str, tuple[Any, Any]] = {
-        "binary": (random.integers(0, 2, rows), random.random(rows).round(int(random.integers(1, 4)))),
-        "multiclass": (random.integers(0, 3, rows), random.dirichlet([1, 1, 1], rows)),
-        "regression": (random.normal(size=rows), random.normal(size=rows)),
-    }
-    for metric in (metric for metric in BUILTIN_METRICS.values() if metric.prepare):
-        label, prediction = cases[metric.tasks[0]]
-        assert metric.prepare
-        compute = metric.prepare(label, prediction)
-        for weight in weights:
-            try:
-                expected = metric.function(label, prediction, weight.astype(float)) if weight.any() else np.nan
-            except UndefinedMetricError:
-                expected = np.nan
-            assert compute(weight) == pytest.approx(expected, abs=1e-12, nan_ok=True), metric.name
+    units = random.integers(0, 6, rows)
+    for codes in (None, np.unique(units, return_inverse=True)[1]):
+        counted = rows if codes is None else codes.max() + 1
+        counts = random.integers(0, 4, (5, counted)).astype(np.uint16)
+        for metric in (metric for metric in BUILTIN_METRICS.values() if metric.prepare):
+            label, prediction = draw_case(metric.tasks[0], rows, random)
+            assert metric.prepare
+            compute = metric.prepare(label, prediction, codes)
+            found = [compute(count) for count in counts]
+            expected = [weigh(metric, label, prediction, count if codes is None else count[codes]) for count in counts]
+            assert found == pytest.approx(expected, abs=1e-12, nan_ok=True), metric.name
+
+
+def draw_case(task: str, rows: int, random: np.random.Generator) -> tuple[Any, Any]:
+    """Labels and predictions of a task, with ties."""
+    if task == "binary":
+        return random.integers(0, 2, rows), random.random(rows).round(int(random.integers(1, 4)))
+    if task == "multiclass":
+        return random.integers(0, 3, rows), random.dirichlet([1, 1, 1], rows)
+    return random.normal(size=rows), random.normal(size=rows)
+
+
+def weigh(metric: Metric, label: Any, prediction: Any, weight: Any) -> float:
+    """A metric of weighted rows, of a ranking as scikit-learn has it; NaN where it is not defined."""
+    if not weight.any():
+        return np.nan
+    if metric.name not in ("roc_auc", "average_precision"):
+        return metric.function(label, prediction, weight.astype(float))
+    both = len(set(label[weight > 0].tolist())) == 2
+    return float(REFERENCE[metric.name](label, prediction, sample_weight=weight)) if both else np.nan

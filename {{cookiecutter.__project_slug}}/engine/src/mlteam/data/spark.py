@@ -132,10 +132,10 @@ def stream_table(
     session = open_session(target)
     with reserve_temporary_path(SPARK / "streamed") as folder:
         try:
-            frame = session.table(f"`{schema}`.`{table}`")
+            frame = session.table(f"{_quote_name(schema)}.{_quote_name(table)}")
             for column, kind in frame.dtypes:
                 if kind.startswith("decimal"):
-                    frame = frame.withColumn(column, frame[f"`{column}`"].cast("double"))
+                    frame = frame.withColumn(column, frame[_quote_name(column)].cast("double"))
             frame = frame.where(where) if where else frame
             frame = _apply(change, frame) if change else frame
             frame.write.parquet(folder.absolute().as_uri())
@@ -145,13 +145,13 @@ def stream_table(
 
 
 def _apply(change: Change, frame: Any) -> Any:
-    from pyspark.sql.types import StructType
-
-    made = StructType()
     kept = {column: kind for column, kind in frame.dtypes if column not in change.added}
-    for column, kind in {**kept, **change.typed, **change.added}.items():
-        made.add(column, kind)
-    return frame.mapInArrow(change.run, made)
+    made = {**kept, **change.typed, **change.added}.items()
+    return frame.mapInArrow(change.run, ", ".join(f"{_quote_name(column)} {kind}" for column, kind in made))
+
+
+def _quote_name(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
 
 
 def run_on_workers(target: Target, workers: int, work: Work) -> list[bytes]:

@@ -67,17 +67,13 @@ class Bootstrap:
     ) -> None:
         self._label, self._settings = label, settings
         random = np.random.default_rng(seed)
-        rows = len(label)
-        codes = None if clusters is None else np.unique(clusters, return_inverse=True)[1]
-        self._units = rows if codes is None else int(codes.max(initial=-1)) + 1
-        # How often each row counts, in few bytes: they are read once for each metric of each model.
-        self._weights = [
-            np.ones(rows, dtype=np.uint16),
-            *(_draw_resample(random, self._units, codes) for _ in range(settings.resamples)),
-        ]
-        units = np.arange(rows) if codes is None else codes
+        self._codes = None if clusters is None else np.unique(clusters, return_inverse=True)[1]
+        self._units = len(label) if self._codes is None else int(self._codes.max(initial=-1)) + 1
+        drawn = (_draw_resample(random, self._units) for _ in range(settings.resamples))
+        # How often each unit counts: always, as it was drawn, or without one unit.
+        self._counts = np.stack([np.ones(self._units, dtype=np.uint16), *drawn])
         few = MIN_CLUSTERS <= self._units <= MAX_SKEWED_UNITS
-        self._without_one = [(units != unit).astype(np.uint16) for unit in range(self._units if few else 0)]
+        self._without_one = 1 - np.eye(self._units if few else 0, self._units, dtype=np.uint16)
 
     def compute_samples(self, metric: Metric, prediction: Floats) -> NDArray[np.float64]:
         """Compute the metric on all rows, on each resample, and where there are few units without each of them.
@@ -88,30 +84,30 @@ class Bootstrap:
         Raises:
             UndefinedMetricError: All rows together have no such number.
         """
-        return self._compute(metric, prediction, [*self._weights, *self._without_one])
+        return self._compute(metric, prediction, np.concatenate([self._counts, self._without_one]))
 
     def compute_left_out_samples(self, metric: Metric, prediction: Floats) -> NDArray[np.float64]:
         """Compute the metric on the rows that each resample leaves out, NaN if undefined; shape (resamples,)."""
-        whole, *resamples = self._weights
-        return self._compute(metric, prediction, [whole, *((weight == 0).astype(np.uint16) for weight in resamples)])[
-            1:
-        ]
+        left_out = (self._counts[1:] == 0).astype(np.uint16)
+        return self._compute(metric, prediction, np.concatenate([self._counts[:1], left_out]))[1:]
 
-    def _compute(self, metric: Metric, prediction: Floats, weights: list[NDArray[np.uint16]]) -> NDArray[np.float64]:
+    def _compute(self, metric: Metric, prediction: Floats, counts: NDArray[np.uint16]) -> NDArray[np.float64]:
         if not np.isfinite(prediction).all():
             raise UndefinedMetricError("some predictions are not finite numbers")
+        prediction = prediction.astype(np.float64)
         if metric.prepare is not None:
             # All rows together say why a number is undefined.
-            metric.function(self._label, prediction.astype(np.float64), weights[0].astype(np.float64))
-            compute = metric.prepare(self._label, prediction.astype(np.float64))
-            return np.array([compute(weight) for weight in weights])
+            metric.function(self._label, prediction, np.ones(len(self._label)))
+            compute = metric.prepare(self._label, prediction, self._codes)
+            return np.array([compute(count) for count in counts])
         # A metric that ranks rows would sort them for each resample.
-        order = np.argsort(-prediction, kind="stable") if prediction.ndim == 1 else slice(None)
-        label, prediction = self._label[order], prediction[order].astype(np.float64)
-        values = np.full(len(weights), np.nan)
-        for position, weight in enumerate(weights):
+        order = np.argsort(-prediction, kind="stable") if prediction.ndim == 1 else np.arange(len(prediction))
+        label, prediction = self._label[order], prediction[order]
+        units = order if self._codes is None else self._codes[order]
+        values = np.full(len(counts), np.nan)
+        for position, count in enumerate(counts):
             try:
-                values[position] = metric.function(label, prediction, weight[order].astype(np.float64))
+                values[position] = metric.function(label, prediction, count[units].astype(np.float64))
             except UndefinedMetricError:
                 if position == 0:
                     raise
@@ -136,17 +132,17 @@ class Bootstrap:
             few = f"too few days or groups: {self._units}, at least {MIN_CLUSTERS} are needed"
             return Estimate(float(samples[0]), None, None, few)
         tail = (1 - self._settings.confidence) / 2 / comparisons
-        value, resampled = float(samples[0]), samples[1 : len(self._weights)]
+        value, resampled = float(samples[0]), samples[1 : len(self._counts)]
         freedom = max(self._units - 1, 1)
         widening = math.sqrt(self._units / freedom)
         inside = NormalDist().cdf(-_find_student_quantile(1 - tail, freedom) * widening)
-        if inside * len(resampled) >= MIN_TAIL_RESAMPLES and not self._without_one:
+        if inside * len(resampled) >= MIN_TAIL_RESAMPLES and not self._without_one.size:
             # The quantile beyond which that share is expected; the default one is nearer to the middle.
             low, high = np.nanquantile(resampled, [inside, 1 - inside], method="weibull")
             return Estimate(value, float(low), float(high))
         # The spread of so many resamples is itself a little wrong, which counts most far from the middle.
         reach = _find_student_quantile(1 - tail, 1 / (1 / freedom + 1 / max(len(resampled) - 1, 1)))
-        error, skewness = _measure_spread(samples[len(self._weights) :])
+        error, skewness = _measure_spread(samples[len(self._counts) :])
         spread = max(error, widening * float(np.nanstd(resampled)))
         above, below = (_remove_skewness(quantile, _limit_skewness(skewness, reach)) for quantile in (reach, -reach))
         return Estimate(value, max(bounds[0], value - spread * above), min(bounds[1], value - spread * below))
@@ -187,6 +183,5 @@ def _find_student_quantile(share: float, freedom: float) -> float:
     return float(stdtrit(freedom, share))
 
 
-def _draw_resample(random: np.random.Generator, units: int, codes: NDArray[np.intp] | None) -> NDArray[np.uint16]:
-    counts = np.bincount(random.integers(units, size=units), minlength=units).astype(np.uint16)
-    return counts if codes is None else counts[codes]
+def _draw_resample(random: np.random.Generator, units: int) -> NDArray[np.uint16]:
+    return np.bincount(random.integers(units, size=units), minlength=units).astype(np.uint16)

@@ -14,6 +14,7 @@ import numpy as np
 from mlteam.config.spec import Task
 from mlteam.data.features import Floats, Labels
 from mlteam.evaluation.resampled import (
+    CountedMetric,
     PreparedMetric,
     prepare_average_precision,
     prepare_mean,
@@ -62,18 +63,12 @@ class Metric:
 
 def roc_auc(label: Labels, prediction: Floats, weight: Floats) -> float:
     """Chance that a positive row is ranked above a negative one; 0.5 is guessing, 1 is perfect."""
-    positives, negatives = _cumulate_weights(label, prediction, weight)
-    # The curve begins where nothing is called positive, which no row stands for.
-    area = np.trapezoid(positives, negatives) + positives[0] * negatives[0] / 2
-    return float(area / (positives[-1] * negatives[-1]))
+    return _define(prepare_roc_auc(label, prediction), weight)
 
 
 def average_precision(label: Labels, prediction: Floats, weight: Floats) -> float:
     """Mean precision at the positive rows, the highest prediction first; guessing gives their share, 1 is perfect."""
-    positives, negatives = _cumulate_weights(label, prediction, weight)
-    # Rows that were not drawn may come first; before any row there is no precision, and no positive that needs it.
-    precision = positives / np.maximum(positives + negatives, np.finfo(float).tiny)
-    return float(np.diff(positives, prepend=0) @ precision / positives[-1])
+    return _define(prepare_average_precision(label, prediction), weight)
 
 
 def log_loss(label: Labels, prediction: Floats, weight: Floats) -> float:
@@ -167,14 +162,9 @@ BUILTIN_METRICS = {
 }
 
 
-def _cumulate_weights(label: Labels, prediction: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Weights of positives and of negatives at or above each distinct prediction, from the highest down."""
-    if (prediction[1:] > prediction[:-1]).any():
-        order = np.argsort(-prediction, kind="stable")
-        label, prediction, weight = label[order], prediction[order], weight[order]
-    last_of_ties = np.append(np.flatnonzero(prediction[1:] != prediction[:-1]), len(prediction) - 1)
-    positives = np.cumsum(weight * label)[last_of_ties]
-    negatives = np.cumsum(weight)[last_of_ties] - positives
-    if positives[-1] == 0 or negatives[-1] == 0:
+def _define(compute: CountedMetric, weight: Floats) -> float:
+    """Return the number of a prepared metric of two classes."""
+    value = compute(weight)
+    if math.isnan(value):
         raise UndefinedMetricError("all rows are of one class")
-    return positives, negatives
+    return value
