@@ -5,7 +5,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from conftest import edit, run_sql
@@ -126,3 +126,24 @@ def test_models_of_one_label_do_not_stop_the_score(committed: Spec) -> None:
     few = Examples("train", train.matrix[:100], train.label[:100])
     assert set(few.label) == {0}
     assert not experiments._learns_by_heart(committed, schema, few)
+
+
+def test_rows_on_disk_give_the_same_experiments(
+    spec: Spec, version: RegisteredVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = []
+
+    def load(*given: Any) -> Any:
+        folders.append(given[-1])
+        return load_training_examples(*given)
+
+    monkeypatch.setattr(experiments, "load_training_examples", load)
+    found = []
+    for memory in ("ram", "disk"):
+        training = spec.training.model_copy(update={"memory": memory})
+        own = spec.model_copy(update={"training": training})
+        made = experiments.run_experiments(own, snapshot.load_newest("flights"), lambda _: None)
+        found.append([(one.name, one.gain, one.missing) for one in made.features] + [*made.ages, made.learns_by_heart])
+    assert found[0] == found[1]
+    assert [folder is None for folder in folders] == [True, False]
+    assert not folders[1].exists()

@@ -19,7 +19,7 @@ from mlteam.evaluation.clusters import find_clusters
 from mlteam.evaluation.custom_metrics import get_primary_metric
 from mlteam.evaluation.metrics import UndefinedMetricError
 from mlteam.modeling.model import fit_model
-from mlteam.modeling.training import load_training_examples
+from mlteam.modeling.training import load_training_examples, reserve_scratch
 
 # Enough rows to see what a feature brings, in a second or two for each training.
 MAX_ROWS, FEW_ROWS = 20_000, 2_000
@@ -81,15 +81,9 @@ def run_experiments(spec: Spec, taken: Snapshot, progress: Callable[[str], None]
         taken: The snapshot.
         progress: Is told which training is under way.
     """
-    schema, whole_train, watch = load_training_examples(spec, taken)
-    train = _sample(whole_train, MAX_ROWS)
-    metric = get_primary_metric(spec)
-    # Rows of one day are alike, so that they are drawn together, as in an evaluation.
-    clusters = find_clusters(spec, datasets.LazySnapshotTable(taken, spec, "validation"))
-    chosen = _choose_rows(len(watch.label), MAX_ROWS)
-    watch = Examples(watch.name, watch.matrix[chosen], watch.label[chosen])
-    clusters = clusters[chosen] if clusters is not None else None
-    bootstrap = Bootstrap(watch.label, spec.evaluation, spec.model.seed, clusters)
+    sampled, metric = _sample_rows(spec, taken), get_primary_metric(spec)
+    schema, train, watch = sampled.schema, sampled.train, sampled.watch
+    bootstrap = Bootstrap(watch.label, spec.evaluation, spec.model.seed, sampled.clusters)
 
     def score(learn: Examples) -> tuple[Floats, float]:
         begun = time.perf_counter()
@@ -108,14 +102,52 @@ def run_experiments(spec: Spec, taken: Snapshot, progress: Callable[[str], None]
         estimate = bootstrap.summarize(gain, len(schema.names), metric.gain_bounds)
         values.append(FeatureValue(name, estimate, missing, max(0.0, seconds - faster)))
     ages = []
-    for days, part in _cut_by_age(spec, taken, whole_train):
+    for days, part in sampled.parts:
         progress(f"on rows that are {days} days old")
-        older, _ = score(_sample(part, MAX_ROWS // AGES))
+        older, _ = score(part)
         ages.append(
             AgedModel(days, bootstrap.summarize(bootstrap.compute_samples(metric, older), bounds=metric.bounds))
         )
-    by_heart = _learns_by_heart(spec, schema, _sample(whole_train, FEW_ROWS))
+    by_heart = _learns_by_heart(spec, schema, sampled.few)
     return Experiments(tuple(values), tuple(ages), bool((whole == again).all()), by_heart)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """The rows of all trainings, few enough for the memory of any machine.
+
+    Attributes:
+        schema: The features as all training rows show them.
+        train: Training rows.
+        few: Fewer of them.
+        parts: Training rows of one time, the oldest first, with the age of the newest row of each in days.
+        watch: Rows of the validation.
+        clusters: The cluster of each of these, or None.
+    """
+
+    schema: Schema
+    train: Examples
+    few: Examples
+    parts: tuple[tuple[int, Examples], ...]
+    watch: Examples
+    clusters: NDArray[np.int64] | None
+
+
+def _sample_rows(spec: Spec, taken: Snapshot) -> _Sampled:
+    # Rows of one day are alike, so that they are drawn together, as in an evaluation.
+    clusters = find_clusters(spec, datasets.LazySnapshotTable(taken, spec, "validation"))
+    with reserve_scratch(spec) as scratch:
+        schema, train, watch = load_training_examples(spec, taken, scratch)
+        chosen = _choose_rows(len(watch.label), MAX_ROWS)
+        every, few = (_choose_rows(len(train.label), most) for most in (MAX_ROWS, FEW_ROWS))
+        return _Sampled(
+            schema,
+            _take(train, every),
+            _take(train, few),
+            tuple(_cut_by_age(spec, taken, train)),
+            _take(watch, chosen),
+            clusters[chosen] if clusters is not None else None,
+        )
 
 
 def _cut_by_age(spec: Spec, taken: Snapshot, train: Examples) -> Iterator[tuple[int, Examples]]:
@@ -127,7 +159,7 @@ def _cut_by_age(spec: Spec, taken: Snapshot, train: Examples) -> Iterator[tuple[
         if len(rows):
             newest = time[int(rows[-1])].as_py()
             day = newest.date() if isinstance(newest, dt.datetime) else newest
-            part = Examples("train", train.matrix[rows], train.label[rows])
+            part = _take(train, rows[_choose_rows(len(rows), MAX_ROWS // AGES)])
             yield (spec.splits.validation.start - day).days, part
 
 
@@ -136,9 +168,9 @@ def _choose_rows(count: int, most: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, most).astype(np.int64))
 
 
-def _sample(examples: Examples, most: int) -> Examples:
-    rows = _choose_rows(len(examples.label), most)
-    return Examples(examples.name, examples.matrix[rows], examples.label[rows])
+def _take(examples: Examples, rows: NDArray[np.int64]) -> Examples:
+    """Return some rows, in memory."""
+    return Examples(examples.name, np.array(examples.matrix[rows]), examples.label[rows])
 
 
 def _blank(examples: Examples, place: int) -> Examples:
