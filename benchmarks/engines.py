@@ -1,13 +1,16 @@
-"""The cost of building and testing the flights' features, and of their snapshot, on DuckDB, PostgreSQL and Spark.
+"""The cost of the flights on DuckDB, PostgreSQL and Spark: features, tests and snapshot, and predictions for all rows.
 
     python benchmarks/engines.py [TIMES …] [--project PATH] [--smoke]
 
 needs the packages of the group `benchmark`, Debian's PostgreSQL, which it downloads, and Java. The flights are repeated
 in earlier years. Each engine has its project, and its raw tables before the time begins. Memory is that of the largest
-process of the command; a server's own is not counted. Fails if two engines have different snapshots.
+process of the command; a server's own is not counted. The model is that of the first size. Fails if two engines have
+different snapshots or predictions.
 """
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import sys
@@ -15,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import projects
 import scale
 from projects import Cost, run
@@ -23,6 +27,7 @@ sys.path.append(str(projects.TEMPLATE / "tests"))
 import other_engines
 
 DATA = ("data", "snapshots", "flight_delays")
+STEPS = ("features", "predict")
 
 
 @contextlib.contextmanager
@@ -61,6 +66,20 @@ def build_features(repeated: Path, project: Path, kind: str) -> tuple[Cost, str]
     return cost, project.joinpath(*DATA, "newest").read_text(encoding="utf-8")
 
 
+def predict_features(project: Path, kind: str) -> tuple[Cost, str]:
+    """Predict all rows of the features on an engine; return the cost, and a digest of the predictions."""
+    if not any(project.glob("data/artifacts/*")):
+        run([projects.locate_tool(project), "train"], project)
+    target = "dev" if kind == "duckdb" else "prod"
+    words = ["predict", "--version", "1", "--dataset", "features.flight_features", "--target", target]
+    cost = run([projects.locate_tool(project), *words], project)
+    (made,) = project.glob("data/reports/*predictions*.parquet")
+    predicted = duckdb.read_parquet(str(made)).order("flight_id").project("flight_id, probability_of_true")
+    digest = hashlib.sha256(json.dumps(predicted.fetchall(), default=str).encode()).hexdigest()
+    made.unlink()
+    return cost, digest
+
+
 def copy_folder(source: Path, target: Path, kept: tuple[str, ...]) -> None:
     """Replace a folder by a copy of another, but for some files of it."""
     texts = {name: (target / name).read_bytes() for name in kept}
@@ -71,28 +90,32 @@ def copy_folder(source: Path, target: Path, kept: tuple[str, ...]) -> None:
 
 
 def main(times: list[int], kinds: list[str], project: Path) -> None:
-    """Measure each engine on each number of repetitions, and compare the snapshots."""
+    """Measure each engine on each number of repetitions, and compare what it gave."""
     with tempfile.TemporaryDirectory(dir=project.parent) as folder:
         home = Path(folder)
         generated = {kind: generate(home, kind) for kind in kinds}
-        print("times  engine      wall s   CPU s  peak MB  over DuckDB")
+        print("times  engine    step       wall s   CPU s  peak MB  over DuckDB")
         for n in times:
             repeated = home / f"times-{n}"
             scale.repeat_flights(project, repeated, n)
-            found: dict[str, tuple[Cost, str]] = {}
+            found: dict[tuple[str, str], tuple[Cost, str]] = {}
             for kind in kinds:
                 with reach_engine(kind) as answers:
                     if not answers:
                         print(f"{n:>4}x  {kind:<9} cannot be run here", flush=True)
                         continue
-                    found[kind] = build_features(repeated, generated[kind], kind)
-                cost = found[kind][0]
-                ratio = cost.wall / found[kinds[0]][0].wall
-                line = f"{n:>4}x  {kind:<9}{cost.wall:>9.1f} {cost.cpu:>7.1f} {cost.memory:>8.0f} {ratio:>12.1f}"
-                print(line, flush=True)
+                    found["features", kind] = build_features(repeated, generated[kind], kind)
+                    found["predict", kind] = predict_features(generated[kind], kind)
+                for step in STEPS:
+                    cost = found[step, kind][0]
+                    ratio = cost.wall / found[step, kinds[0]][0].wall
+                    line = f"{cost.wall:>8.1f} {cost.cpu:>7.1f} {cost.memory:>8.0f} {ratio:>12.1f}"
+                    print(f"{n:>4}x  {kind:<9} {step:<9}{line}", flush=True)
             shutil.rmtree(repeated)
-            if len({digest for _, digest in found.values()}) != 1:
-                raise SystemExit(f"{n}x: the snapshots differ: { {kind: each[1] for kind, each in found.items()} }")
+            for step in STEPS:
+                digests = {kind: digest for (one, kind), (_, digest) in found.items() if one == step}
+                if len(set(digests.values())) != 1:
+                    raise SystemExit(f"{n}x: {step} differ: {digests}")
 
 
 if __name__ == "__main__":

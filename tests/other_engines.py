@@ -69,7 +69,7 @@ from mlteam.onboarding.columns import DATE_FORMATS
 from mlteam.onboarding.portable import make_portable
 
 target = targets.load_target("prod")
-own = Path(writer.__file__).parent / "templates" / "brought_tables.sql.jinja"
+own = Path(writer.__file__).parent / "templates" / "brought_tables.sql"
 macros = Path("sql/macros/portable.sql").read_text() + own.read_text()
 moment = dt.datetime(2013, 2, 5, 13, 4, 6, 250000)
 formats = [form for form in DATE_FORMATS if "%z" not in form]

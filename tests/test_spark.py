@@ -111,7 +111,7 @@ def test_workers_of_spark_predict_what_this_process_does(on_spark: Path) -> None
     predicted = [rows.project("flight_id, probability_of_true, model_version").fetchall() for rows in made]
     assert predicted[0] == predicted[1]
     assert set(predicted[2]) < set(predicted[1])
-    assert february.project("distinct month(flight_date)").fetchall() == [(2,)]
+    assert february.project("month(flight_date)").distinct().fetchall() == [(2,)]
     words = ("--pipeline", "flight_delays", "--dataset", "desk.gusts", "--target", "prod")
     done = baking.run(*UV, "run", "--quiet", "mlteam", "predict", *words, cwd=on_spark, env=baking.fresh_machine())
     assert done.returncode == 1

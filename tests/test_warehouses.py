@@ -43,8 +43,8 @@ def test_a_project_for_an_engine_has_its_target_packages_and_dialect(
     assert dependencies == [f"mlteam[{kind}]"]
     assert kind in extras["optional-dependencies"]
     # As new_pipeline adds it.
-    brought = project / "engine" / "src" / "mlteam" / "onboarding" / "templates" / "brought_tables.sql.jinja"
-    shutil.copy(brought, project / "sql" / "macros" / brought.stem)
+    brought = project / "engine" / "src" / "mlteam" / "onboarding" / "templates" / "brought_tables.sql"
+    shutil.copy(brought, project / "sql" / "macros" / brought.name)
     linted = baking.run(baking.tool("sqlfluff"), "lint", "--disable-progress-bar", "sql", cwd=project)
     assert linted.returncode == 0, linted.stdout + linted.stderr
     assert f'"type": "{kind}"' in (project / ".sqlfluff").read_text(encoding="utf-8")

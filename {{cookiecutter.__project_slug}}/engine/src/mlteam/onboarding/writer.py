@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import duckdb
@@ -67,8 +68,8 @@ def write_pipeline_files(
 
 def _make_portable(texts: dict[Path, str]) -> dict[Path, str]:
     """Return the files with SQL that every engine runs, and with the macros that it calls unless they are there."""
-    template = create_environment(__package__ or "").get_template(f"{MACROS.name}.jinja")
-    missing = {} if MACROS.exists() else {MACROS: template.render()}
+    own = resources.files(__package__ or "") / "templates" / MACROS.name
+    missing = {} if MACROS.exists() else {MACROS: own.read_text(encoding="utf-8")}
     return missing | {path: make_portable(text) if path.suffix == ".sql" else text for path, text in texts.items()}
 
 
