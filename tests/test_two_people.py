@@ -115,6 +115,30 @@ def people(
         yield ada, other
 
 
+def test_a_bucket_that_denies_access_is_named_and_not_asked_again(demonstrated: tuple[Path, str]) -> None:
+    project, bucket = demonstrated[0], address()
+    keys = {"AWS_ACCESS_KEY_ID": "ada", "AWS_SECRET_ACCESS_KEY": "not-a-secret"}
+    store = f"s3://team/flights?scheme=http&endpoint_override={bucket}&region=us-east-1"
+    command = [baking.tool("moto_server"), "-H", "127.0.0.1", "-p", bucket.rpartition(":")[2]]
+    # What comes after the bucket is made needs rights, which nobody has.
+    env = baking.fresh_machine() | {"INITIAL_NO_AUTH_ACTION_COUNT": "1"}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env) as server:
+        try:
+            wait("the bucket answers", lambda: get(bucket, "/moto-api/"))
+            s3 = boto3.client(
+                "s3", endpoint_url=f"http://{bucket}", region_name="us-east-1",
+                aws_access_key_id="ada", aws_secret_access_key="not-a-secret",
+            )  # fmt: skip
+            s3.create_bucket(Bucket="team")
+            own = baking.fresh_machine() | keys | {"MLTEAM_STORE": store}
+            done = baking.run(project / ".venv" / "bin" / "mlteam", "data", cwd=project, env=own)
+        finally:
+            server.kill()
+    assert done.returncode == 1
+    assert f"the store {store} denies access: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_two_people_share_a_month(people: tuple[Person, Person], tmp_path: Path) -> None:
     ada, grace = people
     first_launch(ada, tmp_path)

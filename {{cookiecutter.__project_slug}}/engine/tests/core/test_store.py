@@ -1,6 +1,7 @@
 """Two clones of a repository that share one store: what one person makes, the other one opens."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -14,7 +15,7 @@ from mlteam.commands import launch
 from mlteam.config import pipelines
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import SNAPSHOTS, STORE_VARIABLE, TRACKING_VARIABLE
-from mlteam.core.store import open_store, sync_file
+from mlteam.core.store import Store, open_store, sync_file
 from mlteam.data import loaders, snapshot
 from mlteam.data.sources import Source
 from mlteam.drills.scratch import enter_scratch_copy
@@ -141,6 +142,34 @@ def test_an_address_that_is_none_is_named_with_its_setting(
     assert STORE_VARIABLE in refused.value.where
     monkeypatch.setenv(STORE_VARIABLE, "")
     assert snapshot.take(pipelines.load_spec(None)).metadata["rows"] == 1500
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("AWS Error ACCESS_DENIED during PutObject operation: Access Denied", 1),
+        ("AWS Error INVALID_ACCESS_KEY_ID during CreateMultipartUpload operation", 1),
+        ("AWS Error SIGNATURE_DOES_NOT_MATCH during PutObject operation", 1),
+        ("AWS Error NO_SUCH_BUCKET during CreateMultipartUpload operation", 1),
+        ("AWS Error UNKNOWN (HTTP status 403) during HeadObject operation", 1),
+        ("[Errno 13] Permission denied", 1),
+        ("[Errno 30] Read-only file system", 1),
+        ("AWS Error NETWORK_CONNECTION during CreateMultipartUpload operation: curlCode: 7", 75),
+        ("AWS Error UNKNOWN (HTTP status 503) during HeadObject operation", 75),
+        ("AWS Error SLOW_DOWN during PutObject operation", 75),
+    ],
+)
+def test_a_store_that_denies_access_is_not_asked_again(
+    clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, message: str, code: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(message)
+
+    monkeypatch.setattr(Store, "_upload", fail)
+    with pytest.raises(ProjectError, match=re.escape(message)) as refused:
+        snapshot.take(pipelines.load_spec(None))
+    assert refused.value.exit_code == code
+    assert list_shared_files() == set()
 
 
 def test_a_bucket_asks_for_a_server(clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ is named by its content is written once, its last file last. Without a store eac
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,6 +17,11 @@ from mlteam.core.paths import DATA, PYPROJECT, STORE_VARIABLE
 from mlteam.core.project_settings import read_project_setting
 
 WHERE = f"store under [tool.mlteam] in {PYPROJECT}, or {STORE_VARIABLE}"
+# What a store says that will say the same again: wrong keys, no permission, no such bucket.
+DENIED = re.compile(
+    r"denied|access.?key|signature|token|bucket does not exist|no.?such.?bucket|HTTP status 40[134]|read-only",
+    re.IGNORECASE,
+)
 # Buckets tell time in whole seconds.
 CLOCK_SECONDS = 2
 
@@ -153,7 +159,8 @@ class Store:
             yield
         except (OSError, ValueError) as error:
             message = " ".join(str(error).split())[:200]
-            raise ProjectError(f"the store {self.address} does not answer: {message}", where=WHERE, fix=_FIX) from None
+            said = "denies access" if DENIED.search(message) else "does not answer"
+            raise ProjectError(f"the store {self.address} {said}: {message}", where=WHERE, fix=_FIX) from None
 
 
 _FIX = f"check address and permissions, or set {STORE_VARIABLE}= to work without it"
