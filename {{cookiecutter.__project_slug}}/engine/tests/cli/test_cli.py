@@ -35,17 +35,27 @@ def test_what_a_person_can_put_right_is_said_in_two_lines(
     assert capsys.readouterr().err == "error: pipelines/: there is no pipeline 'flight'\ndid you mean 'flights'?\n"
 
 
-@pytest.mark.parametrize("command", ["predict", "explain"])
+@pytest.mark.parametrize(
+    ("command", "option", "message"),
+    [
+        ("predict", ("--where", "hour > 3"), "--where selects rows of a dataset, and --example is a single row"),
+        ("explain", ("--where", "hour > 3"), "--where selects rows of a dataset, and --example is a single row"),
+        ("predict", ("--target", "dev"), "--target says where a table is, and --example is a single row"),
+    ],
+)
 def test_an_example_has_no_rows_to_choose_among(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    option: tuple[str, str],
+    message: str,
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["x", command, "--example", "{}", "--where", "hour > 3"])
+    monkeypatch.setattr(sys, "argv", ["x", command, "--example", "{}", *option])
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 1
-    assert capsys.readouterr().err.startswith(
-        "error: --where selects rows of a dataset, and --example is a single row\n"
-    )
+    assert capsys.readouterr().err.startswith(f"error: {message}\n")
 
 
 def test_a_wrong_call_exits_with_2(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,8 @@ def predict(
     chosen = windows.load_spec(pipeline)
     if example is not None:
         _reject_where(where)
+        if target:
+            raise ProjectError("--target says where a table is, and --example is a single row", fix="leave it out")
         predict_example(chosen, version, example, explain=explain)
     else:
         predict_dataset(chosen, version, dataset or "", where, target, plot=plot)

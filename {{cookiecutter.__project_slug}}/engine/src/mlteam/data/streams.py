@@ -16,7 +16,7 @@ from mlteam.data.targets import LOCAL, Target
 def stream_table(
     target: Target, schema: str, table: str, where: str = ""
 ) -> AbstractContextManager[pa.RecordBatchReader]:
-    """Stream the rows of a table, with decimals as numbers.
+    """Stream the rows of a table; decimals of other engines come as numbers.
 
     Args:
         target: The engine.
