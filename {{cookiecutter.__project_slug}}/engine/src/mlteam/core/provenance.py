@@ -1,5 +1,6 @@
 """Who made something, when, and with which code."""
 
+import contextlib
 import datetime as dt
 import getpass
 import importlib.metadata
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # XGBoost comes under one of two names, by platform.
-LIBRARIES = {
+LIBRARIES = (
     "dbt-bigquery",
     "dbt-core",
     "dbt-duckdb",
@@ -25,7 +26,7 @@ LIBRARIES = {
     "skops",
     "xgboost",
     "xgboost-cpu",
-}
+)
 # What results depend on; pages do not count.
 CODE = ("sql", "src", "metrics", "pipelines", "engine/src", "uv.lock")
 PAGES = (":(exclude,glob)**/*.md", ":(exclude)docs/figures", ":(exclude)CODEOWNERS")
@@ -61,8 +62,11 @@ def is_current(commit: str | None, *, dirty: bool) -> bool:
 
 
 def _collect_library_versions() -> dict[str, str]:
-    installed = {found.name: found.version for found in importlib.metadata.distributions() if found.name in LIBRARIES}
-    return dict(sorted(installed.items()))
+    found = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _run_git(*arguments: str) -> str | None:

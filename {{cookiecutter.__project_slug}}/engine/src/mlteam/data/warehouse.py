@@ -55,7 +55,8 @@ def build(
     if engine.kind == "spark":
         spark.open_session(engine)
     manifest = manifest or parse(engine)
-    _run_dbt(["source", "freshness", *chosen], lambda _: None, manifest=manifest)
+    # The build writes the manifest again.
+    _run_dbt(["source", "freshness", *chosen, "--no-write-json"], lambda _: None, manifest=manifest)
     _run_dbt(["build", *chosen], progress, manifest=manifest)
 
 
