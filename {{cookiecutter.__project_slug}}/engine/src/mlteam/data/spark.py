@@ -45,9 +45,7 @@ def open_session(target: Target) -> Any:
     if not shutil.which("java") and not os.environ.get("JAVA_HOME"):
         what = f"target {target.name} needs Java, which is not installed"
         raise ProjectError(what, where=str(PROFILES), fix="install Java 17 or later, or set JAVA_HOME")
-    with warnings.catch_warnings():
-        # Only tables of Arrow are exchanged with Spark, not those of pandas.
-        warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
+    with _ignore_pandas():
         from pyspark.sql import SparkSession
 
     given = {str(key): str(value) for key, value in (target.settings.get("server_side_parameters") or {}).items()}
@@ -59,6 +57,14 @@ def open_session(target: Target) -> Any:
             return builder.getOrCreate()
     except Exception as error:
         raise _explain(target, error) from None
+
+
+@contextmanager
+def _ignore_pandas() -> Iterator[None]:
+    """Keep a warning from the user: only tables of Arrow are exchanged with Spark, not those of pandas."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
+        yield
 
 
 def _keep_to_this_machine() -> dict[str, str]:
@@ -147,7 +153,8 @@ def stream_table(
 def _apply(change: Change, frame: Any) -> Any:
     kept = {column: kind for column, kind in frame.dtypes if column not in change.added}
     made = {**kept, **change.typed, **change.added}.items()
-    return frame.mapInArrow(change.run, ", ".join(f"{_quote_name(column)} {kind}" for column, kind in made))
+    with _ignore_pandas():
+        return frame.mapInArrow(change.run, ", ".join(f"{_quote_name(column)} {kind}" for column, kind in made))
 
 
 def _quote_name(name: str) -> str:
