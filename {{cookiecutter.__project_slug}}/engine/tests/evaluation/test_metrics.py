@@ -12,7 +12,7 @@ from mlteam.config.spec import Evaluation
 from mlteam.data.features import Floats, Labels
 from mlteam.evaluation import metrics
 from mlteam.evaluation.bootstrap import Bootstrap
-from mlteam.evaluation.metrics import BUILTIN_METRICS, Metric
+from mlteam.evaluation.metrics import BUILTIN_METRICS, Metric, UndefinedMetricError
 from mlteam.process.python_code import find_metric_definitions
 
 SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
@@ -170,3 +170,21 @@ def weigh(metric: Metric, label: Any, prediction: Any, weight: Any) -> float:
         return metric.function(label, prediction, weight.astype(float))
     both = len(set(label[weight > 0].tolist())) == 2
     return float(REFERENCE[metric.name](label, prediction, sample_weight=weight)) if both else np.nan
+
+
+def test_a_metric_that_some_resamples_leave_undefined_has_none_there() -> None:
+    def find_rare(label: Labels, prediction: Floats, weight: Floats) -> float:
+        if not weight[label == 2].any():
+            raise UndefinedMetricError("the rare row was not drawn")
+        return float(weight @ prediction / weight.sum())
+
+    metric = Metric("rare", find_rare, True, ("binary",))
+    label = np.array([0, 1] * 30 + [2], np.int64)
+    bootstrap = Bootstrap(label, SETTINGS, 3)
+    samples = bootstrap.compute_samples(metric, np.linspace(0, 1, 61))
+    drawn = np.isfinite(samples)
+    assert drawn[0]
+    # A row is in about 63 of 100 resamples.
+    assert 0.5 < drawn[1:].mean() < 0.75
+    with pytest.raises(UndefinedMetricError, match="was not drawn"):
+        Bootstrap(label[:60], SETTINGS, 3).compute_samples(metric, np.linspace(0, 1, 60))
