@@ -188,3 +188,9 @@ def test_a_metric_that_some_resamples_leave_undefined_has_none_there() -> None:
     assert 0.5 < drawn[1:].mean() < 0.75
     with pytest.raises(UndefinedMetricError, match="was not drawn"):
         Bootstrap(label[:60], SETTINGS, 3).compute_samples(metric, np.linspace(0, 1, 60))
+
+
+def test_to_be_sure_and_wrong_costs_as_much_as_one_in_ten_million() -> None:
+    label, prediction, weight = np.array([1, 0, 1]), np.array([0.0, 1.0, 1.0]), np.ones(3)
+    found = BUILTIN_METRICS["log_loss"].function(label, prediction, weight)
+    assert found == pytest.approx(2 / 3 * math.log(10_000_000))

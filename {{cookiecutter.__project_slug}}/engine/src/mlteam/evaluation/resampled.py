@@ -80,7 +80,7 @@ def prepare_average_precision(label: Labels, prediction: Floats, units: Units | 
         if found.all_positives == found.all_rows:
             return math.nan
         # Rows that do not count may come first; before any row there is no positive that needs a precision.
-        precision = found.positives / np.where(found.rows > 0, found.rows, 1)
+        precision = found.positives / np.maximum(found.rows, np.finfo(float).tiny)
         return _divide((found.here * precision).sum(), found.all_positives)
 
     return compute
@@ -132,11 +132,8 @@ def _prepare_steps(label: Labels, prediction: Floats, units: Units | None) -> Ca
     ordered = prediction[order]
     ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
     positives = np.flatnonzero(label[order])
-    places = np.searchsorted(ends, positives)
-    starts = np.flatnonzero(np.diff(places, prepend=-1))
-    last = ends[places[starts]]
-    before = np.append(-1, ends)[places[starts]]
-
+    steps, starts = np.unique(np.searchsorted(ends, positives), return_index=True)
+    last, before = ends[steps], np.append(-1, ends)[steps]
     units = order if units is None else units[order]
 
     def count_steps(count: Counts) -> _Steps:
