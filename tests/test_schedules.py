@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -89,7 +90,21 @@ def fake_uv(folder: Path) -> dict[str, str]:
     }
 
 
-def test_dagster_runs_a_job_and_fails_it_for_good_or_for_now(scheduled: dict[str, Path], tmp_path: Path) -> None:
+def check_snapshot(project: Path, *command: str | Path, **variables: str) -> None:
+    """Let a scheduler take the snapshot of a project, which must be the one that the command took."""
+    newest = project / "data" / "snapshots" / "flight_delays" / "newest"
+    before = newest.read_text(encoding="utf-8")
+    shutil.rmtree(newest.parent)
+    path = f"{Path(baking.tool('uv')).parent}:{os.environ['PATH']}"
+    env = baking.fresh_machine() | {"PATH": path, "PROJECT_FOLDER": str(project)} | variables
+    done = baking.run(*command, cwd=project.parent, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert newest.read_text(encoding="utf-8") == before
+
+
+def test_dagster_runs_a_job_and_fails_it_for_good_or_for_now(
+    demonstrated: tuple[Path, str], scheduled: dict[str, Path], tmp_path: Path
+) -> None:
     python, env = baking.install(tmp_path / "venv", "dagster>=1.13,<2") / "python", fake_uv(tmp_path)
     for code, expected in ((0, "True False"), (1, "False False")):
         done = baking.run(python, "-c", IN_DAGSTER, scheduled["dagster"], cwd=tmp_path, env=env | {"CODE": str(code)})
@@ -97,15 +112,19 @@ def test_dagster_runs_a_job_and_fails_it_for_good_or_for_now(scheduled: dict[str
         assert done.stdout.strip().splitlines()[-1] == f"{expected} {' '.join(map(str, TIMES))}"
     record = (tmp_path / "record").read_text(encoding="utf-8").splitlines()
     assert record == [f"{tmp_path / 'project'} run --frozen mlteam data"] * 2
+    check_snapshot(demonstrated[0], python, "-c", IN_DAGSTER, scheduled["dagster"])
 
 
-def test_airflow_runs_a_dag_and_fails_it_for_good_or_for_now(scheduled: dict[str, Path], tmp_path: Path) -> None:
-    programs, env = baking.install(tmp_path / "venv", "apache-airflow>=3.1,<4"), fake_uv(tmp_path)
-    env |= {
+def test_airflow_runs_a_dag_and_fails_it_for_good_or_for_now(
+    demonstrated: tuple[Path, str], scheduled: dict[str, Path], tmp_path: Path
+) -> None:
+    programs = baking.install(tmp_path / "venv", "apache-airflow>=3.1,<4")
+    own = {
         "AIRFLOW_HOME": str(tmp_path / "home"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(scheduled["airflow"].parent),
     }
+    env = fake_uv(tmp_path) | own
     for code, expected in ((0, "done"), (1, "AirflowFailException"), (75, "RuntimeError")):
         done = baking.run(
             programs / "python", "-c", IN_AIRFLOW, scheduled["airflow"], cwd=tmp_path, env=env | {"CODE": str(code)}
@@ -123,3 +142,4 @@ def test_airflow_runs_a_dag_and_fails_it_for_good_or_for_now(scheduled: dict[str
         f"{project}-{name}" for name, _ in TIMES
     }
     assert (tmp_path / "record").read_text(encoding="utf-8").splitlines()[-1].endswith(" run --frozen mlteam retrain")
+    check_snapshot(demonstrated[0], programs / "python", "-c", IN_AIRFLOW, scheduled["airflow"], **own)

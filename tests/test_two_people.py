@@ -122,7 +122,9 @@ def test_a_bucket_that_denies_access_is_named_and_not_asked_again(demonstrated: 
     command = [baking.tool("moto_server"), "-H", "127.0.0.1", "-p", bucket.rpartition(":")[2]]
     # What comes after the bucket is made needs rights, which nobody has.
     env = baking.fresh_machine() | {"INITIAL_NO_AUTH_ACTION_COUNT": "1"}
-    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env) as server:
+    with subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env
+    ) as server:
         try:
             wait("the bucket answers", lambda: get(bucket, "/moto-api/"))
             s3 = boto3.client(
