@@ -40,12 +40,13 @@ def test_one_changed_value_gives_another_snapshot_and_leaves_the_old_one(spec: S
     assert snapshot.load(spec.name, first.digest) == first
 
 
-def test_the_snapshot_before_is_found(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("later", ["2026-01-02T00:00:00+00:00", "2026-01-01T00:00:00+00:00"])
+def test_the_snapshot_before_is_found(spec: Spec, monkeypatch: pytest.MonkeyPatch, later: str) -> None:
     monkeypatch.setattr(provenance, "get_timestamp", lambda: "2026-01-01T00:00:00+00:00")
     first = snapshot.take(spec)
     assert snapshot.load_previous(first) is None
     run_sql("update features.flights set wind = 1.5 where id = 'F8'")
-    monkeypatch.setattr(provenance, "get_timestamp", lambda: "2026-01-02T00:00:00+00:00")
+    monkeypatch.setattr(provenance, "get_timestamp", lambda: later)
     assert snapshot.load_previous(snapshot.take(spec)) == first
 
 

@@ -137,9 +137,12 @@ def load_previous(snapshot: Snapshot) -> Snapshot | None:
     for path in snapshot.folder.parent.glob(f"*/{METADATA_FILE}"):
         metadata = _read_metadata(path.parent)
         # One of the past says nothing about what came before.
-        if metadata["created_at"] < snapshot.metadata["created_at"] and not metadata.get("as_of"):
-            taken[metadata["created_at"]] = metadata["digest"]
-    return load(str(snapshot.metadata["pipeline"]), taken[max(taken)]) if taken else None
+        if not metadata.get("as_of"):
+            # Of two in the same second, the file that was written first.
+            taken[metadata["created_at"], path.stat().st_mtime_ns] = metadata["digest"]
+    now = snapshot.metadata["created_at"], (snapshot.folder / METADATA_FILE).stat().st_mtime_ns
+    before = max((moment for moment in taken if moment < now), default=None)
+    return load(str(snapshot.metadata["pipeline"]), taken[before]) if before else None
 
 
 def load(pipeline: str, digest: str) -> Snapshot:
