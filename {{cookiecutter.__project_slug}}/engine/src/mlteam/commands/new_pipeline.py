@@ -1,7 +1,6 @@
 """The command that makes a pipeline from a table."""
 
 import dataclasses
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -19,6 +18,7 @@ from mlteam.core.paths import DATA, PYPROJECT, RAW, TABLES
 from mlteam.core.sql import connect_duckdb, quote_identifier
 from mlteam.data import loaders, mirror, snapshot, sources, table_files, targets, warehouse
 from mlteam.data.sources import Source
+from mlteam.data.streams import is_table_name
 from mlteam.data.targets import Target
 from mlteam.onboarding import redo, summary, writer
 from mlteam.onboarding.columns import SourceColumn, find_column, inspect_columns
@@ -97,7 +97,7 @@ def _build_source(name: str, table: str) -> Source:
     )
     if there:
         raise _make_taken_error(name, table, there)
-    if re.fullmatch(r"\w+\.\w+", table) and not Path(table).exists() and not table.endswith((".csv", ".parquet")):
+    if is_table_name(table):
         schema, _, relation = table.partition(".")
         return Source(name, relation, "", DEFAULT_OWNER, "", None, f'"{schema}"."{relation}"')
     location = RAW / name / f"{name}.parquet"

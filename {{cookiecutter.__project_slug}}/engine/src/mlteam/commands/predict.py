@@ -1,6 +1,5 @@
 """`predict` and `explain --example`: predictions for an example, a dataset, a file or a table."""
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,12 +11,12 @@ from mlteam.analysis import prediction
 from mlteam.analysis.table_prediction import predict_table
 from mlteam.commands import evaluate
 from mlteam.config.spec import Spec
-from mlteam.config.splits import TABLE_FILE_SUFFIXES
 from mlteam.core import console, provenance
 from mlteam.core.errors import ProjectError
 from mlteam.data import datasets, file_rows, targets
 from mlteam.data.digest import shorten_digest
 from mlteam.data.features import Matrix
+from mlteam.data.streams import is_table_name
 from mlteam.data.targets import Target
 from mlteam.modeling import attribution
 from mlteam.registry import version_rows, versions
@@ -110,7 +109,7 @@ def predict_dataset(
 
 def _choose_engine(name: str, target: str | None) -> Target | None:
     """Return the engine whose table is named; None for rows of a snapshot or a file."""
-    if re.fullmatch(r"\w+\.\w+", name) and not Path(name).exists() and not name.endswith(TABLE_FILE_SUFFIXES):
+    if is_table_name(name):
         return targets.load_target(target)
     if target:
         raise ProjectError(f"--dataset is {name!r}", fix="with --target, name a table as schema.table")

@@ -1,16 +1,25 @@
 """Rows of a table as a stream, on whichever engine it is."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from mlteam.config.splits import TABLE_FILE_SUFFIXES
 from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier
 from mlteam.data import servers, spark, warehouse
 from mlteam.data.table_files import BATCH_ROWS
 from mlteam.data.targets import LOCAL, Target
+
+
+def is_table_name(name: str) -> bool:
+    """Return whether a name is schema.table rather than a file."""
+    looks_so = re.fullmatch(r"\w+\.\w+", name) is not None and not name.endswith(TABLE_FILE_SUFFIXES)
+    return looks_so and not Path(name).exists()
 
 
 def stream_table(
