@@ -58,41 +58,61 @@ session.sql('''
 ''')
 """
 
-# Reads a text of each format that new_pipeline knows, by the macro of the project, on the engine of its target.
-READ_TIMES = """
+# Reads a value of each notation that new_pipeline knows, by the macros of the project, on the engine of its target.
+READ_VALUES = """
 import datetime as dt
 from pathlib import Path
 import jinja2
+from mlteam.core.sql import connect_duckdb
 from mlteam.data import servers, spark, targets
 from mlteam.onboarding import writer
-from mlteam.onboarding.columns import DATE_FORMATS
+from mlteam.onboarding.columns import DATE_FORMATS, NOTATIONS
 from mlteam.onboarding.portable import make_portable
+from mlteam.onboarding.time_column import list_readings
 
 target = targets.load_target("prod")
 own = Path(writer.__file__).parent / "templates" / "brought_tables.sql"
 macros = Path("sql/macros/portable.sql").read_text() + own.read_text()
-moment = dt.datetime(2013, 2, 5, 13, 4, 6, 250000)
-formats = [form for form in DATE_FORMATS if "%z" not in form]
-for form in formats:
+moment = dt.datetime(2013, 2, 5, 3, 4, 6, 250000, dt.timezone(dt.timedelta(hours=5, minutes=30)))
+cases = []
+for form in DATE_FORMATS:
+    line = f"cast(strptime(nullif(read, '-'), '{form}') as timestamp) as read"
     text = moment.strftime(form)
-    line = make_portable(f"cast(strptime(nullif(read, '-'), '{form}') as timestamp) as read")
-    query = f"select {line} from (select '{text}' as read) as texts"
+    texts = {text}
+    if "%z" in form:
+        texts = {text, text[:-2] + ":" + text[-2:], text[:-5] + "-03"}
+    elif not any(part in form for part in ("%H", "%Y%m", "%m%d")):
+        texts = {text, text.replace("02", "2", 1) if "%m/" in form else text, text.replace("05", "5", 1)}
+    cases += [(line, f"'{text}'") for text in texts]
+for number in (2013, 20130205, 201302, 1360069446, 1360069446250, 1360069446250125):
+    readings = list_readings("cast(read as bigint)")
+    asked = ((sql, connect_duckdb().execute(f"select {fits} from (select {number} as read)")) for sql, fits in readings)
+    sql = next(sql for sql, answer in asked if answer.fetchall() == [(True,)])
+    cases.append((f"cast({sql} as timestamp) as read" if sql.startswith("cast") else f"{sql} as read", str(number)))
+for notation, text in (("percent", "-12.5 %"), ("thousands", "-$1,234,567.5"), ("comma", "+1.234,5 \u20ac")):
+    cases.append((f"cast({NOTATIONS[notation][1].format('read')} as double precision) as read", f"'{text}'"))
+for number in ("NaN", "-Infinity", "2.5"):
+    cases.append(("case when isfinite(read) then read end as read", f"cast('{number}' as double precision)"))
+for line, given in cases:
+    given = make_portable(given)
+    query = f"select {make_portable(line)} from (select {given} as read) as rows"
     query = jinja2.Environment().from_string(macros + query).render(target={"type": target.kind}).strip()
     if target.kind == "spark":
         found = spark.open_session(target).sql(query).collect()[0][0]
     else:
         with servers.stream_query(target, query) as rows:
             (found,) = rows.read_all()[0].to_pylist()
-    assert found == dt.datetime.strptime(text, form), (form, found, query)
-print(len(formats), "formats")
+    ours = f"select {line} from (select {given.replace('{{ double() }}', 'double')} as read) as rows"
+    assert found == connect_duckdb().execute(ours).fetchone()[0], (line, given, found, query)
+print(len(cases), "values")
 """
 
 
-def check_times(project: Path, env: dict[str, str]) -> None:
-    """Read times that are texts on the engine of a project."""
-    done = baking.run(*UV, "run", "--quiet", "python", "-c", READ_TIMES, cwd=project, env=env)
+def check_values(project: Path, env: dict[str, str]) -> None:
+    """Read times and numbers that are written in some notation on the engine of a project, as DuckDB reads them."""
+    done = baking.run(*UV, "run", "--quiet", "python", "-c", READ_VALUES, cwd=project, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^\d\d formats$", done.stdout, re.MULTILINE)
+    assert re.search(r"^\d\d values$", done.stdout, re.MULTILINE)
 
 
 def generate_for_engine(

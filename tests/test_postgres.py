@@ -11,7 +11,7 @@ from other_engines import (
     LOAD_POSTGRES,
     UV,
     check_own_tests,
-    check_times,
+    check_values,
     describe_server,
     generate_for_engine,
     run_postgres,
@@ -145,8 +145,8 @@ def test_both_engines_build_the_same_cells(on_postgres: tuple[Path, dict[str, st
     assert "features.flight_features: 327,346 rows and 25 columns are the same on prod (postgres) and here" in said
 
 
-def test_times_that_are_texts_are_read_in_each_format(on_postgres: tuple[Path, dict[str, str]]) -> None:
-    check_times(*on_postgres)
+def test_times_and_numbers_are_read_in_each_notation(on_postgres: tuple[Path, dict[str, str]]) -> None:
+    check_values(*on_postgres)
 
 
 def test_a_table_of_the_server_becomes_a_pipeline(on_postgres: tuple[Path, dict[str, str]]) -> None:

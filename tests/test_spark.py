@@ -7,7 +7,7 @@ from pathlib import Path
 import baking
 import duckdb
 import pytest
-from other_engines import LOAD_SPARK, UV, check_own_tests, check_times, generate_for_engine
+from other_engines import LOAD_SPARK, UV, check_own_tests, check_values, generate_for_engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -59,8 +59,8 @@ def test_the_same_rows_have_the_same_digest_on_spark(on_spark: Path) -> None:
     assert newest.read_text(encoding="utf-8") == here
 
 
-def test_times_that_are_texts_are_read_in_each_format(on_spark: Path) -> None:
-    check_times(on_spark, baking.fresh_machine())
+def test_times_and_numbers_are_read_in_each_notation(on_spark: Path) -> None:
+    check_values(on_spark, baking.fresh_machine())
 
 
 def test_a_table_of_spark_becomes_a_pipeline_that_is_the_same_here(on_spark: Path) -> None:

@@ -13,11 +13,13 @@ from conftest import REPOSITORY
 
 from mlteam.commands.new_pipeline import create_pipeline
 from mlteam.core.errors import ProjectError
+from mlteam.core.sql import connect_duckdb
 from mlteam.data import warehouse
 from mlteam.onboarding import writer
-from mlteam.onboarding.columns import DATE_FORMATS
+from mlteam.onboarding.columns import DATE_FORMATS, NOTATIONS
 from mlteam.onboarding.plan import OnboardingRequest
 from mlteam.onboarding.portable import make_portable
+from mlteam.onboarding.time_column import list_readings
 
 WRITTEN = r"""
 cast("It's ""Id"" \ 1" as double precision) as gust_id
@@ -120,22 +122,94 @@ def test_a_row_has_the_same_digest_in_the_words_of_each_engine(kind: str) -> Non
     assert duckdb.execute(query).fetchall() == [(hashlib.md5(b"n|2").hexdigest(),)]  # noqa: S324 no secret
 
 
+def run_as(kind: str, line: str, given: str) -> object:
+    """Run a line of SQL that reads `read` as an engine that is not here gets it, after a translation by sqlglot."""
+    (written,) = render(kind, make_portable(line))
+    query = sqlglot.transpile(f"select {written} from (select {given} as read) as rows", kind, "duckdb")[0]
+    # What sqlglot leaves as it is: a letter in quotes, an offset of BigQuery, and a function of Snowflake.
+    query = query.replace('"Z"', "Z").replace("%Ez", "%z")
+    database = connect_duckdb()
+    database.execute("create macro to_timestamp_tz(text) as cast(text as timestamp with time zone)")
+    ((found,),) = database.execute(query).fetchall()
+    return found
+
+
 @pytest.mark.parametrize("kind", ["bigquery", "snowflake"])
 @pytest.mark.parametrize("form", [form for form in DATE_FORMATS if "%z" not in form])
 def test_a_time_is_read_from_a_text_in_the_words_of_an_engine_that_is_not_here(kind: str, form: str) -> None:
-    """As DuckDB reads it, after a translation by sqlglot."""
     moment = dt.datetime(2013, 2, 5, 13, 4, 6, 250_000)
     text = moment.strftime(form)
-    (written,) = render(kind, make_portable(f"cast(strptime(nullif(read, '-'), '{form}') as timestamp) as read"))
-    query = sqlglot.transpile(f"select {written} from (select '{text}' as read) as texts", kind, "duckdb")[0]
-    # What sqlglot leaves as Snowflake quotes it.
-    query = query.replace('"Z"', "Z")
-    assert duckdb.execute(query).fetchall() == [(dt.datetime.strptime(text, form),)]
+    line = f"cast(strptime(nullif(read, '-'), '{form}') as timestamp) as read"
+    assert run_as(kind, line, f"'{text}'") == dt.datetime.strptime(text, form)
 
 
-def test_times_with_an_offset_are_left_to_this_engine() -> None:
-    line = "cast(strptime(read, '%Y-%m-%dT%H:%M:%S%z') as timestamp) as read"
-    assert "strptime(read, '%Y-%m-%dT%H:%M:%S%z')" in make_portable(line)
+@pytest.mark.parametrize("kind", ["bigquery", "snowflake"])
+@pytest.mark.parametrize("form", [form for form in DATE_FORMATS if "%z" in form])
+def test_a_time_with_an_offset_is_that_of_utc_in_the_words_of_such_an_engine(kind: str, form: str) -> None:
+    zone = dt.timezone(dt.timedelta(hours=5, minutes=30))
+    moment = dt.datetime(2013, 2, 5, 3, 4, 6, 250_000, zone)
+    text = moment.strftime(form)
+    line = f"cast(strptime(nullif(read, '-'), '{form}') as timestamp) as read"
+    expected = dt.datetime.strptime(text, form).astimezone(dt.UTC).replace(tzinfo=None)
+    assert run_as(kind, line, f"'{text}'") == expected
+
+
+@pytest.mark.parametrize("kind", ["bigquery", "snowflake"])
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (2013, dt.datetime(2013, 1, 1)),
+        (20130205, dt.datetime(2013, 2, 5)),
+        (201302, dt.datetime(2013, 2, 1)),
+        (1360069446, dt.datetime(2013, 2, 5, 13, 4, 6)),
+        (1360069446250, dt.datetime(2013, 2, 5, 13, 4, 6, 250_000)),
+        (1360069446250125, dt.datetime(2013, 2, 5, 13, 4, 6, 250_125)),
+    ],
+)
+def test_a_number_is_the_same_time_in_the_words_of_such_an_engine(
+    kind: str, number: int, expected: dt.datetime
+) -> None:
+    database = connect_duckdb()
+    fitting = [
+        sql
+        for sql, fits in list_readings("cast(read as bigint)")
+        if database.execute(f"select {fits} from (select {number} as read)").fetchall() == [(True,)]
+    ]
+    line = f"cast({fitting[0]} as timestamp)" if "make_timestamp" not in fitting[0] else fitting[0]
+    assert run_as(kind, f"{line} as read", str(number)) == expected
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgres", "spark", "bigquery", "snowflake"])
+@pytest.mark.parametrize(
+    ("notation", "text", "expected"),
+    [
+        ("percent", "-12.5 %", -12.5),
+        ("thousands", "-$1,234,567.5", -1234567.5),
+        ("comma", "+1.234,5 €", 1234.5),
+    ],
+)
+def test_a_notation_is_the_same_number_in_the_words_of_each_engine(
+    kind: str, notation: str, text: str, expected: float
+) -> None:
+    line = f"cast({NOTATIONS[notation][1].format('read')} as double precision) as read"
+    assert run_as(kind, line, f"'{text}'") == expected
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgres", "spark", "bigquery", "snowflake"])
+@pytest.mark.parametrize(("text", "expected"), [("nan", None), ("-inf", None), ("inf", None), ("2.5", 2.5)])
+def test_a_number_that_is_not_finite_is_missing_in_the_words_of_each_engine(
+    kind: str, text: str, expected: float | None
+) -> None:
+    assert run_as(kind, "case when isfinite(read) then read end as read", f"cast('{text}' as double)") == expected
+
+
+def test_a_line_that_calls_make_too_long_is_exempt_from_the_length() -> None:
+    line = "        cast(strptime(\"Sold At\", '%Y-%m-%dT%H:%M:%S%z') as timestamp) as sold_at,"
+    named = f"{line.replace('Sold', 'Sold Somewhere')}  -- noqa: RF06"
+    short, long, both = make_portable(f"{line.replace('T%H:%M:%S%z', '')}\n{line}\n{named}").split("\n")
+    assert short.endswith("as sold_at,")
+    assert long.endswith("as sold_at,  -- noqa: LT05")
+    assert both.endswith("as sold_at,  -- noqa: RF06,LT05")
 
 
 @pytest.fixture

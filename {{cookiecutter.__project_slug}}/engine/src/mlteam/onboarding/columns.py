@@ -23,15 +23,16 @@ DECIMAL_PATTERN = r"[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?|[+-]?\d\.?"
 FORMATTED_NUMBER_PATTERN = r"[+-]?[$€£¥]?\s?\d[\d.,' ]*\s?[%$€£¥]?"
 # Notations with one reading, and the SQL of their number; a column that fits both `thousands` and `comma`, such as one
 # of 1,234 and 2,345, stays text.
+MARKS = "$€£¥ "
 NOTATIONS = {
-    "percent": (r"[+-]?(0|[1-9]\d*)(\.\d+)?\s?%", "rtrim({0}, ' %')"),
+    "percent": (r"[+-]?(0|[1-9]\d*)(\.\d+)? ?%", "translate({0}, ' %', '')"),
     "thousands": (
-        r"[+-]?[$€£¥]?\s?[1-9]\d{0,2}(,\d{3})+(\.\d+)?|[+-]?[$€£¥]?\s?(0|[1-9]\d{0,14})(\.\d+)?",
-        "regexp_replace({0}, '[^0-9.+-]', '', 'g')",
+        r"[+-]?[$€£¥]? ?[1-9]\d{0,2}(,\d{3})+(\.\d+)?|[+-]?[$€£¥]? ?(0|[1-9]\d{0,14})(\.\d+)?",
+        f"translate({{0}}, ',{MARKS}', '')",
     ),
     "comma": (
-        r"[+-]?([1-9]\d{0,2}(\.\d{3})+|0|[1-9]\d{0,14})(,\d+)?\s?[$€£¥]?",
-        "replace(regexp_replace({0}, '[^0-9,+-]', '', 'g'), ',', '.')",
+        r"[+-]?([1-9]\d{0,2}(\.\d{3})+|0|[1-9]\d{0,14})(,\d+)? ?[$€£¥]?",
+        f"translate({{0}}, ',.{MARKS}', '.')",
     ),
 }
 LIKE_NUMBER = "like a number"

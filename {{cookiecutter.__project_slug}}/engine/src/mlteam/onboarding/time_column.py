@@ -31,7 +31,7 @@ def read_numbers_as_dates(
     if time.kind not in ("integer", "number"):
         return list(columns)
     number = f"cast({time.sql} as bigint)"
-    for sql, fits in _list_readings(number):
+    for sql, fits in list_readings(number):
         whole = f"bool_and({time.sql} is null or ({time.sql} = {number} and coalesce({fits}, false)))"
         if connection.execute(f"select {whole} from {table}").fetchall() == [(True,)]:
             return [replace(c, kind="date", sql=sql) if c is time else c for c in columns]
@@ -39,10 +39,10 @@ def read_numbers_as_dates(
     raise ProjectError(what, fix=FIX)
 
 
-def _list_readings(number: str) -> list[tuple[str, str]]:
+def list_readings(number: str) -> list[tuple[str, str]]:
     """Return how a number may be a date, and the condition under which it is."""
     text = f"cast({number} as varchar)"
-    readings = [(f"make_date({number}, 1, 1)", f"{number} between {YEARS[0]} and {YEARS[1]}")]
+    readings = [(f"cast({text} || '-01-01' as date)", f"{number} between {YEARS[0]} and {YEARS[1]}")]
     for length, form in ((8, "%Y%m%d"), (6, "%Y%m")):
         parsed = f"try_strptime({text}, '{form}')"
         in_years = f"year({parsed}) between {YEARS[0]} and {YEARS[1]}"
