@@ -95,7 +95,7 @@ for number in ("NaN", "-Infinity", "2.5"):
     cases.append(("case when isfinite(read) then read end as read", f"cast('{number}' as double precision)"))
 for line, given in cases:
     given = make_portable(given)
-    query = f"select {make_portable(line)} from (select {given} as read) as rows"
+    query = f"select {make_portable(line)}\\nfrom (select {given} as read) as rows"
     query = jinja2.Environment().from_string(macros + query).render(target={"type": target.kind}).strip()
     if target.kind == "spark":
         found = spark.open_session(target).sql(query).collect()[0][0]

@@ -125,7 +125,7 @@ def test_a_row_has_the_same_digest_in_the_words_of_each_engine(kind: str) -> Non
 def run_as(kind: str, line: str, given: str) -> object:
     """Run a line of SQL that reads `read` as an engine that is not here gets it, after a translation by sqlglot."""
     (written,) = render(kind, make_portable(line))
-    query = sqlglot.transpile(f"select {written} from (select {given} as read) as rows", kind, "duckdb")[0]
+    query = sqlglot.transpile(f"select {written}\nfrom (select {given} as read) as rows", kind, "duckdb")[0]
     # What sqlglot leaves as it is: a letter in quotes, an offset of BigQuery, and a function of Snowflake.
     query = query.replace('"Z"', "Z").replace("%Ez", "%z")
     database = connect_duckdb()
