@@ -4,6 +4,7 @@ import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -69,6 +70,13 @@ def load_target(name: str | None = None) -> Target:
         # Times without a zone are UTC, whatever the zone of the role.
         os.environ["PGTZ"] = "UTC"
     return Target(name, kind, settings)
+
+
+def load_local_target(project: Path = SQL) -> Target:
+    """Return the first target of a project's profile that is DuckDB."""
+    profile = yaml.safe_load((project / PROFILES.name).read_text(encoding="utf-8"))["warehouse"]
+    outputs = profile["outputs"].items()
+    return next(Target(name, LOCAL, settings) for name, settings in outputs if settings["type"] == LOCAL)
 
 
 def has_other_engines() -> bool:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
 from mlteam.core.errors import ProjectError
-from mlteam.core.paths import DATA, DBT, DBT_MANIFEST, SQL, WAREHOUSE
+from mlteam.core.paths import DBT_MANIFEST, WAREHOUSE
 from mlteam.data import spark
+from mlteam.data.dbt_runs import extract_error_line, run_dbt
 from mlteam.data.sources import Source, load_sources
-from mlteam.data.targets import LOCAL, PROFILES, Target, load_target
+from mlteam.data.targets import PROFILES, Target, load_local_target, load_target
 
 
 def parse(target: Target | None = None) -> Any:
@@ -28,7 +28,7 @@ def parse(target: Target | None = None) -> Any:
     Raises:
         ProjectError: The project cannot be read.
     """
-    return _run_dbt(["parse", "--target", (target or load_target()).name], lambda _: None)
+    return run_dbt(["parse"], target or load_target(), DBT_MANIFEST.parent)
 
 
 def build(
@@ -50,14 +50,13 @@ def build(
     """
     # A test that compares two tables runs only where both are built.
     chosen = ["--select", *select, "--indirect-selection", "cautious"] if select else []
-    engine = target or load_target()
-    chosen += ["--target", engine.name]
+    engine, folder = target or load_target(), DBT_MANIFEST.parent
     if engine.kind == "spark":
         spark.open_session(engine)
     manifest = manifest or parse(engine)
     # The build writes the manifest again.
-    _run_dbt(["source", "freshness", *chosen, "--no-write-json"], lambda _: None, manifest=manifest)
-    _run_dbt(["build", *chosen], progress, manifest=manifest)
+    run_dbt(["source", "freshness", *chosen, "--no-write-json"], engine, folder, manifest=manifest)
+    run_dbt(["build", *chosen], engine, folder, progress=progress, manifest=manifest)
 
 
 def build_apart(project: Path, relation: str) -> Path:
@@ -83,76 +82,8 @@ def build_apart(project: Path, relation: str) -> Path:
         "--exclude-resource-type",
         "unit_test",
     ]
-    _run_dbt(command, lambda _: None, project=project, target=project / "target")
+    run_dbt(command, load_local_target(project), project / "target", project)
     return project / "target" / "manifest.json"
-
-
-def _run_dbt(
-    command: list[str],
-    progress: Callable[[str], None],
-    project: Path = SQL,
-    target: Path = DBT_MANIFEST.parent,
-    manifest: Any = None,
-) -> Any:
-    # Imported here because it takes two seconds, which other commands should not cost.
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
-    def listen(event: Any) -> None:
-        if event.info.name == "LogStartLine":
-            progress(f"{event.data.index}/{event.data.total}")
-
-    folders = [
-        "--project-dir",
-        str(project),
-        "--profiles-dir",
-        str(project),
-        "--target-path",
-        str(target.absolute()),
-    ]
-    silent = ["--quiet", "--log-level", "none", "--log-path", str(DBT / "logs")]
-    DATA.mkdir(exist_ok=True)
-    result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke([*command, *folders, *silent])
-    # dbt keeps the file open for writing, which shuts out every reader, also in this process.
-    DuckDBConnectionManager.close_all_connections()
-    failed = [r for r in getattr(result.result, "results", []) if r.status in ("error", "fail", "runtime error")]
-    if failed:
-        raise _explain_dbt_failure(failed)
-    if not result.success:
-        raise ProjectError(
-            _extract_error_line(str(result.exception)), where=f"{SQL}/", fix=f"details: {DBT / 'logs' / 'dbt.log'}"
-        )
-    return result.result
-
-
-def _explain_dbt_failure(failed: list[Any]) -> ProjectError:
-    first = failed[0]
-    where = f"{SQL}/{first.node.original_file_path}"
-    more = f"; {len(failed) - 1} more like it" if len(failed) > 1 else ""
-    if first.node.resource_type == "source":
-        what = f"source {first.node.source_name}.{first.node.name} is stale or cannot be read{more}"
-        return ProjectError(what, where=where, fix=f"ask its owner ({first.node.config.meta.get('owner')})")
-    if first.status == "fail":
-        seen = first.message or ""
-        compiled = Path(first.node.compiled_path or "")
-        shown = compiled.relative_to(Path.cwd()) if compiled.is_absolute() else compiled
-        return ProjectError(
-            f"test {first.node.name} failed: {_extract_error_line(seen)}{more}",
-            where=where,
-            fix=f"see the rows: {shown}",
-        )
-    return ProjectError(
-        f"{first.node.name}: {_extract_error_line(first.message or '')}{more}",
-        where=where,
-        fix="fix the SQL or the source data",
-    )
-
-
-def _extract_error_line(message: str) -> str:
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    named = (line for line in lines if "Error:" in line and not line.endswith("Error:"))
-    # A file that is not YAML comes as a heading, the file and the line.
-    return next(named, " ".join(lines[1:3]) or "".join(lines) or "no message")
 
 
 @contextmanager
@@ -171,7 +102,7 @@ def connect(*, write: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = duckdb.connect(WAREHOUSE, read_only=not write)
     except duckdb.IOException as error:
         raise ProjectError(
-            _extract_error_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it"
+            extract_error_line(str(error)), where=str(WAREHOUSE), fix="close the program that holds it"
         ) from None
     with connection:
         _apply_profile_settings(connection)
@@ -179,14 +110,12 @@ def connect(*, write: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         except duckdb.OutOfMemoryException as error:
             fix = "raise memory_limit, or set fewer threads"
-            raise ProjectError(_extract_error_line(str(error)), where=str(PROFILES), fix=fix) from None
+            raise ProjectError(extract_error_line(str(error)), where=str(PROFILES), fix=fix) from None
 
 
 def _apply_profile_settings(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a connection the settings of dbt's profile: what reads the tables keeps to them as what builds them does."""
-    profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
-    local = next(output for output in profile["outputs"].values() if output["type"] == LOCAL)
-    for name, value in local.get("settings", {}).items():
+    for name, value in load_local_target().settings.get("settings", {}).items():
         connection.execute(f"set {name} = '{value}'")
 
 
