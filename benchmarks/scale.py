@@ -68,8 +68,8 @@ def repeat_flights(project: Path, copy: Path, times: int) -> None:
 
 def measure_rows(project: Path) -> float:
     """Measure the rows of the newest snapshot in memory, as Arrow holds them, in MB."""
-    (snapshot,) = (project / "data" / "snapshots" / "flight_delays").glob("*/data.parquet")
-    return sum(batch.nbytes for batch in pyarrow.parquet.ParquetFile(snapshot).iter_batches()) / 2**20
+    parts = (project / "data" / "snapshots" / "flight_delays").glob("*/rows/*.parquet")
+    return sum(batch.nbytes for part in parts for batch in pyarrow.parquet.ParquetFile(part).iter_batches()) / 2**20
 
 
 def train_alone(project: Path, python: str) -> Cost:

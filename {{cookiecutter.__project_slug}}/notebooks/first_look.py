@@ -35,13 +35,13 @@ def _(mlteam, mo, pipeline):
         snapshot = mlteam.open(pipeline.value, start=__file__).snapshot()
     except mlteam.NotCreatedError as error:
         mo.stop(True, mo.md(str(error)))
-    mo.md(f"Snapshot `{snapshot.path.parent.name}` of the pipeline `{pipeline.value}`")
+    mo.md(f"Snapshot `{snapshot.digest[:12]}` of the pipeline `{pipeline.value}`")
     return (snapshot,)
 
 
 @app.cell
 def _(duckdb, mo, snapshot):
-    rows = duckdb.read_parquet(str(snapshot.path))
+    rows = duckdb.read_parquet(snapshot.files)
     profile = rows.query(
         "rows", "select column_name, column_type, null_percentage, min, q50, max from (summarize rows)"
     )

@@ -76,12 +76,13 @@ def run(folder: Path, name: str, *options: str) -> subprocess.CompletedProcess[s
 def write_snapshot(folder: Path, digest: str) -> None:
     """A snapshot as `mlteam data` writes it, with the metadata that opening it needs."""
     taken = folder / "data" / "snapshots" / "delays" / digest[:12]
-    taken.mkdir(parents=True)
+    (taken / "rows").mkdir(parents=True)
     (taken.parent / "newest").write_text(f"{digest[:12]}\n", encoding="utf-8")
     rows = pa.table({"carrier": ["XX", "YY", None], "wind": [1.5, None, 3.0]})
-    pyarrow.parquet.write_table(rows, taken / "data.parquet")
-    content = hashlib.sha256((taken / "data.parquet").read_bytes()).hexdigest()
-    metadata = {"digest": digest, "parquet_sha256": content, "pipeline": "delays", "rows": 3}
+    part = "rows/part-00000.parquet"
+    pyarrow.parquet.write_table(rows, taken / part)
+    files = {part: hashlib.sha256((taken / part).read_bytes()).hexdigest()}
+    metadata = {"digest": digest, "files": files, "pipeline": "delays", "rows": 3}
     (taken / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
 
 

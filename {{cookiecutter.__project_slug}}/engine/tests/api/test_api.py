@@ -44,8 +44,8 @@ def test_snapshots_open_by_digest_or_as_the_newest(spec: Spec, project: Path, be
     newest = opened.snapshot()
     rows = newest.rows()
     assert rows.num_rows == newest.metadata["rows"] == 1499
-    assert pa.parquet.read_table(str(newest.path)).equals(rows)
-    assert newest.path.is_absolute()
+    assert pa.parquet.read_table(newest.files).equals(rows)
+    assert all(Path(file).is_absolute() for file in newest.files)
     (older,) = {path.name for path in (project / "data/snapshots/flights").iterdir() if path.is_dir()} - {
         newest.digest[:12]
     }

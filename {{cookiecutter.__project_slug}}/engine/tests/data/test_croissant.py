@@ -13,12 +13,15 @@ from mlteam.data.croissant import DatasetInfo, build_croissant
 
 def croissant(folder: Path) -> Path:
     table = pa.table({"id": ["F1", "F2"], "late": [True, False], "wind": [1.5, None], "seats": [150, 90]})
-    pyarrow.parquet.write_table(table, folder / "data.parquet")
+    (folder / "rows").mkdir()
+    files = {f"rows/part-{number:05}.parquet": table.slice(number, 1) for number in range(2)}
+    for name, rows in files.items():
+        pyarrow.parquet.write_table(rows, folder / name)
     metadata = {
         "pipeline": "delays",
         "digest": "0123456789abcdef" * 4,
         "created_at": "2026-01-31T10:00:00+00:00",
-        "parquet_sha256": compute_sha256(folder / "data.parquet"),
+        "files": {name: compute_sha256(folder / name) for name in files},
         "rows": 2,
         "sources": [{"name": "upstream.flights", "sha256": "ab" * 32}],
         "columns": [

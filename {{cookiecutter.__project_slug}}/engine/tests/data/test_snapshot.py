@@ -1,4 +1,5 @@
 import datetime as dt
+import shutil
 from decimal import Decimal
 
 import pyarrow as pa
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from mlteam.config.spec import Spec
 from mlteam.core import provenance
 from mlteam.core.errors import ProjectError
+from mlteam.core.files import write_json
 from mlteam.core.paths import SNAPSHOTS
-from mlteam.data import snapshot
+from mlteam.data import datasets, parts, snapshot
 from mlteam.data.digest import TableDigest
 from mlteam.data.targets import PROFILES
 
@@ -61,7 +63,7 @@ def test_metadata_says_where_rows_came_from_and_what_columns_hold(spec: Spec) ->
 def test_the_warehouse_is_read_by_the_settings_that_it_is_built_by(spec: Spec) -> None:
     run_sql("alter table features.flights add column seen timestamptz")
     edit(PROFILES, "TimeZone: UTC", "TimeZone: Asia/Tokyo")
-    assert pa.parquet.read_schema(snapshot.take(spec).parquet).field("seen").type.tz == "Asia/Tokyo"
+    assert pa.parquet.read_schema(*snapshot.take(spec).hashes).field("seen").type.tz == "Asia/Tokyo"
 
 
 def test_a_table_that_needs_more_memory_than_it_may_have_names_the_line_to_change(spec: Spec) -> None:
@@ -77,9 +79,57 @@ def test_a_table_that_needs_more_memory_than_it_may_have_names_the_line_to_chang
 
 def test_an_altered_snapshot_is_refused(spec: Spec) -> None:
     taken = snapshot.take(spec)
-    taken.parquet.write_bytes(taken.parquet.read_bytes()[:-1])
+    (part,) = taken.hashes
+    part.write_bytes(part.read_bytes()[:-1])
     with pytest.raises(ProjectError, match="has changed since it was taken"):
         snapshot.load_newest(spec.name)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "PART_ROWS", 700)
+    monkeypatch.setattr(snapshot, "BATCH_ROWS", 300)
+
+
+def test_rows_in_parts_are_those_of_one_file(spec: Spec, small_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = snapshot.take(spec)
+    assert [pa.parquet.read_metadata(path).num_rows for path in several.hashes] == [600, 600, 300]
+    found = read_all(several, spec)
+    shutil.rmtree(several.folder)
+    monkeypatch.setattr(parts, "PART_ROWS", 1500)
+    one = snapshot.take(spec)
+    assert len(one.hashes) == 1
+    assert one.digest == several.digest
+    assert read_all(one, spec) == found
+
+
+def read_all(taken: snapshot.Snapshot, spec: Spec) -> tuple[object, ...]:
+    """Rows as a whole and by column, and what the metadata says of them."""
+    lazy = datasets.LazySnapshotTable(taken, spec, "train")
+    columns = {column["name"]: column["missing_pct"] for column in taken.metadata["columns"]}
+    whole = datasets.read_snapshot_rows(taken, spec, "train")
+    return whole, [lazy[name].to_pylist() for name in lazy.column_names], taken.metadata["rows"], columns
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_each_part_is_checked_when_a_snapshot_is_opened(spec: Spec, small_parts: None, number: int) -> None:
+    part = list(snapshot.take(spec).hashes)[number]
+    part.unlink()
+    with pytest.raises(ProjectError, match=f"part-0000{number}.parquet: snapshot .* has changed since it was taken"):
+        snapshot.load_newest(spec.name)
+
+
+def test_a_snapshot_of_an_earlier_release_opens(spec: Spec) -> None:
+    taken = snapshot.take(spec)
+    rows = datasets.read_snapshot_rows(taken, spec, "test")
+    ((part, sha256),) = taken.hashes.items()
+    part.rename(taken.folder / "data.parquet")
+    metadata = taken.metadata | {"parquet_sha256": sha256}
+    write_json(taken.folder / "metadata.json", {k: v for k, v in metadata.items() if k != "files"})
+    opened = snapshot.load_newest(spec.name)
+    assert list(opened.hashes) == [taken.folder / "data.parquet"]
+    assert datasets.read_snapshot_rows(opened, spec, "test") == rows
+    assert snapshot.take(spec) == opened
 
 
 def test_no_snapshot_yet_says_what_to_run(spec: Spec) -> None:
@@ -96,8 +146,8 @@ def test_a_failure_leaves_nothing_half_written(spec: Spec, monkeypatch: pytest.M
 
 def test_what_a_killed_run_left_is_cleared_away(spec: Spec) -> None:
     left = SNAPSHOTS / spec.name / ".snapshot.0123.part"
-    left.mkdir(parents=True)
-    (left / "data.parquet").write_bytes(b"half")
+    (left / "rows").mkdir(parents=True)
+    (left / "rows" / "part-00000.parquet").write_bytes(b"half")
     snapshot.take(spec)
     assert not left.exists()
 

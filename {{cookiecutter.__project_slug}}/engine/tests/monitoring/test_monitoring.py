@@ -44,7 +44,7 @@ def opened(spec: Spec) -> Bundle:
 
 def rows(count: int, seed: int = 0) -> Rows:
     """Served rows drawn from the snapshot, as on a quiet day."""
-    table = pa.parquet.read_table(next(Path("data/snapshots/flights").glob("*/data.parquet")))
+    table = pa.parquet.read_table(next(Path("data/snapshots/flights").glob("*/rows/*.parquet")))
     chosen = np.random.default_rng(seed).choice(table.num_rows, count)
     drawn: Rows = table.select(["id", "carrier", "hour", "wind"]).take(chosen).to_pylist()
     return drawn

@@ -31,7 +31,7 @@ def opened(spec: Spec) -> Bundle:
 
 def read_rows() -> pa.Table:
     """The rows of the snapshot, whose outcomes are all known."""
-    return pa.parquet.read_table(next(Path("data/snapshots/flights").glob("*/data.parquet")))
+    return pa.parquet.read_table(next(Path("data/snapshots/flights").glob("*/rows/*.parquet")))
 
 
 def log(opened: Bundle, rows: pa.Table, days: float, role: str = "champion", keys: list[str] | None = None) -> None:

@@ -110,14 +110,14 @@ class ProjectSnapshot:
 
     Attributes:
         digest: SHA-256 of the content, in hexadecimal.
-        path: The Parquet file, an absolute path.
+        files: The absolute paths of its Parquet files, as DuckDB, pandas and Polars take them.
         metadata: Provenance, sources and a profile of each column.
     """
 
     def __init__(self, project: Project, taken: Snapshot) -> None:
         self._project, self._taken = project, taken
         self.digest, self.metadata = taken.digest, taken.metadata
-        self.path = project.root / taken.parquet
+        self.files = [str(project.root / path) for path in taken.hashes]
 
     def rows(self, dataset: str | None = None, where: str | None = None) -> pa.Table:
         """Read the rows, ordered by time and key.
@@ -132,7 +132,7 @@ class ProjectSnapshot:
         if dataset is None and where is not None:
             raise ProjectError("where needs a dataset", fix="name one, or query .path with DuckDB")
         if dataset is None:
-            return pa.parquet.read_table(self.path)
+            return pa.parquet.read_table(self.files)
         with _work_in(self._project.root):
             spec = windows.fix_windows(self._project.spec, self._taken)
             return datasets.read_snapshot_rows(self._taken, spec, dataset, where)

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from mlteam.config.spec import Spec
-from mlteam.core.sql import connect_duckdb, quote_literal
+from mlteam.core.sql import connect_duckdb
 from mlteam.data import distributions
 from mlteam.data.distributions import is_number, is_personal, is_time
 from mlteam.data.snapshot import Snapshot
@@ -61,7 +61,7 @@ def get_columns(snapshot: Snapshot) -> list[ColumnProfile]:
 def open_rows(snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection in which `seen` is the rows of a snapshot."""
     with connect_duckdb() as connection:
-        connection.execute(f"create view seen as select * from read_parquet({quote_literal(str(snapshot.parquet))})")
+        connection.execute(f"create view seen as select * from {snapshot.source}")
         yield connection
 
 

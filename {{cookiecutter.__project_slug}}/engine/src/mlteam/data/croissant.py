@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlteam.data.digest import shorten_digest
+from mlteam.data.parts import PARTS
 
 CROISSANT_VERSION = "http://mlcommons.org/croissant/1.1"
 CONTEXT: dict[str, Any] = {
@@ -55,7 +56,7 @@ CROISSANT_TYPES = {
     "BIGINT": "sc:Integer",
     "HUGEINT": "sc:Integer",
 }
-PARQUET_FILE, RECORD_SET = "data.parquet", "rows"
+FILE_SET, RECORD_SET = "parts", "rows"
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,12 @@ def build_croissant(metadata: dict[str, Any], about: DatasetInfo) -> dict[str, A
     """Return a snapshot as a Croissant data set.
 
     Args:
-        metadata: The snapshot's metadata: pipeline, digest, created_at, parquet_sha256, rows, sources and columns,
-            each column with name and type as DuckDB gives them.
+        metadata: The snapshot's metadata: pipeline, digest, created_at, files, rows, sources and columns, each column
+            with name and type as DuckDB gives them.
         about: The rest.
 
     Returns:
-        JSON-LD that `mlcroissant validate` accepts, to be written beside data.parquet.
+        JSON-LD that `mlcroissant validate` accepts, to be written beside the files.
     """
     digest = str(metadata["digest"])
     return {
@@ -107,15 +108,25 @@ def build_croissant(metadata: dict[str, Any], about: DatasetInfo) -> dict[str, A
             {"@id": f"{source['name']}:{source['sha256']}"} for source in metadata.get("sources", [])
         ],
         "distribution": [
+            *(
+                {
+                    "@type": "cr:FileObject",
+                    "@id": name,
+                    "name": name,
+                    "contentUrl": name,
+                    "encodingFormat": "application/x-parquet",
+                    "sha256": sha256,
+                }
+                for name, sha256 in metadata["files"].items()
+            ),
             {
-                "@type": "cr:FileObject",
-                "@id": PARQUET_FILE,
-                "name": PARQUET_FILE,
+                "@type": "cr:FileSet",
+                "@id": FILE_SET,
+                "name": FILE_SET,
                 "description": f"{metadata['rows']} rows",
-                "contentUrl": PARQUET_FILE,
                 "encodingFormat": "application/x-parquet",
-                "sha256": str(metadata["parquet_sha256"]),
-            }
+                "includes": f"{PARTS}/*.parquet",
+            },
         ],
         "recordSet": [
             {
@@ -136,5 +147,5 @@ def _build_field(column: dict[str, Any], descriptions: dict[str, str]) -> dict[s
         "name": name,
         "description": descriptions.get(name, name),
         "dataType": CROISSANT_TYPES.get(str(column["type"]).split("(")[0], "sc:Text"),
-        "source": {"fileObject": {"@id": PARQUET_FILE}, "extract": {"column": name}},
+        "source": {"fileSet": {"@id": FILE_SET}, "extract": {"column": name}},
     }

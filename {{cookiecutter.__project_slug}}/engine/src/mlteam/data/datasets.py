@@ -16,7 +16,7 @@ from mlteam.core.sql import connect_duckdb, quote_identifier
 from mlteam.data import features
 from mlteam.data.features import EvaluationRows, Schema
 from mlteam.data.file_rows import convert_label, filter_rows, read_file_rows
-from mlteam.data.snapshot import Snapshot
+from mlteam.data.snapshot import FileState, Snapshot
 from mlteam.data.splits import build_dataset_condition, build_split_condition
 
 
@@ -72,11 +72,11 @@ def count_training_overlap(spec: Spec, by: Spec, taken: Snapshot, dataset: str, 
     key = spec.data.key
     if key not in rows.column_names:
         return None
-    learned = f"select cast({quote_identifier(key)} as varchar) from read_parquet(?) where {train}"
+    learned = f"select cast({quote_identifier(key)} as varchar) from {taken.source} where {train}"
     with connect_duckdb() as connection:
         connection.register("brought", rows.select([key]))
         query = f"select count(*) from brought where cast({quote_identifier(key)} as varchar) in ({learned})"
-        ((found,),) = connection.execute(query, [str(taken.parquet)]).fetchall()
+        ((found,),) = connection.execute(query).fetchall()
     return int(found)
 
 
@@ -100,7 +100,7 @@ def read_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, where: str 
         ProjectError: There is no such dataset, the selection is not SQL over the columns, or no row is left.
     """
     chosen = f"({build_dataset_condition(spec, dataset)}) and ({where or 'true'})"
-    rows = _query_snapshot(f"select * from read_parquet(?) where {chosen}", snapshot, spec, dataset, where)
+    rows = _query_snapshot(f"select * from {snapshot.source} where {chosen}", snapshot, spec, dataset, where)
     if rows.num_rows == 0:
         raise _make_empty_dataset_error(spec, dataset, where)
     return rows
@@ -108,19 +108,19 @@ def read_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, where: str 
 
 def count_snapshot_rows(snapshot: Snapshot, spec: Spec, dataset: str, also: str) -> int:
     """Return how many rows of a dataset fulfil a further condition."""
-    query = f"select count(*) from read_parquet(?) where ({build_dataset_condition(spec, dataset)}) and ({also})"
+    query = f"select count(*) from {snapshot.source} where ({build_dataset_condition(spec, dataset)}) and ({also})"
     with connect_duckdb() as connection:
-        ((found,),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
+        ((found,),) = connection.execute(query).fetchall()
     return int(found)
 
 
 def digest_split(snapshot: Snapshot, spec: Spec, split: str) -> tuple[int, str]:
     """Return the number of rows of a split and a digest of what a model reads of them, in whatever order they are."""
     columns = ", ".join(map(quote_identifier, (spec.data.label, *spec.features.names)))
-    rows = f"select {columns} from read_parquet(?) where {build_dataset_condition(spec, split)}"
+    rows = f"select {columns} from {snapshot.source} where {build_dataset_condition(spec, split)}"
     with connect_duckdb() as connection:
         query = f"select count(*), sum(hash(t)) from ({rows}) as t"
-        ((count, digest),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
+        ((count, digest),) = connection.execute(query).fetchall()
     return int(count), str(digest)
 
 
@@ -129,9 +129,9 @@ def find_newest_time(snapshot: Snapshot, spec: Spec, dataset: str) -> str | None
     if spec.data.time is None:
         return None
     time = f"max({quote_identifier(spec.data.time)})::timestamptz::varchar"
-    query = f"select {time} from read_parquet(?) where {build_dataset_condition(spec, dataset)}"
+    query = f"select {time} from {snapshot.source} where {build_dataset_condition(spec, dataset)}"
     with connect_duckdb() as connection:
-        ((newest,),) = connection.execute(query, [str(snapshot.parquet)]).fetchall()
+        ((newest,),) = connection.execute(query).fetchall()
     return dt.datetime.fromisoformat(newest).isoformat() if newest else None
 
 
@@ -143,23 +143,26 @@ class LazySnapshotTable:
 
     def __init__(self, snapshot: Snapshot, spec: Spec, dataset: str) -> None:
         """Find the rows; arguments and errors are those of `read`."""
-        self._file = snapshot.parquet
-        query = f"select coalesce({build_dataset_condition(spec, dataset)}, false) as chosen from read_parquet(?)"
+        self._files = list(snapshot.hashes)
+        query = f"select coalesce({build_dataset_condition(spec, dataset)}, false) as chosen from {snapshot.source}"
         self._chosen = _query_snapshot(query, snapshot, spec, dataset)["chosen"]
         self.num_rows = int(pc.sum(self._chosen).as_py())
         if self.num_rows == 0:
             raise _make_empty_dataset_error(spec, dataset)
-        self.column_names = pyarrow.parquet.read_schema(self._file).names
+        self.column_names = pyarrow.parquet.read_schema(self._files[0]).names
 
     def __getitem__(self, name: str) -> pa.ChunkedArray:
         """One column of the rows."""
-        with pyarrow.parquet.ParquetFile(self._file) as file:
-            return file.read([name])[name].filter(self._chosen)
+        chunks = []
+        for path in self._files:
+            with pyarrow.parquet.ParquetFile(path) as file:
+                chunks += file.read([name])[name].chunks
+        return pa.chunked_array(chunks).filter(self._chosen)
 
 
 def _query_snapshot(query: str, snapshot: Snapshot, spec: Spec, dataset: str, where: str | None = None) -> pa.Table:
     try:
-        return _query_rows(query, *snapshot.file_state)
+        return _query_rows(query, snapshot.file_states)
     except duckdb.Error as error:
         message = str(error).strip().splitlines()[0]
         if where:
@@ -169,9 +172,9 @@ def _query_snapshot(query: str, snapshot: Snapshot, spec: Spec, dataset: str, wh
 
 # A launch reads the test rows of the newest snapshot and of the training's own for four purposes.
 @lru_cache(maxsize=2)
-def _query_rows(query: str, parquet: Path, _size: int, _changed_at: int) -> pa.Table:
+def _query_rows(query: str, _states: tuple[FileState, ...]) -> pa.Table:
     with connect_duckdb() as connection:
-        return connection.sql(query, params=[str(parquet)]).to_arrow_table()
+        return connection.sql(query).to_arrow_table()
 
 
 def _make_empty_dataset_error(spec: Spec, dataset: str, where: str | None = None) -> ProjectError:

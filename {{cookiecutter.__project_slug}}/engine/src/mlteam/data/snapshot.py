@@ -1,8 +1,8 @@
 """Immutable, content-addressed data sets: what a model was trained on can be opened again years later.
 
-A snapshot is a folder data/snapshots/PIPELINE/DIGEST/ of three files:
+A snapshot is a folder data/snapshots/PIPELINE/DIGEST/:
 
-data.parquet    the rows, ordered by time and key
+rows/           the rows as Parquet files in parts, ordered by time and key
 metadata.json   digest, provenance, the sources it came from, a profile of every column, the anonymization check
 croissant.json  the same for other people's tools, as MLCommons Croissant
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -24,14 +24,23 @@ from mlteam.core import provenance, sql, store
 from mlteam.core.errors import NotCreatedError, ProjectError
 from mlteam.core.files import compute_sha256, reserve_temporary_path, write_atomically, write_json
 from mlteam.core.paths import DBT_MANIFEST, SNAPSHOTS
-from mlteam.core.sql import quote_identifier
+from mlteam.core.sql import quote_identifier, quote_literal
 from mlteam.data import anonymity, croissant, validation, warehouse
-from mlteam.data.digest import TableDigest, shorten_digest
+from mlteam.data.digest import shorten_digest
+from mlteam.data.parts import PARTS, list_parts, write_parts
 from mlteam.data.sources import Source
+from mlteam.data.table_files import BATCH_ROWS
 
-BATCH_ROWS = 65_536
 METADATA_FILE = "metadata.json"
 Check = Callable[[duckdb.DuckDBPyConnection, Spec], None]
+
+
+class FileState(NamedTuple):
+    """A file, its size in bytes and its time of change in nanoseconds."""
+
+    path: Path
+    size: int
+    changed_at: int
 
 
 @dataclass(frozen=True)
@@ -47,15 +56,19 @@ class Snapshot:
         return str(self.metadata["digest"])
 
     @property
-    def parquet(self) -> Path:
-        """The file of rows."""
-        return self.folder / "data.parquet"
+    def hashes(self) -> dict[Path, str]:
+        """The files of rows in their order, with the SHA-256 of each."""
+        return {self.folder / name: sha256 for name, sha256 in _list_files(self.metadata).items()}
 
     @property
-    def file_state(self) -> tuple[Path, int, int]:
-        """The file of rows with its size in bytes and its time of change: what was read of another state is old."""
-        status = self.parquet.stat()
-        return self.parquet.absolute(), status.st_size, status.st_mtime_ns
+    def source(self) -> str:
+        """What SQL selects the rows from, in their order."""
+        return f"read_parquet([{', '.join(quote_literal(str(path)) for path in self.hashes)}])"
+
+    @property
+    def file_states(self) -> tuple[FileState, ...]:
+        """The files of rows as they are now: what was read of another state is old."""
+        return tuple(_read_state(path) for path in self.hashes)
 
 
 def take(spec: Spec, checks: Sequence[Check] = ()) -> Snapshot:
@@ -96,13 +109,14 @@ def freeze(
             check(connection, spec)
         hidden = anonymity.check_privacy(connection, spec.data.relation, spec.privacy, str(spec.path))
         part.mkdir()
-        digest = _write_rows(_read_ordered_rows(connection, spec), part / "data.parquet")
+        digest = write_parts(_read_ordered_rows(connection, spec), part)
         folder = home / shorten_digest(digest)
         # What was known in the past may be all that there is now: the rows stay, and what is said of them is new.
-        renewed = folder.exists() and as_of is None and bool(_read_metadata(folder).get("as_of"))
-        if renewed or not folder.exists():
-            metadata = _collect_metadata(connection, spec, digest, part / "data.parquet")
-            metadata |= {"privacy": hidden, "as_of": as_of}
+        known = _read_metadata(folder) if folder.exists() else None
+        renewed = as_of is None and bool(known and known.get("as_of"))
+        if renewed or not known:
+            metadata = _collect_metadata(connection, spec, digest, list_parts(part))
+            metadata |= {"privacy": hidden, "as_of": as_of} | ({"files": _list_files(known)} if known else {})
             target = folder if renewed else part
             write_json(target / "croissant.json", croissant.build_croissant(metadata, _collect_dataset_info(spec)))
             write_json(target / METADATA_FILE, metadata)
@@ -112,10 +126,21 @@ def freeze(
     return load(spec.name, digest)
 
 
+def _read_state(path: Path) -> FileState:
+    status = path.stat()
+    return FileState(path.absolute(), status.st_size, status.st_mtime_ns)
+
+
 @cache
-def _hash_rows(parquet: Path, _size: int, _changed_at: int) -> str:
+def _hash_rows(state: FileState) -> str:
     """Hash the rows once in a process, however many commands open the snapshot; a changed file is hashed again."""
-    return compute_sha256(parquet)
+    return compute_sha256(state.path)
+
+
+def _list_files(metadata: dict[str, Any]) -> dict[str, str]:
+    """Return the names of the files of rows, and the SHA-256 of each; earlier releases wrote one, of another name."""
+    files: dict[str, str] = metadata.get("files") or {"data.parquet": metadata["parquet_sha256"]}
+    return files
 
 
 def _read_metadata(folder: Path) -> dict[str, Any]:
@@ -161,12 +186,13 @@ def load(pipeline: str, digest: str) -> Snapshot:
         )
     metadata = _read_metadata(folder)
     snapshot = Snapshot(folder, metadata)
-    if not snapshot.parquet.exists() or _hash_rows(*snapshot.file_state) != metadata["parquet_sha256"]:
-        raise ProjectError(
-            f"snapshot {shorten_digest(digest)} has changed since it was taken",
-            where=str(snapshot.parquet),
-            fix="restore the folder from a backup, or delete it and run `nox -s data`",
-        )
+    for path, sha256 in snapshot.hashes.items():
+        if not path.exists() or _hash_rows(_read_state(path)) != sha256:
+            raise ProjectError(
+                f"snapshot {shorten_digest(digest)} has changed since it was taken",
+                where=str(path),
+                fix="restore the folder from a backup, or delete it and run `nox -s data`",
+            )
     return snapshot
 
 
@@ -176,23 +202,16 @@ def _read_ordered_rows(connection: duckdb.DuckDBPyConnection, spec: Spec) -> pa.
     return connection.sql(query).to_arrow_reader(BATCH_ROWS)
 
 
-def _write_rows(batches: pa.RecordBatchReader, target: Path) -> str:
-    digest = TableDigest(batches.schema)
-    with pa.parquet.ParquetWriter(target, batches.schema, compression="zstd") as writer:
-        for batch in batches:
-            digest.update(batch)
-            writer.write_batch(batch)
-    return digest.hexdigest()
-
-
-def _collect_metadata(connection: duckdb.DuckDBPyConnection, spec: Spec, digest: str, parquet: Path) -> dict[str, Any]:
-    profile = list(_profile_columns(connection, parquet))
+def _collect_metadata(
+    connection: duckdb.DuckDBPyConnection, spec: Spec, digest: str, parts: Sequence[Path]
+) -> dict[str, Any]:
+    profile = list(_profile_columns(connection, parts))
     used = warehouse.load_upstream_sources(spec.data.relation)
     return {
         "digest": digest,
-        "parquet_sha256": compute_sha256(parquet),
+        "files": {f"{PARTS}/{part.name}": compute_sha256(part) for part in parts},
         "pipeline": spec.name,
-        "rows": pa.parquet.read_metadata(parquet).num_rows,
+        "rows": sum(pa.parquet.read_metadata(part).num_rows for part in parts),
         **provenance.collect_provenance(),
         "relation": spec.data.relation,
         "dbt_manifest_sha256": compute_sha256(DBT_MANIFEST),
@@ -226,8 +245,8 @@ def _describe_source(connection: duckdb.DuckDBPyConnection, source: Source) -> d
     }
 
 
-def _profile_columns(connection: duckdb.DuckDBPyConnection, parquet: Path) -> Iterator[dict[str, Any]]:
-    result = connection.execute("summarize select * from read_parquet(?)", [str(parquet)])
+def _profile_columns(connection: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    result = connection.execute("summarize select * from read_parquet(?)", [list(map(str, parts))])
     names = [column[0] for column in result.description or []]
     for row in result.fetchall():
         column = dict(zip(names, row, strict=True))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlteam.config.spec import Spec
 from mlteam.core.paths import PREDICTIONS
-from mlteam.core.sql import connect_duckdb, quote_literal
+from mlteam.core.sql import connect_duckdb
 from mlteam.data import snapshot
 from mlteam.data.splits import build_split_condition
 from mlteam.launch import publish
@@ -32,11 +32,11 @@ def open_newest_as_bundle(spec: Spec) -> Bundle:
 
 def read_rows(spec: Spec) -> pa.Table:
     """Return test rows of the newest snapshot, a sample of them where there are many."""
-    file = quote_literal(str(snapshot.load_newest(spec.name).parquet))
+    rows = snapshot.load_newest(spec.name).source
     condition = build_split_condition(spec, "test")
     sample = f"using sample reservoir({MAX_ROWS} rows) repeatable (1)"
     with connect_duckdb() as connection:
-        return connection.sql(f"select * from read_parquet({file}) where {condition} {sample}").to_arrow_table()
+        return connection.sql(f"select * from {rows} where {condition} {sample}").to_arrow_table()
 
 
 def find_alarms(spec: Spec, opened: Bundle, rows: pa.Table, predicted: NDArray[np.floating]) -> list[Finding]:

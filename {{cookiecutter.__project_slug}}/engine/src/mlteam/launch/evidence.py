@@ -199,8 +199,7 @@ def _check_privacy(spec: Spec, taken: Snapshot) -> str:
     try:
         with connect_duckdb() as connection:
             connection.execute(f"create schema if not exists {schema}")
-            file = str(taken.parquet).replace("'", "''")
-            connection.execute(f"create view {spec.data.relation} as select * from read_parquet('{file}')")
+            connection.execute(f"create view {spec.data.relation} as select * from {taken.source}")
             anonymity.check_privacy(connection, spec.data.relation, spec.privacy, str(spec.path))
     except ProjectError as error:
         return error.what

@@ -49,8 +49,7 @@ def build_request_schema(spec: Spec, taken: Snapshot, schema: Schema) -> Request
             raise ProjectError(f"serving.ranges: {name!r} is not a numeric feature", where=where, fix=fix)
     meanings = _read_descriptions(taken)
     with connect_duckdb() as connection:
-        file = str(taken.parquet).replace("'", "''")
-        connection.execute(f"create view given as select * from read_parquet('{file}')")
+        connection.execute(f"create view given as select * from {taken.source}")
         entries = [
             RequestField(
                 name=feature.name,

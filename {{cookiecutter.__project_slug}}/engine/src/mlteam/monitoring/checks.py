@@ -59,7 +59,7 @@ def _check_outcomes(
     After a launch the version before is evaluated until the champion has outcomes of its own.
     """
     limits, primary = spec.monitoring, spec.evaluation.primary
-    since, table = now - dt.timedelta(days=limits.outcome_days), ds.dataset(newest.parquet)
+    since, table = now - dt.timedelta(days=limits.outcome_days), ds.dataset(list(newest.hashes))
     served = history.select(opened, since)
     champion = EvaluatedVersion(opened, served, outcomes.match_outcomes(spec, served, table), reference)
     evaluated = champion
