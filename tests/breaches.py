@@ -23,6 +23,7 @@ from edits import (
 )
 
 ALERTS = "monitoring/alerts.yml"
+CRONJOBS = "deploy/kubernetes/schedule.yaml"
 ALERT_TESTS = "monitoring/alerts_test.yml"
 DASHBOARD = "monitoring/dashboard.json"
 RUNBOOK = "docs/runbook.md"
@@ -82,6 +83,12 @@ BREACHES = [
         replace(DASHBOARD, '"title": "Predicted rows"', '"title": "model_predicted_total"'),
     ),
     Breach("PRC085", replace(DASHBOARD, '"panels": [', '"panels": [,'), replace(DASHBOARD, "[5m]", "[10m]")),
+    Breach("PRC087", replace(PIPELINE, '"0 2 * * *"', '"30 2 * * *"'), replace(CRONJOBS, "memory: 4Gi", "memory: 6Gi")),
+    Breach(
+        "PRC087",
+        replace(CRONJOBS, "args: [retrain]", "args: [retrain, --pipeline, other]"),
+        replace(CRONJOBS, "kind: List", "kind: List  # ours"),
+    ),
     Breach("PRC086", replace(ALERTS, 'check="drift"', 'check="drifts"'), replace(DASHBOARD, 'drift\\"', 'missing\\"')),
     Breach(
         "PRC020",

@@ -117,6 +117,14 @@ def data_mutants(project: Path) -> Iterator[Mutant]:
     dates_row = block_row(project, DATA_CARD, "2014-01-01")
     yield pipeline.edit("until = 2014-01-01", "until = 2014-02-01", "PRC050", DATA_CARD, dates_row)
     yield pipeline.edit('"log_loss"', '"logloss"', "PRC054", line=pipeline.line("metrics = "))
+    jobs = read(project, "deploy/kubernetes/schedule.yaml")
+    for command, cron in (("data", "0 2 * * *"), ("monitor", "0 5 * * *"), ("retrain", "0 7 * * 0")):
+        line = jobs.line(f"name: {command},") - 2
+        yield pipeline.edit(f'"{cron}"', '"15 3 * * *"', "PRC087", jobs.path, line)
+        yield jobs.edit(f'"{cron}"', '"15 3 * * *"', "PRC087", line=line)
+        yield jobs.edit(f"args: [{command}]", f"args: [{command}, --pipeline, other]", "PRC087", line=line)
+    yield jobs.edit("backoffLimit: 2", "backoffLimit: 9", "PRC087", line=jobs.line("name: data,") - 2)
+    yield jobs.edit("owner: ml_engineer", "owner: data_engineer", "PRC087", line=jobs.line("name: monitor,") - 2)
     yield pipeline.edit("[splits]", "[splits", "PRC043", line=pipeline.line("[splits]"))
 
 

@@ -125,8 +125,10 @@ def _load_rows(
 
 def _list_differences(first: RegisteredVersion, second: RegisteredVersion) -> Iterator[tuple[str, str, str]]:
     """Yield what was said differently when the two were trained: key, first, second."""
-    # Where parameters were searched says nothing about the model that came of it.
-    old, new = (_flatten(version.spec.model_dump(mode="json", exclude={"tune"})) for version in (first, second))
+    # Where parameters were searched, and when commands run, says nothing about the model that came of it.
+    old, new = (
+        _flatten(version.spec.model_dump(mode="json", exclude={"tune", "schedule"})) for version in (first, second)
+    )
     for flat, version in ((old, first), (new, second)):
         flat["snapshot"] = shorten_digest(version.snapshot)
         flat |= {f"trained further: {tag}": version.tags[tag] for tag in ("parent", "dataset") if tag in version.tags}

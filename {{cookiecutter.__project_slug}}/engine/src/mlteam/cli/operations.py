@@ -145,10 +145,10 @@ def retrain(pipeline: EachPipelineOption = None, log: LogOption = None) -> None:
 
 @app.command()
 def schedule(
-    scheduler: Annotated[str, typer.Argument(help="airflow, dagster, github or gitlab.")],
+    scheduler: Annotated[str, typer.Argument(help="kubernetes, airflow, dagster, github or gitlab.")],
     output: Annotated[Path | None, typer.Option(help="The file to write (default: where it belongs).")] = None,
 ) -> None:
-    """Write the schedule of the project for another scheduler than Kubernetes."""
+    """Write [schedule] of the pipeline files as a scheduler reads it."""
     from mlteam.commands.schedule import write_schedule
 
     write_schedule(scheduler, output)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mlteam.config.operations import Gates, Monitoring, Serving
 from mlteam.config.privacy import Privacy
+from mlteam.config.schedule import Schedule
 from mlteam.config.settings import Settings
 from mlteam.config.splits import DatasetSpec, Split, Splits
 from mlteam.config.tuning import Tuning
@@ -135,6 +136,7 @@ class Spec(Settings):
     gates: Gates = Gates()
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
+    schedule: Schedule = Field(default_factory=lambda: Schedule.model_validate({}))
 
     @pydantic.model_validator(mode="after")
     def _features_are_known_before_the_event(self) -> Self:

@@ -5,13 +5,13 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from mlteam.config.jobs import combine_jobs
 from mlteam.process.blocks.markup import block, build_table, escape_cell, keep_markup, mark_code
 from mlteam.process.dbt_files import list_tables, parse_yaml
 from mlteam.process.project import Project
 from mlteam.process.toml_files import get_table, parse_toml
 
 ALERTS = "monitoring/alerts.yml"
-SCHEDULE = "deploy/kubernetes/schedule.yaml"
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 CRON = re.compile(r"(?P<minute>\d+) (?P<hour>\d+) \* \* (?P<day>\*|[0-6])")
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(?:\[[^\]]*\])?(?P<limits>[^;]*)")
@@ -52,23 +52,20 @@ def _describe_contact(project: Project, role: str) -> str:
 def build_schedule(project: Project) -> str:
     """Show what runs on a schedule."""
     rows = []
-    for job in list_tables(parse_yaml(project.read(SCHEDULE))[0].get("items")):
-        spec = get_table(job, "spec")
-        pod = get_table(spec, "jobTemplate", "spec", "template", "spec")
-        arguments = [str(a) for c in list_tables(pod.get("containers")) for a in c.get("args") or ()]
-        when = _describe_cron(str(spec.get("schedule", "")), str(spec.get("timeZone", "")))
-        limit = get_table(spec, "jobTemplate", "spec").get("activeDeadlineSeconds")
-        rows.append([mark_code(f"nox -s {' '.join(arguments)}"), when, f"{limit // 60} minutes" if limit else "-"])
-    return build_table("Command|When|Stopped after", rows, "Nothing runs on a schedule yet.")
+    for job in combine_jobs({name: get_table(spec, "schedule") for name, spec in project.pipelines.items()}):
+        command, *options = job.arguments
+        line = " ".join(["nox -s", command, *(["--", *options] if options else [])])
+        limits = [str(job.retries), f"{job.minutes} minutes", escape_cell(project.team.get_title(job.owner))]
+        rows.append([mark_code(line), _describe_cron(job.cron), *limits])
+    return build_table("Command|When|Tried again|Stopped after|Owner", rows, "Nothing runs on a schedule yet.")
 
 
-def _describe_cron(text: str, zone: str) -> str:
+def _describe_cron(text: str) -> str:
     """Return a daily or weekly cron expression in words, any other one as it is."""
-    place = "UTC" if zone in ("Etc/UTC", "UTC") else escape_cell(zone)
     if not (match := CRON.fullmatch(text)):
-        return f"{mark_code(text)} {place}".rstrip()
+        return f"{mark_code(text)} UTC"
     day = "daily" if match["day"] == "*" else f"{DAYS[int(match['day'])]}s"
-    return f"{day} at {int(match['hour']):02}:{int(match['minute']):02} {place}".rstrip()
+    return f"{day} at {int(match['hour']):02}:{int(match['minute']):02} UTC"
 
 
 @block

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from mlteam.config.jobs import CRONJOBS, combine_jobs, read_cronjobs
 from mlteam.process.checks.registry import check
 from mlteam.process.checks.statements import list_quantities
 from mlteam.process.dbt_files import list_tables, parse_yaml
@@ -14,6 +15,7 @@ from mlteam.process.project import ENGINE, Project
 from mlteam.process.python_code import find_exported_metrics, list_calls
 from mlteam.process.toml_files import get_table
 
+FIX_CRONJOBS = "run `nox -s schedule -- kubernetes`"
 RULES = "monitoring/alerts.yml"
 TESTS = "monitoring/alerts_test.yml"
 DASHBOARD = "monitoring/dashboard.json"
@@ -56,6 +58,25 @@ def list_alert_sections(project: Project) -> dict[str, Section]:
     alerts = page.find_section("Alerts", 2) if page else None
     inside = [s for s in page.sections if alerts and alerts.heading.line < s.heading.line < alerts.end] if page else []
     return {s.heading.text: s for s in inside if s.heading.level == 3}  # noqa: PLR2004
+
+
+@check("PRC087", "the CronJobs of Kubernetes are those of [schedule] in the pipeline files")
+def check_cronjobs(project: Project) -> Iterator[Finding]:
+    """Compare what the manifests say with the jobs of the pipelines."""
+    path = CRONJOBS.as_posix()
+    if not project.exists(path):
+        return
+    content, _ = parse_yaml(project.read(path))
+    found = {job.name: job for job in read_cronjobs(content)}
+    wanted = combine_jobs({name: get_table(spec, "schedule") for name, spec in project.pipelines.items()})
+    items = list_tables(content.get("items"))
+    lines = {str(get_table(item, "metadata").get("name")): item["__line__"] for item in items}
+    for job in wanted:
+        if found.pop(job.name, None) != job:
+            what = f"CronJob {job.name} is not there, or differs from [schedule]"
+            yield Finding(path, lines.get(job.name, 1), what, fix=FIX_CRONJOBS)
+    for name in found:
+        yield Finding(path, lines[name], f"CronJob {name} is not in [schedule] of any pipeline", fix=FIX_CRONJOBS)
 
 
 @check("PRC080", "every alert has a section in the runbook, and every such section an alert")
