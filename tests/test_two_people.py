@@ -1,4 +1,4 @@
-"""Two people in two clones with one store: a bucket of snapshots and bundles beside an MLflow server.
+"""Two people in two clones with one store: a bucket of snapshots and bundles, and an MLflow server on PostgreSQL.
 
 Ada brings a table and launches; Grace clones, repeats, brings a second table, learns from new rows and launches; Ada
 rolls back, Grace looks after it, and Ada leaves. Each commits what the commands wrote, and no merge needs a hand.
@@ -15,6 +15,7 @@ from pathlib import Path
 import baking
 import boto3
 import pytest
+from other_engines import UV, run_postgres
 from paging import Stage, address, allow_slow_answers, deliver, get, parcels, wait
 from shell import CHECK
 
@@ -76,15 +77,21 @@ def people(
     }
     with ExitStack() as stack, (folder / "servers.log").open("w") as log:
 
-        def start(*command: str | Path) -> None:
-            words = list(map(str, command))
-            process = subprocess.Popen(words, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        def start(*command: str | Path, **own: str) -> None:
+            words, env = list(map(str, command)), os.environ | own
+            process = subprocess.Popen(words, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True)
             # MLflow's own workers would outlive it.
             stack.callback(os.killpg, process.pid, signal.SIGKILL)
 
         start(baking.tool("moto_server"), "-H", "127.0.0.1", "-p", bucket.rpartition(":")[2])
-        local = ("--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "artifacts", "--workers", "1")
-        start(python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", server.rpartition(":")[2], *local)
+        # PostgreSQL is what teams run under MLflow; where its packages cannot be had, SQLite is.
+        tables = stack.enter_context(run_postgres()) or "sqlite:///mlflow.db"
+        driver = folder / "driver"
+        done = baking.run(*UV, "pip", "install", "--quiet", "--target", driver, "psycopg2-binary", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        local = ("--backend-store-uri", tables, "--artifacts-destination", "artifacts", "--workers", "1")
+        words = ("-m", "mlflow", "server", "--host", "127.0.0.1", "--port", server.rpartition(":")[2], *local)
+        start(python, *words, PYTHONPATH=str(driver))
         wait("the bucket answers", lambda: get(bucket, "/moto-api/"))
         wait("MLflow answers", lambda: get(server, "/health"))
         keys = {"aws_access_key_id": "ada-and-grace", "aws_secret_access_key": "not-a-secret"}
