@@ -2,6 +2,7 @@ import dataclasses
 import json
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -36,7 +37,12 @@ def test_rows_become_a_registered_version_with_a_report(spec: Spec, version: Reg
 
 def test_a_pipeline_beside_others_builds_what_it_needs(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[list[str]] = []
-    monkeypatch.setattr(warehouse, "build", lambda _, select, *__: built.append(list(select)))
+
+    def build(_: object, select: Sequence[str], *__: object) -> set[str]:
+        built.append(list(select))
+        return set()
+
+    monkeypatch.setattr(warehouse, "build", build)
     monkeypatch.setattr(warehouse, "parse", lambda _: None)
     monkeypatch.setattr(warehouse, "find_upstream_sources", lambda _: set())
     data.generate_data(spec)

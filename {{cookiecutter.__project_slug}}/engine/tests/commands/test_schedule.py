@@ -35,7 +35,7 @@ def schedule(project: Path) -> Path:
     churn.write_text(Path("pipelines/flights.toml").read_text(encoding="utf-8"), encoding="utf-8")
     CRONJOBS.parent.mkdir(parents=True)
     text = (REPOSITORY / CRONJOBS).read_text(encoding="utf-8")
-    CRONJOBS.write_text(text.replace("{{ cookiecutter.__project_slug }}", "shop"), encoding="utf-8")
+    CRONJOBS.write_text(re.sub(r"namespace: [^,]+,", "namespace: shop,", text), encoding="utf-8")
     CHECKS.parent.mkdir(parents=True)
     CHECKS.write_text("  - uses: actions/checkout@1a # v6\n  - uses: actions/setup-python@2b\n")
     Path("pyproject.toml").write_text('[project]\nname = "shop"\n')

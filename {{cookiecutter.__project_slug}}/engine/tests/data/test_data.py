@@ -26,7 +26,7 @@ sources:
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> None:
     """A warehouse that is built already."""
-    monkeypatch.setattr(warehouse, "build", lambda *_: None)
+    monkeypatch.setattr(warehouse, "build", lambda *_: set())
     monkeypatch.setattr(warehouse, "parse", lambda _: None)
 
 

@@ -118,7 +118,7 @@ def test_an_old_source_that_cannot_be_fetched_is_used_until_it_is_stale(
     source: Source, spec: Spec, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(warehouse, "parse", lambda _: None)
-    monkeypatch.setattr(warehouse, "build", lambda *_: None)
+    monkeypatch.setattr(warehouse, "build", lambda *_: set())
     query = "select * replace (timestamp '2026-01-01' as _loaded_at) from 'data/raw/orders.parquet'"
     duckdb.sql(f"copy ({query}) to 'old.parquet'")
     Path("old.parquet").replace("data/raw/orders.parquet")
@@ -133,7 +133,7 @@ def test_rows_in_no_split_are_counted(
     spec: Spec, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(warehouse, "parse", lambda _: None)
-    monkeypatch.setattr(warehouse, "build", lambda *_: None)
+    monkeypatch.setattr(warehouse, "build", lambda *_: set())
     data.generate_data(spec)
     assert "in no split" not in capsys.readouterr().out
     edit(spec.path, "until = 2013-06-01", "until = 2013-05-01")
@@ -143,7 +143,7 @@ def test_rows_in_no_split_are_counted(
 
 def test_retrain_makes_no_candidate_of_the_same_rows(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warehouse, "parse", lambda _: None)
-    monkeypatch.setattr(warehouse, "build", lambda *_: None)
+    monkeypatch.setattr(warehouse, "build", lambda *_: set())
     train.train_version(spec, snapshot.take(spec))
     run = CliRunner().invoke(app, ["retrain", "--no-log"])
     assert "nothing new to learn: version 1 was trained on the same rows" in " ".join(run.stdout.split()), run.output

@@ -251,7 +251,7 @@ def test_a_failure_leaves_no_file_and_the_old_sources(
         assert (shop / "pipelines" / "orders.toml").is_file()
         raise ProjectError("the SQL does not run")
 
-    monkeypatch.setattr(warehouse, "build", fail if fails_in == "build" else lambda *_: None)
+    monkeypatch.setattr(warehouse, "build", fail if fails_in == "build" else lambda *_: set())
     monkeypatch.setattr(snapshot, "take", fail)
     with pytest.raises(ProjectError, match="the SQL does not run"):
         create_pipeline(OnboardingRequest("orders", "returned"), "orders.csv")

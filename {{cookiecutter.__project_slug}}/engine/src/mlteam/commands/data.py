@@ -2,6 +2,8 @@
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -12,7 +14,7 @@ from mlteam.config.spec import Spec
 from mlteam.core import console
 from mlteam.core.errors import ProjectError
 from mlteam.core.sql import quote_identifier
-from mlteam.data import leak_report, loaders, mirror, past, snapshot, sources, targets, warehouse, windows
+from mlteam.data import builds, leak_report, loaders, mirror, past, snapshot, sources, targets, warehouse, windows
 from mlteam.data.refresh import needs_fetch
 from mlteam.data.snapshot import Snapshot
 from mlteam.data.sources import Source
@@ -71,17 +73,36 @@ def build_tables(spec: Spec, engine: Target, *, refresh: bool = False) -> None:
     """
     _, _, table = spec.data.relation.partition(".")
     select = [f"+{table}"] if len(list_pipelines()) > 1 else []
-    with console.show_progress("read the SQL"):
-        manifest = warehouse.parse(engine)
-    needed = warehouse.find_upstream_sources(spec.data.relation) if select else None
-    for source in sources.load_sources(engine):
-        if needed is not None and source.name not in needed:
-            continue
+    manifest, reusable = None, builds.has_read_sql(engine)
+    if not reusable:
+        with console.show_progress("read the SQL"):
+            manifest = warehouse.parse(engine)
+    read = warehouse.find_upstream_sources(spec.data.relation) if select else None
+    needed = [source for source in sources.load_sources(engine) if read is None or source.name in read]
+    for source in needed:
         _fetch_if_needed(source, refresh=refresh)
         loaders.check_source_file(source)
-    with console.show_progress("build and test the SQL") as progress:
-        warehouse.build(progress, select, engine, manifest)
+    relation, now = spec.data.relation if select else None, dt.datetime.now(dt.UTC)
+    if reusable and builds.reuse_build(relation, needed, now):
+        console.print_line("the SQL was built and tested today, and nothing that it reads has changed since")
+        return
+    build_models(engine, select, manifest)
     copy_built_tables(spec, engine)
+
+
+def build_models(engine: Target, select: Sequence[str], manifest: Any = None) -> None:
+    """Build and test models, and record that they were.
+
+    Args:
+        engine: What builds them.
+        select: Which models, in dbt's own words; all of them where nothing is said.
+        manifest: What `warehouse.parse` returned, if nothing in sql/ has changed since.
+    """
+    earlier = builds.find_built_models()
+    with console.show_progress("build and test the SQL") as progress:
+        built = warehouse.build(progress, select, engine, manifest)
+    if engine.is_local:
+        builds.keep_build(built, earlier)
 
 
 def copy_built_tables(spec: Spec, engine: Target) -> None:

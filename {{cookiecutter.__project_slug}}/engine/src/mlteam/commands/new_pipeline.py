@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from mlteam.commands.data import copy_built_tables
+from mlteam.commands.data import build_models, copy_built_tables
 from mlteam.commands.pages import refresh_pages
 from mlteam.config import pipelines
 from mlteam.core import console, store
@@ -72,8 +72,7 @@ def _bring_table(wish: OnboardingRequest, table: str) -> Plan:
         brought = _keep_file(source)
         plan.joined = [dataclasses.replace(one, source=_keep_file(one.source)) for one in joined]
         written = writer.write_pipeline_files(plan, brought, example, portable=targets.has_other_engines())
-        with console.show_progress("build and test the SQL") as progress:
-            warehouse.build(progress, [f"source:{source.system}+"], engine)
+        build_models(engine, [f"source:{source.system}+"])
         spec = pipelines.load_spec(wish.name)
         copy_built_tables(spec, engine)
         with console.show_progress("take the snapshot"):

@@ -36,6 +36,7 @@ TRAINING = DATA / "training"
 LAUNCH_LOCK = DATA / "launch.lock"
 DBT = DATA / "dbt"
 DBT_MANIFEST = DBT / "target" / "manifest.json"
+DBT_RESULTS = DBT / "target" / "run_results.json"
 
 
 def enter_root() -> None:

@@ -36,7 +36,7 @@ def build(
     select: Sequence[str] = (),
     target: Target | None = None,
     manifest: Any = None,
-) -> None:
+) -> set[str]:
     """Check that sources are fresh, then build and test models.
 
     Args:
@@ -44,6 +44,9 @@ def build(
         select: Which models, in dbt's own words; all of them where nothing is said.
         target: On which engine; that of `load_target` where nothing is said.
         manifest: What `parse` returned for this target, if nothing in sql/ has changed since.
+
+    Returns:
+        The names of the models that were built.
 
     Raises:
         ProjectError: A source is stale, SQL does not run, or a test refuses rows; the first failure is named.
@@ -56,7 +59,8 @@ def build(
     manifest = manifest or parse(engine)
     # The build writes the manifest again.
     run_dbt(["source", "freshness", *chosen, "--no-write-json"], engine, folder, manifest=manifest)
-    run_dbt(["build", *chosen], engine, folder, progress=progress, manifest=manifest)
+    done = run_dbt(["build", *chosen], engine, folder, progress=progress, manifest=manifest)
+    return {str(result.node.name) for result in done.results if result.node.resource_type == "model"}
 
 
 def build_apart(project: Path, relation: str) -> Path:
@@ -139,6 +143,18 @@ def load_upstream_sources(relation: str, target: Target | None = None) -> list[S
 def find_upstream_sources(relation: str) -> set[str]:
     """Return the sources, as system.table, that dbt makes a relation from."""
     manifest = json.loads((DBT_MANIFEST).read_text(encoding="utf-8"))
+    found = (manifest["sources"][name] for name in _find_upstream(manifest, relation) if name.startswith("source."))
+    return {f"{source['source_name']}.{source['name']}" for source in found}
+
+
+def find_upstream_models(relation: str) -> set[str]:
+    """Return the names of the models that dbt makes a relation from, with its own."""
+    manifest = json.loads((DBT_MANIFEST).read_text(encoding="utf-8"))
+    found = (manifest["nodes"][name] for name in _find_upstream(manifest, relation) if name.startswith("model."))
+    return {str(node["name"]) for node in found}
+
+
+def _find_upstream(manifest: dict[str, Any], relation: str) -> set[str]:
     schema, _, table = relation.partition(".")
     nodes, parents = manifest.get("nodes", {}), manifest.get("parent_map", {})
     waiting = [name for name, node in nodes.items() if (node["schema"], node["name"]) == (schema, table)]
@@ -148,5 +164,4 @@ def find_upstream_sources(relation: str) -> set[str]:
         if name not in seen:
             seen.add(name)
             waiting += parents.get(name, [])
-    found = (manifest["sources"][name] for name in seen if name.startswith("source."))
-    return {f"{source['source_name']}.{source['name']}" for source in found}
+    return seen

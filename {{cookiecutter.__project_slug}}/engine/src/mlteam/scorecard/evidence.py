@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlteam.config.spec import Spec
-from mlteam.core.paths import DBT_MANIFEST, DRILLS, MONITORING, REPORTS, SQL
+from mlteam.core.paths import DBT_MANIFEST, DBT_RESULTS, DRILLS, MONITORING, REPORTS, SQL
 from mlteam.core.provenance import is_current
 from mlteam.data import leak_report, snapshot
 from mlteam.data.leak_report import LeakReport
@@ -17,8 +17,6 @@ from mlteam.registry import launch_log, versions
 from mlteam.registry.launch_log import LaunchRecord
 from mlteam.registry.versions import RegisteredVersion
 from mlteam.scorecard.experiments import Experiments
-
-RUN_RESULTS = DBT_MANIFEST.with_name("run_results.json")
 
 
 @dataclass
@@ -77,10 +75,10 @@ class Evidence:
     @cached_property
     def failed_dbt(self) -> list[str]:
         """What failed in dbt's newest run; a text if there was none."""
-        results = read_json(RUN_RESULTS).get("results")
+        results = read_json(DBT_RESULTS).get("results")
         if results is None:
             return ["no run"]
-        if any(path.stat().st_mtime > RUN_RESULTS.stat().st_mtime for path in SQL.rglob("*") if path.is_file()):
+        if any(path.stat().st_mtime > DBT_RESULTS.stat().st_mtime for path in SQL.rglob("*") if path.is_file()):
             return ["the SQL has changed since its tests ran"]
         return [r["unique_id"] for r in results if r["status"] in ("error", "fail", "runtime error")]
 
