@@ -62,6 +62,7 @@ def build_features(repeated: Path, project: Path, kind: str) -> tuple[Cost, str]
         load = {"postgres": other_engines.LOAD_POSTGRES, "spark": other_engines.LOAD_SPARK}[kind]
         run([projects.locate_python(project), "-c", load, "data/raw"], project)
         words += ["--target", "prod"]
+    projects.forget_build(project)
     cost = run([projects.locate_tool(project), *words], project)
     return cost, project.joinpath(*DATA, "newest").read_text(encoding="utf-8")
 

@@ -123,6 +123,11 @@ def prepare(project: Path, *, smoke: bool, build: bool) -> None:
     run([sys.executable, "-m", *command], project)
 
 
+def forget_build(project: Path) -> None:
+    """Have the next command build the SQL again, although nothing has changed."""
+    (project / "data" / "dbt" / "built.json").unlink(missing_ok=True)
+
+
 def commit(project: Path) -> None:
     """Commit all changes of a project, which a launch requires."""
     who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
