@@ -16,7 +16,7 @@ from mlteam.core.errors import ProjectError
 from mlteam.core.files import remove, write_atomically
 from mlteam.core.paths import DATA, PYPROJECT, RAW, TABLES
 from mlteam.core.sql import connect_duckdb, quote_identifier
-from mlteam.data import loaders, mirror, snapshot, sources, table_files, targets, warehouse
+from mlteam.data import builds, loaders, mirror, snapshot, sources, table_files, targets, warehouse
 from mlteam.data.sources import Source
 from mlteam.data.streams import is_table_name
 from mlteam.data.targets import Target
@@ -152,7 +152,8 @@ def _keep_file(source: Source) -> Source:
 @contextmanager
 def _undo_on_error(name: str, source: Source) -> Iterator[None]:
     """Undo what was written unless the block succeeds."""
-    before = {path: path.read_bytes() if path.exists() else None for path in (sources.SOURCES_FILE, writer.MACROS)}
+    shared = (sources.SOURCES_FILE, writer.MACROS, builds.KEPT)
+    before = {path: path.read_bytes() if path.exists() else None for path in shared}
     tables = set(redo.list_copies(name))
     try:
         yield

@@ -65,7 +65,8 @@ def reuse_build(relation: str | None, sources: Sequence[Source], now: dt.datetim
         now: The moment that their age is counted to, UTC.
     """
     manifest = json.loads(DBT_MANIFEST.read_text(encoding="utf-8"))
-    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "snapshot", "seed")]
+    made = ("model", "snapshot", "seed")
+    nodes = [node for node in manifest.get("nodes", {}).values() if node["resource_type"] in made]
     models = [node for node in nodes if node["resource_type"] == "model"]
     needed = {node["name"] for node in models} if relation is None else warehouse.find_upstream_models(relation)
     repeatable = len(models) == len(nodes) and all(

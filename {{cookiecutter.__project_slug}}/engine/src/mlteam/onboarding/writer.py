@@ -137,10 +137,10 @@ def _render(template: str, plan: Plan, source: Source, joined: JoinedTable | Non
 
 
 def _append_source(plan: Plan, source: Source) -> str:
-    """Return the sources with the new one at their end; what is there is not touched."""
+    """Return the sources with the new one at their end; what is there is not touched, but for an empty list."""
     entry = _render("source.yml", plan, source)
     old = SOURCES.read_text(encoding="utf-8").rstrip() + "\n\n" if SOURCES.exists() else "version: 2\n\nsources:\n"
-    return old + entry
+    return re.sub(r"(?m)^sources:[ \t]*\[\]", "sources:", old) + entry
 
 
 def _quote(text: object) -> str:
