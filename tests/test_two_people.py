@@ -85,9 +85,11 @@ def people(
 
         start(baking.tool("moto_server"), "-H", "127.0.0.1", "-p", bucket.rpartition(":")[2])
         # PostgreSQL is what teams run under MLflow; where its packages cannot be had, SQLite is.
-        tables = stack.enter_context(run_postgres()) or "sqlite:///mlflow.db"
+        tables = (stack.enter_context(run_postgres()) or "sqlite:///mlflow.db").replace("sql:", "sql+psycopg2:")
         driver = folder / "driver"
-        done = baking.run(*UV, "pip", "install", "--quiet", "--target", driver, "psycopg2-binary", cwd=folder)
+        done = baking.run(
+            *UV, "pip", "install", "--quiet", "--target", driver, "--python", python, "psycopg2-binary", cwd=folder
+        )
         assert done.returncode == 0, done.stderr
         local = ("--backend-store-uri", tables, "--artifacts-destination", "artifacts", "--workers", "1")
         words = ("-m", "mlflow", "server", "--host", "127.0.0.1", "--port", server.rpartition(":")[2], *local)
