@@ -21,6 +21,7 @@ def repository(spec: Spec) -> Spec:
     """The project in a repository, which is what drills copy."""
     subprocess.run(["git", "init", "-q"], check=True)
     Path(".gitignore").write_text("data/\n")
+    Path("team.toml").write_text('stage = "prototype"\n[people.ada]\nname = "Ada"\n')
     return spec
 
 
@@ -43,7 +44,7 @@ def cannot_run(spec: Spec) -> str:
 def test_what_is_missed_fails_and_what_cannot_run_is_said(
     repository: Spec, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def list_some(_: object) -> Iterator[Drill]:
+    def list_some(*_: object) -> Iterator[Drill]:
         yield Drill("everything", "data", break_everything)
         yield Drill("nothing to break", "data", cannot_run)
         if unnoticed:
@@ -79,9 +80,14 @@ def test_drills_need_a_repository(spec: Spec) -> None:
         ("the files of a model were swapped", "the model's files have changed"),
         ("labels turn round", "quality: "),
         ("a feature shifts", "drift of hour: "),
+        (
+            "a canary fails",
+            "the canary was stopped by its failures, and all 200 requests had an answer of the champion",
+        ),
+        ("a bad version is launched", "version 1 answers again, and predicts its golden examples as before"),
     ],
 )
 def test_a_fault_is_noticed(repository: Spec, version: RegisteredVersion, name: str, expected: str) -> None:
-    drill = next(drill for drill in faults.list_drills(lambda _: None) if drill.name == name)
+    drill = next(drill for drill in faults.list_drills(lambda _: None, drills._roll_back) if drill.name == name)
     with scratch.enter_scratch_copy(repository) as copied:
         assert drill.run(copied).startswith(expected)

@@ -1,5 +1,6 @@
 """The score counts what ran on the code as it is, and nothing else."""
 
+import datetime as dt
 import json
 import subprocess
 from collections import Counter
@@ -13,6 +14,7 @@ from conftest import edit, run_sql
 from mlteam.commands import evaluate, scorecard
 from mlteam.config import pipelines
 from mlteam.config.spec import Spec
+from mlteam.config.team import Team
 from mlteam.core.paths import DATA
 from mlteam.data import snapshot
 from mlteam.data.features import Examples
@@ -58,7 +60,7 @@ def test_points_are_lost_when_the_code_changes(committed: Spec, capsys: pytest.C
     made = train.train_version(committed, snapshot.take(committed))
     evaluate.evaluate_version(committed, made)
     points = get_points(committed)
-    assert points["M7"] == 0.5, "a sentence is evidence by hand"
+    assert points["M7"] == 1, "no column looks personal, and slices were evaluated"
     assert points["M1"] == 0.5, "nobody owns the file: the team has no people"
     assert (points["M6"], points["I1"], points["I2"], points["I3"], points["I5"]) == (1, 1, 1, 1, 1)
     assert (points["I7"], points["O7"], points["D1"]) == (0, 0, 0)
@@ -68,6 +70,7 @@ def test_points_are_lost_when_the_code_changes(committed: Spec, capsys: pytest.C
     edit(committed.path, "max_depth = 3", "max_depth = 2")
     points = get_points(pipelines.load_spec(None))
     assert (points["M1"], points["M5"], points["M6"], points["I3"]) == (0, 0, 0, 0)
+    assert points["M7"] == 0.5, "a sentence is evidence by hand"
 
 
 def test_drills_count_on_the_code_that_they_ran_on(committed: Spec, version: RegisteredVersion) -> None:
@@ -117,6 +120,47 @@ def test_a_feature_that_takes_long_to_add_gives_no_point() -> None:
         return TESTS["D6"][1](cast(Evidence, found))[0]
 
     assert (ask(20), ask(601)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("owner", "column_is_gone", "expected"),
+    [
+        ("data_engineer", "noticed", (1, "; 1 sources with an owner; drill: a column is gone: noticed")),
+        ("data_engineer", "missed", (0.5, "dependabot.yml is configured; drill: a column is gone: missed")),
+        ("ml_engineer", "noticed", (0, "nobody owns shop.orders")),
+        ("", "noticed", (0.5, "no source is declared")),
+    ],
+)
+def test_a_change_upstream_is_noticed_and_somebody_owns_it(
+    project: Path, owner: str, column_is_gone: str, expected: tuple[float, str]
+) -> None:
+    Path(".github").mkdir()
+    Path(".github/dependabot.yml").touch()
+    found = SimpleNamespace(
+        sources=[SimpleNamespace(name="shop.orders", owner=owner)] if owner else [],
+        team=Team({"ada": {"name": "Ada"}}, {"data_engineer": ["ada"]}),
+        drills={"a column is gone": column_is_gone},
+        drill_seconds={"a column is gone": 1},
+    )
+    points, message = TESTS["O1"][1](cast(Evidence, found))
+    assert points == expected[0]
+    assert expected[1] in message
+    Path(".github/dependabot.yml").unlink()
+    assert TESTS["O1"][1](cast(Evidence, found))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "drill", "kind"), [("I6", "a canary fails", "shadow"), ("I7", "a bad version is launched", "rollback")]
+)
+def test_a_rehearsal_counts_whole_and_a_launch_of_another_day_half(number: str, drill: str, kind: str) -> None:
+    def ask(drills: dict[str, str], kinds: list[str]) -> float:
+        records = [SimpleNamespace(kind=kind, at=dt.datetime(2026, 1, 31, tzinfo=dt.UTC)) for kind in kinds]
+        found = SimpleNamespace(drills=drills, drill_seconds={drill: 2}, launches=records)
+        return TESTS[number][1](cast(Evidence, found))[0]
+
+    assert ask({drill: "noticed"}, []) == 1
+    assert ask({drill: "missed"}, ["launch"]) == 0
+    assert ask({}, ["launch", kind]) == 0.5
 
 
 def test_models_of_one_label_do_not_stop_the_score(committed: Spec) -> None:

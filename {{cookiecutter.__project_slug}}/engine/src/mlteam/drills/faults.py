@@ -10,17 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlteam.config.spec import ModelSpec, Spec
+from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.core.files import write_atomically
 from mlteam.core.paths import ARTIFACTS, TEAM_FILE
 from mlteam.core.sql import quote_identifier, quote_literal
-from mlteam.data import leak_report, snapshot, warehouse
+from mlteam.data import leak_report, warehouse
 from mlteam.data.sources import SOURCES_FILE
-from mlteam.drills import served
+from mlteam.drills import rehearsals, served
 from mlteam.drills.scratch import add_numeric_feature, express_label, rewrite_text, wrap_features_model
 from mlteam.launch import evidence, gates
-from mlteam.modeling.training import load_training_examples
 from mlteam.registry import versions
 
 LEAK = "drill_feature"
@@ -42,11 +41,12 @@ class Drill:
     run: Callable[[Spec], str]
 
 
-def list_drills(generate: Callable[[Spec], object]) -> Iterator[Drill]:
+def list_drills(generate: Callable[[Spec], object], roll_back: Callable[[Spec], object]) -> Iterator[Drill]:
     """Yield every drill.
 
     Args:
         generate: The command `data`, which is above this room.
+        roll_back: The command `rollback`, likewise.
     """
 
     def notice(broken: Callable[[Spec], Spec | None], expected: str = "") -> Callable[[Spec], str]:
@@ -70,6 +70,8 @@ def list_drills(generate: Callable[[Spec], object]) -> Iterator[Drill]:
     yield Drill("a feature shifts", "monitor", _shift_feature)
     yield Drill("labels turn round", "monitor", _flip_labels)
     yield Drill("a person has no address", "process", _remove_contact)
+    yield Drill("a canary fails", "serve", rehearsals.fail_canary)
+    yield Drill("a bad version is launched", "rollback", lambda spec: rehearsals.take_back(spec, roll_back))
 
 
 def _leak_label(spec: Spec) -> Spec:
@@ -105,13 +107,7 @@ def _age_source(spec: Spec) -> None:
 
 def _degrade_model(spec: Spec) -> str:
     """Replace the model by the mean of all rows, and ask the gates."""
-    from mlteam.modeling.model import fit_model
-
-    opened, taken = versions.open_version(spec), snapshot.load_newest(spec.name)
-    plain = spec.model_copy(update={"model": ModelSpec(factory="mlteam.modeling:GroupMean")})
-    schema, learn, watch = load_training_examples(plain, taken)
-    mean = fit_model(plain, "model", learn, watch, schema)
-    made = versions.register(plain, taken.digest, schema, mean, opened.baseline, opened.linear)
+    made = rehearsals.register_mean(spec)
     decided = gates.evaluate_gates(spec.gates, evidence.gather_evidence(spec, made, None))
     refused = [gate for gate in decided if not gate.passed and gate.name == "gain over baseline"]
     return f"{refused[0].name}: {refused[0].message}" if refused else ""

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mlteam.config.spec import Spec
+from mlteam.config.team import Team, load_team
 from mlteam.core.paths import DBT_MANIFEST, DBT_RESULTS, DRILLS, MONITORING, REPORTS, SQL
 from mlteam.core.provenance import is_current
-from mlteam.data import leak_report, snapshot
+from mlteam.data import leak_report, snapshot, warehouse
 from mlteam.data.leak_report import LeakReport
 from mlteam.data.snapshot import Snapshot
+from mlteam.data.sources import Source
 from mlteam.registry import launch_log, versions
 from mlteam.registry.launch_log import LaunchRecord
 from mlteam.registry.versions import RegisteredVersion
@@ -71,6 +73,16 @@ class Evidence:
     def manifest(self) -> dict[str, Any]:
         """Dbt's manifest."""
         return read_json(DBT_MANIFEST)
+
+    @cached_property
+    def sources(self) -> list[Source]:
+        """The upstream tables that the features are made from; none before the SQL was built."""
+        return warehouse.load_upstream_sources(self.spec.data.relation) if DBT_MANIFEST.exists() else []
+
+    @cached_property
+    def team(self) -> Team:
+        """Who works on the project."""
+        return load_team()
 
     @cached_property
     def failed_dbt(self) -> list[str]:

@@ -168,12 +168,18 @@ def _evaluates_slices(found: Evidence) -> Answer:
 
 
 def _includes(found: Evidence) -> Answer:
+    """Ask for slices of sensitive columns; where none of the scanned columns looks personal, for slices at all."""
     privacy = found.spec.privacy
     if privacy.sensitive:
         missing = set(privacy.sensitive) - {part["column"] for part in found.evaluation.get("slices", ())}
         return (0, f"no slices of {', '.join(sorted(missing))}") if missing else (1, "sensitive columns are slices")
+    if not privacy.none_because:
+        return 0, "declare sensitive columns"
+    scanned = (found.taken.metadata.get("privacy") or {}).get("scanned")
+    if scanned and _evaluates_slices(found)[0]:
+        return 1, f"none of {scanned} columns of the snapshot looks personal, and slices are evaluated"
     # A sentence is evidence by hand.
-    return (0.5, f"written: {privacy.none_because}") if privacy.none_because else (0, "declare sensitive columns")
+    return 0.5, f"written: {privacy.none_because}"
 
 
 def _repeats(found: Evidence) -> Answer:
@@ -200,25 +206,31 @@ def _explains(found: Evidence) -> Answer:
 
 
 def _canaries(found: Evidence) -> Answer:
+    points, message = _drill("a canary fails", "serve")(found)
     shadows = [record for record in found.launches if record.kind == "shadow"]
     # Of an earlier version: dated, and not of the code as it is.
-    return (
-        (0.5, f"last on {shadows[-1].at:%Y-%m-%d}")
-        if shadows
-        else (0, "never: `nox -s launch -- --shadow --canary 0.05`")
-    )
+    return (0.5, f"last on {shadows[-1].at:%Y-%m-%d}; {message}") if shadows and not points else (points, message)
 
 
 def _rolls_back(found: Evidence) -> Answer:
+    points, message = _drill("a bad version is launched", "rollback")(found)
     back = [record for record in found.launches if record.kind == "rollback"]
-    return (0.5, f"last on {back[-1].at:%Y-%m-%d}") if back else (0, "never rehearsed: `nox -s rollback`")
+    return (0.5, f"last on {back[-1].at:%Y-%m-%d}; {message}") if back and not points else (points, message)
 
 
-def _follows_dependencies(found: Evidence) -> Answer:  # noqa: ARG001
+def _follows_dependencies(found: Evidence) -> Answer:
+    """Ask for a bot of packages, and whether a change upstream is noticed, with a person who owns each source."""
     bots = [str(path) for path in (RENOVATE, DEPENDABOT) if path.exists()]
     if not bots:
         return 0, f"add {DEPENDABOT} or {RENOVATE}"
-    return 0.5, f"{bots[0]} is configured, and nothing here shows that it ran"
+    if not found.sources:
+        return 0.5, f"{bots[0]} is configured; no source is declared"
+    if nobody := [source.name for source in found.sources if not found.team.get_holder_name(source.owner)]:
+        return 0, f"nobody owns {', '.join(nobody)}: name a role of team.toml that somebody has"
+    points, message = _drill("a column is gone", "data")(found)
+    if not points:
+        return 0.5, f"{bots[0]} is configured; {message}"
+    return 1, f"{bots[0]}; {len(found.sources)} sources with an owner; {message}"
 
 
 def _checks_skew(found: Evidence) -> Answer:
