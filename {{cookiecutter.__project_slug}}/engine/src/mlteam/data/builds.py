@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -23,7 +24,7 @@ KEPT = DBT / "built.json"
 LIBRARIES = ("dbt-core", "dbt-duckdb", "duckdb")
 # What gives other rows at another moment or place, in SQL or in Jinja; a project that says so is built each time.
 CHANGING = re.compile(
-    r"""\b(?:now|today|random|uuid\w*|gen_random_uuid|get_current_\w+|transaction_timestamp|nextval|getenv|env_var
+    r"""\b(?:now|today|age|random|uuid\w*|gen_random_uuid|get_current_\w+|transaction_timestamp|nextval|getenv|env_var
     |read_\w+|glob)\s*\(
     |\b(?:current_(?:date|time|timestamp)|localtime(?:stamp)?|run_started_at|invocation_id|sample|tablesample)\b
     |\b(?:from|join)\s+'""",
@@ -75,7 +76,7 @@ def reuse_build(relation: str | None, sources: Sequence[Source], now: dt.datetim
     texts = (path for folder in ("models", "macros") for path in (SQL / folder).rglob("*.sql"))
     if not repeatable or any(CHANGING.search(path.read_text(encoding="utf-8")) for path in texts):
         return False
-    if not needed or not needed <= find_built_models() or _are_late(sources, now):
+    if not needed or not needed <= find_built_models() or not DBT_RESULTS.exists() or _are_late(sources, now):
         return False
     # Of its tests this is what is known now.
     os.utime(DBT_RESULTS)
@@ -101,16 +102,19 @@ def _are_late(sources: Sequence[Source], now: dt.datetime) -> bool:
 
 def _read_state() -> dict[str, Any]:
     """Read what a build depends on: SQL, rows, what others wrote into the warehouse, libraries, the day."""
-    status = WAREHOUSE.stat() if WAREHOUSE.exists() else None
-    locations = [source.location for source in load_sources(Target(LOCAL, LOCAL, {})) if source.location]
+    files = [source.location for source in load_sources(Target(LOCAL, LOCAL, {})) if source.location]
     return {
         "day": dt.datetime.now(dt.UTC).date().isoformat(),
         "sql": _hash_sql(),
         "manifest": _hash_manifest(),
-        "sources": {str(path): compute_sha256(path) for path in locations if path.exists()},
-        "warehouse": [status.st_size, status.st_mtime_ns] if status else [],
+        "files": {str(path): _read_times(path) for path in (*files, WAREHOUSE)},
         "libraries": {name: version(name) for name in LIBRARIES},
     }
+
+
+def _read_times(path: Path) -> list[int]:
+    """Read the size and the time of change of a file, which may be too large to be read as a whole each time."""
+    return [path.stat().st_size, path.stat().st_mtime_ns] if path.exists() else []
 
 
 def _hash_sql() -> str:
