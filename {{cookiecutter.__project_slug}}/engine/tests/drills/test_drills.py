@@ -84,7 +84,7 @@ def test_drills_need_a_repository(spec: Spec) -> None:
             "a canary fails",
             "the canary was stopped by its failures, and all 200 requests had an answer of the champion",
         ),
-        ("a bad version is launched", "version 1 answers again, and predicts its golden examples as before"),
+        ("a bad version is launched", "version 1 is the champion as before, and predicts its golden examples"),
     ],
 )
 def test_a_fault_is_noticed(repository: Spec, version: RegisteredVersion, name: str, expected: str) -> None:

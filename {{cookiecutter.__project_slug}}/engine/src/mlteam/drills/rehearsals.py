@@ -105,4 +105,4 @@ def take_back(spec: Spec, roll_back: Callable[[Spec], object]) -> str:
     answering = open_bundle(spec.name, bundle.read_live_pointer(spec.name).champion)
     if answering.bundle.folder.name != folders[good.number]:
         return ""
-    return f"version {answering.version} answers again, and predicts its golden examples as before"
+    return f"version {answering.version} is the champion as before, and predicts its golden examples"
