@@ -117,6 +117,8 @@ def data_mutants(project: Path) -> Iterator[Mutant]:
     dates_row = block_row(project, DATA_CARD, "2014-01-01")
     yield pipeline.edit("until = 2014-01-01", "until = 2014-02-01", "PRC050", DATA_CARD, dates_row)
     yield pipeline.edit('"log_loss"', '"logloss"', "PRC054", line=pipeline.line("metrics = "))
+    line = pipeline.line("monitor = { cron")
+    yield pipeline.edit('owner = "ml_engineer"', 'owner = "night_shift"', "PRC020", line=line)
     jobs = read(project, "deploy/kubernetes/schedule.yaml")
     for command, cron in (("data", "0 2 * * *"), ("monitor", "0 5 * * *"), ("retrain", "0 7 * * 0")):
         line = jobs.line(f"name: {command},") - 2

@@ -14,6 +14,7 @@ from mlteam.process.project import PROCESS, Project
 from mlteam.process.settings import FILE as SETTINGS
 from mlteam.process.team import FILE as TEAM
 from mlteam.process.team import TITLES
+from mlteam.process.toml_files import find_key_line, get_table
 
 RESERVED = re.compile(r"@(.+\.)?(example(\.(com|org|net))?|invalid|test|localhost)$", re.IGNORECASE)
 EXPECTATIONS = "docs/performance-expectations.md"
@@ -75,6 +76,11 @@ def _list_owners(project: Project) -> Iterator[tuple[str, int, str]]:
             next((n for n in reversed(own) if n <= source.line), own[0] if own else source.line),
             source.owner,
         )
+    for name, spec in project.pipelines.items():
+        path, jobs = f"pipelines/{name}.toml", get_table(spec, "schedule")
+        for command in jobs:
+            owner = str(get_table(jobs, command).get("owner", ""))
+            yield path, find_key_line(project.read(path), "schedule", command), owner
     for severity, entry in project.team.escalation.items():
         for key in ("role", "then"):
             yield TEAM, project.team.find_line("escalation", severity, key), str(entry.get(key, ""))
