@@ -125,6 +125,7 @@ def data_mutants(project: Path) -> Iterator[Mutant]:
         yield pipeline.edit(f'"{cron}"', '"15 3 * * *"', "PRC087", jobs.path, line)
         yield jobs.edit(f'"{cron}"', '"15 3 * * *"', "PRC087", line=line)
         yield jobs.edit(f"args: [{command}]", f"args: [{command}, --pipeline, other]", "PRC087", line=line)
+    yield jobs.edit("timeZone: Etc/UTC", "timeZone: Europe/Berlin", "PRC087", line=jobs.line("name: data,") - 2)
     yield jobs.edit("backoffLimit: 2", "backoffLimit: 9", "PRC087", line=jobs.line("name: data,") - 2)
     yield jobs.edit("owner: ml_engineer", "owner: data_engineer", "PRC087", line=jobs.line("name: monitor,") - 2)
     yield pipeline.edit("[splits]", "[splits", "PRC043", line=pipeline.line("[splits]"))

@@ -103,6 +103,7 @@ def test_the_cronjobs_follow_and_keep_what_the_team_wrote(schedule: Path) -> Non
 @pytest.mark.parametrize(
     ("old", "new"),
     [
+        ("Etc/UTC", "Europe/Berlin"),
         ("  - apiVersion: batch/v1\n", "- {}\n"),
         ("    metadata: {name: data,", "    metadata: {labels: {}, name: data,"),
     ],
@@ -149,6 +150,10 @@ def test_a_workflow_runs_each_job_at_its_time_and_tries_again(schedule: Path) ->
     # YAML reads the word on as true.
     crons = [entry["cron"] for entry in workflow[True]["schedule"]]
     assert crons == ["0 2 * * *", "30 2 * * *", "0 5 * * *", "0 7 * * 0"]
+    # Named twice, it would start each of its jobs twice.
+    edit(schedule, "30 2 * * *", "0 2 * * *")
+    write_schedule("github", Path("ours.yml"))
+    assert Path("ours.yml").read_text().count('- cron: "0 2 * * *"') == 1
     churn, retrain = workflow["jobs"]["data-late-churn"], workflow["jobs"]["retrain"]
     assert (churn["if"], churn["timeout-minutes"]) == ("github.event.schedule == '30 2 * * *'", 60)
     assert churn["name"] == "data-late-churn, devops_engineer"
@@ -214,7 +219,7 @@ def test_what_cannot_be_written_is_named(schedule: Path) -> None:
     with pytest.raises(ProjectError, match=r"^team.toml/x.py: cannot be written"):
         write_schedule("dagster", Path("team.toml", "x.py"))
     CRONJOBS.unlink()
-    with pytest.raises(ProjectError, match="there is no such file"):
+    with pytest.raises(ProjectError, match=r"schedule\.yaml: is missing"):
         write_schedule("kubernetes", None)
 
 

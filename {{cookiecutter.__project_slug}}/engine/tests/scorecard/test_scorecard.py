@@ -150,6 +150,21 @@ def test_a_change_upstream_is_noticed_and_somebody_owns_it(
 
 
 @pytest.mark.parametrize(
+    ("changed", "slices", "expected"),
+    [({}, 3, 1), ({}, 0, 0.5), ({"not_personal": ("name",)}, 3, 0.5), ({"none_because": ""}, 3, 0)],
+)
+def test_inclusion_is_a_search_for_personal_columns_and_slices(
+    spec: Spec, changed: dict[str, Any], slices: int, expected: float
+) -> None:
+    found = SimpleNamespace(
+        spec=spec.model_copy(update={"privacy": spec.privacy.model_copy(update=changed)}),
+        taken=SimpleNamespace(metadata={"privacy": {"scanned": 6}}),
+        evaluation={"slices": [{"column": "carrier"}] * slices},
+    )
+    assert TESTS["M7"][1](cast(Evidence, found))[0] == expected
+
+
+@pytest.mark.parametrize(
     ("number", "drill", "kind"), [("I6", "a canary fails", "shadow"), ("I7", "a bad version is launched", "rollback")]
 )
 def test_a_rehearsal_counts_whole_and_a_launch_of_another_day_half(number: str, drill: str, kind: str) -> None:

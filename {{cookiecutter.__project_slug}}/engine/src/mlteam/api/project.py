@@ -130,7 +130,7 @@ class ProjectSnapshot:
             ProjectError: There is no such dataset, or no row is left.
         """
         if dataset is None and where is not None:
-            raise ProjectError("where needs a dataset", fix="name one, or query .path with DuckDB")
+            raise ProjectError("where needs a dataset", fix="name one, or query .files with DuckDB")
         if dataset is None:
             return pa.parquet.read_table(self.files)
         with _work_in(self._project.root):

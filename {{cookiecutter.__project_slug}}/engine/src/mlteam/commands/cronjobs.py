@@ -31,7 +31,7 @@ def update_cronjobs(jobs: list[Job]) -> str:
         ProjectError: The file is not there, or no longer as it came, so that nobody knows what to change.
     """
     if not CRONJOBS.exists():
-        raise ProjectError("there is no such file", where=str(CRONJOBS), fix="restore the file from git")
+        raise ProjectError("is missing", where=str(CRONJOBS), fix="restore the file from git")
     head, *items = CRONJOBS.read_text(encoding="utf-8").split(BEGINNING)
     known = {found[1]: item for item in items if (found := NAME.search(item))}
     if jobs and items and (named := NAME.search(items[0])):

@@ -69,7 +69,7 @@ def load_jobs() -> list[Job]:
 
 
 def _render(scheduler: str, path: Path, jobs: list[Job]) -> str:
-    environment = create_environment(__package__ or "")
+    environment, team = create_environment(__package__ or ""), load_team()
     quote = functools.partial(json.dumps, ensure_ascii=False)
     environment.filters |= {"quote": quote, "name": lambda name: re.sub(r"\W", "_", name), "shell": shlex.join}
     checkout, python = _find_pinned_actions() if scheduler == "github" else ("", "")
@@ -77,7 +77,7 @@ def _render(scheduler: str, path: Path, jobs: list[Job]) -> str:
     return environment.get_template(template).render(
         jobs=jobs,
         project=read_project_name(),
-        owners={job.name: load_team().get_holder_name(job.owner) or job.owner for job in jobs},
+        owners={job.name: team.get_holder_name(job.owner) or job.owner for job in jobs},
         source=f"[schedule] in {PIPELINES.as_posix()}/",
         output=path.as_posix(),
         try_again=TRY_AGAIN,

@@ -14,8 +14,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "retrain": {"cron": "0 7 * * 0", "owner": "data_scientist", "retries": 2, "minutes": 120},
 }
 NEVER = "never"
-# Kubernetes adds eleven characters to the name of a CronJob, of at most 63.
-MAX_NAME = 52
+UTC = ("Etc/UTC", "UTC")
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,15 @@ def combine_jobs(schedules: Mapping[str, Mapping[str, Any]]) -> list[Job]:
 
 
 def _make_job(command: str, settings: Mapping[str, Any], pipeline: str | None = None) -> Job:
-    name = f"{command}-{pipeline}".replace("_", "-")[:MAX_NAME].rstrip("-") if pipeline else command
+    name = f"{command}-{pipeline}".replace("_", "-") if pipeline else command
     arguments = (command, "--pipeline", pipeline) if pipeline else (command,)
     return Job(name, arguments, str(settings["cron"]), settings["minutes"], settings["retries"], str(settings["owner"]))
 
 
 def read_cronjobs(content: Any) -> list[Job]:
     """Return the jobs of Kubernetes that run a command of `DEFAULTS`; what one of them lacks is empty or 0.
+
+    A time zone other than UTC is part of `cron`, so that such a job differs from every job of a pipeline.
 
     Args:
         content: The list of CronJobs, as it was read from YAML.
@@ -76,7 +77,8 @@ def read_cronjobs(content: Any) -> list[Job]:
         if arguments and arguments[0] in DEFAULTS:
             name, owner = _get(item, str, "metadata", "name"), _get(item, str, "metadata", "labels", "owner")
             minutes = _get(job, int, "activeDeadlineSeconds") // 60
-            retries, cron = _get(job, int, "backoffLimit"), _get(item, str, "spec", "schedule")
+            retries, zone = _get(job, int, "backoffLimit"), _get(item, str, "spec", "timeZone")
+            cron = _get(item, str, "spec", "schedule") + ("" if zone in UTC else f" {zone}")
             jobs.append(Job(name, arguments, cron, minutes, retries, owner))
     return jobs
 

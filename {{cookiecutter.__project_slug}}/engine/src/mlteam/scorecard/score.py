@@ -176,7 +176,8 @@ def _includes(found: Evidence) -> Answer:
     if not privacy.none_because:
         return 0, "declare sensitive columns"
     scanned = (found.taken.metadata.get("privacy") or {}).get("scanned")
-    if scanned and _evaluates_slices(found)[0]:
+    # That a column only looks personal is also a sentence.
+    if scanned and not privacy.not_personal and _evaluates_slices(found)[0]:
         return 1, f"none of {scanned} columns of the snapshot looks personal, and slices are evaluated"
     # A sentence is evidence by hand.
     return 0.5, f"written: {privacy.none_because}"
