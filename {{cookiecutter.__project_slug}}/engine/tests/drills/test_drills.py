@@ -91,3 +91,12 @@ def test_a_fault_is_noticed(repository: Spec, version: RegisteredVersion, name: 
     drill = next(drill for drill in faults.list_drills(lambda _: None, drills._roll_back) if drill.name == name)
     with scratch.enter_scratch_copy(repository) as copied:
         assert drill.run(copied).startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["labels turn round", "a feature shifts"])
+def test_few_rows_are_said_and_not_called_missed(repository: Spec, version: RegisteredVersion, name: str) -> None:
+    drill = next(drill for drill in faults.list_drills(lambda _: None, drills._roll_back) if drill.name == name)
+    with scratch.enter_scratch_copy(repository) as copied:
+        few = copied.model_copy(update={"monitoring": copied.monitoring.model_copy(update={"fewest_rows": 5_001})})
+        with pytest.raises(ProjectError, match=r"test rows are fewer than the 5,001 of monitoring\.fewest_rows"):
+            drill.run(few)

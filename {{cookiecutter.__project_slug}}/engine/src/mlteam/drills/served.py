@@ -9,6 +9,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mlteam.config.spec import Spec
+from mlteam.core.errors import ProjectError
 from mlteam.core.paths import PREDICTIONS
 from mlteam.core.sql import connect_duckdb
 from mlteam.data import snapshot
@@ -47,7 +48,15 @@ def find_alarms(spec: Spec, opened: Bundle, rows: pa.Table, predicted: NDArray[n
         opened: Who answered.
         rows: The features that were sent, and the key.
         predicted: The answers, shape (rows,) or (rows, classes).
+
+    Raises:
+        ProjectError: The monitoring says nothing about so few rows, whatever is wrong with them.
     """
+    if rows.num_rows < spec.monitoring.fewest_rows:
+        what = (
+            f"{rows.num_rows:,} test rows are fewer than the {spec.monitoring.fewest_rows:,} of monitoring.fewest_rows"
+        )
+        raise ProjectError(what, where=str(spec.path))
     now = dt.datetime.now(dt.UTC)
     features = rows.select(list(opened.schema.names)).to_pylist()
     keys = pc.cast(rows[spec.data.key], pa.string()).to_pylist()
