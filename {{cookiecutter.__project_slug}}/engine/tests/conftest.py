@@ -124,6 +124,12 @@ HEADER = "id,Order Date,Basket €,paid by,First Name,returned"
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture is its specification, which `drawn` reads."""
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda text: text)
+
+
+@pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project without any pipeline, and a CSV file of orders."""
     monkeypatch.chdir(tmp_path)

@@ -1,39 +1,27 @@
 """Charts are tested by the data and axes of their specification, against scikit-learn."""
 
-import json
 from typing import Any
 
 import numpy as np
 import pytest
+from drawn import Layer, Rows, get_axes, read_chart
 from sklearn import metrics as reference
 
 from mlteam.reports.charts import binary, common, multiclass, regression
 
 RANDOM = np.random.default_rng(4)
 CLASSES = ("a", "b", "c")
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
-@pytest.fixture(autouse=True)
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture is its specification."""
-    monkeypatch.setattr(common, "render_svg", lambda chart: chart.to_json())
-
-
-def read(pictures: list[common.Picture], title: str) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
+def read(pictures: list[common.Picture], title: str) -> tuple[Layer, list[Rows]]:
     """The layer that shows something, and the rows of all layers."""
     layers, rows = read_layers(pictures, title)
     return layers[-1], rows
 
 
-def read_layers(pictures: list[common.Picture], title: str) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
-    content = json.loads(next(picture.svg for picture in pictures if picture.title == title))
-    layers = content.get("layer", [content])
-    named = [layer.get("data") or content["data"] for layer in layers]
-    return layers, [data["values"] if "values" in data else content["datasets"][data["name"]] for data in named]
-
-
-def get_axes(layer: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple((layer["encoding"][axis]["field"], layer["encoding"][axis].get("title")) for axis in ("x", "y"))
+def read_layers(pictures: list[common.Picture], title: str) -> tuple[list[Layer], list[Rows]]:
+    return read_chart(next(picture.svg for picture in pictures if picture.title == title))
 
 
 @pytest.fixture

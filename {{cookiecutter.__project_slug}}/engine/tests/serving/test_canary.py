@@ -1,5 +1,7 @@
 import asyncio
 import dataclasses
+import zlib
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -7,8 +9,9 @@ import pytest
 from launched import GOOD, predict, put, served
 
 from mlteam.config.spec import Spec
-from mlteam.serving.active_models import Canary, LoadedBundle
+from mlteam.serving.active_models import ActiveModels, Canary, LoadedBundle
 from mlteam.serving.app import create_app
+from mlteam.serving.bundle import LivePointer
 from mlteam.serving.service import Service
 
 
@@ -22,14 +25,59 @@ def test_a_canary_answers_its_share(spec: Spec) -> None:
         assert versions == [predict(client, row).json()["version"] for row in asked]
 
 
-def test_a_canary_is_stopped_by_its_rule() -> None:
-    failing, slow, good = Canary(0.05), Canary(0.05), Canary(0.05)
+CHAMPION: Any = SimpleNamespace(version=1)
+SHADOW: Any = SimpleNamespace(version=2)
+
+
+def activate(share: float, shadow: Any = SHADOW) -> ActiveModels:
+    live = LivePointer(champion="1-aaaaaaaaaaaa", shadow=None, canary_share=share, launched_at="", by="ada")
+    return ActiveModels(live, CHAMPION, shadow, Canary(0.05))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
+def test_requests_are_shared_by_their_bytes(share: float) -> None:
+    bodies = [b'{"row": %d}' % row for row in range(5_000)]
+    active = activate(share)
+    chosen = [body for body in bodies if active.route_request(body).version == 2]
+    assert abs(len(chosen) / len(bodies) - share) < 0.02
+    assert chosen == [body for body in bodies if zlib.crc32(body) / 2**32 < share]
+
+
+def test_the_champion_answers_where_there_is_no_canary_or_a_stopped_one() -> None:
+    bodies = [b"%d" % row for row in range(500)]
+    stopped = activate(0.5)
     for _ in range(3):
-        failing.count_failure()
-    for place in range(200):
-        slow.count_answer(0.06 if place % 10 == 0 else 0.01)
-        good.count_answer(0.06 if place % 50 == 0 else 0.01)
-    assert (failing.stopped, slow.stopped, good.stopped) == (True, True, False)
+        assert any(stopped.route_request(body) is SHADOW for body in bodies)
+        stopped.canary.count_failure()
+    for active in (stopped, activate(0.5, None), activate(0)):
+        assert all(active.route_request(body) is CHAMPION for body in bodies)
+
+
+def count(answers: int, slow: int, failures: int = 0) -> Canary:
+    canary = Canary(0.05)
+    for place in range(answers):
+        # What takes exactly as long as the gate allows is not slow.
+        canary.count_answer(0.06 if place < slow else 0.05)
+    for _ in range(failures):
+        canary.count_failure()
+    return canary
+
+
+@pytest.mark.parametrize(
+    ("answers", "slow", "failures", "stopped"),
+    [
+        (1_000, 0, 2, False),
+        (0, 0, 3, True),
+        (0, 0, 4, True),
+        (99, 99, 0, False),
+        (100, 5, 0, False),
+        (100, 6, 0, True),
+        (200, 10, 0, False),
+        (200, 11, 0, True),
+    ],
+)
+def test_a_canary_is_stopped_by_its_rule(answers: int, slow: int, failures: int, stopped: bool) -> None:
+    assert count(answers, slow, failures).stopped == stopped
 
 
 class Failing:

@@ -18,6 +18,8 @@ from mlteam.evaluation.metrics import SHARE, UNBOUNDED, Metric, UndefinedMetricE
 MIN_GROUP_ROWS = 30
 # Below it, a group that is chosen less often counts as adverse impact: 29 CFR 1607.4 D, the "four-fifths rule".
 FOUR_FIFTHS = 0.8
+# Of two shares, the quotient may be a little below what it is.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,12 @@ def describe_adverse_impact(groups: list[ProtectedGroup]) -> Iterator[str]:
     """Yield a sentence for each group that is chosen less than four fifths as often as another, and not by chance."""
     most = {group.column: group.outcomes["chosen"] for group in groups if group.ratio == 1}
     for group in groups:
-        if group.ratio is None or group.ratio >= FOUR_FIFTHS:
+        if group.ratio is None or group.ratio >= FOUR_FIFTHS - ROUNDING:
             continue
         own, other = group.outcomes["chosen"].high, most[group.column].low
         if own is not None and other is not None and own < other:
             yield (
-                f"{group.column} = {group.value} is chosen {group.ratio:.2f} times as often as the group that is "
+                f"{group.column} = {group.value} is chosen {group.ratio:.3g} times as often as the group that is "
                 f"chosen most, which is below four fifths"
             )
 

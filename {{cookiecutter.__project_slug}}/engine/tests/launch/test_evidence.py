@@ -1,0 +1,89 @@
+"""The numbers that decide about a launch, compared with numbers worked out apart."""
+
+import datetime as dt
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mlteam.launch.evidence import _count_days_since, compute_calibration_error, estimate_calibration_chance
+
+RANDOM = np.random.default_rng(2)
+
+
+def add_up_error(sure: list[float], right: list[bool]) -> float:
+    """The expected calibration error, row by row."""
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for share, hit in zip(sure, right, strict=True):
+        # The last range includes its end.
+        bins.setdefault(min(math.floor(share * 10), 9), []).append((share, hit))
+    distances = [abs(sum(hit for _, hit in rows) - sum(share for share, _ in rows)) for rows in bins.values()]
+    return sum(distances) / len(sure)
+
+
+@pytest.mark.parametrize("rows", [3, 40, 1_000])
+def test_the_error_is_the_sum_over_ten_ranges(rows: int) -> None:
+    label = RANDOM.integers(0, 2, rows)
+    predicted = np.where(RANDOM.random(rows) < 0.2, RANDOM.choice([0, 0.1, 0.3, 1], rows), RANDOM.random(rows))
+    expected = add_up_error(predicted.tolist(), (label == 1).tolist())
+    assert compute_calibration_error("binary", label, predicted) == pytest.approx(expected)
+    label, predicted = RANDOM.integers(0, 4, rows), RANDOM.dirichlet([0.3] * 4, rows)
+    best = predicted.argmax(axis=1)
+    expected = add_up_error(predicted[np.arange(rows), best].tolist(), (best == label).tolist())
+    assert compute_calibration_error("multiclass", label, predicted) == pytest.approx(expected)
+
+
+def test_certain_predictions_are_in_the_last_range() -> None:
+    assert compute_calibration_error("binary", np.array([1, 1, 1, 0]), np.ones(4)) == pytest.approx(0.25)
+    sure = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert compute_calibration_error("multiclass", np.array([0, 1]), sure) == 0
+
+
+def test_the_error_of_numbers_is_the_distance_of_the_means() -> None:
+    label, predicted = RANDOM.normal(3, 2, 200), RANDOM.normal(5, 2, 200)
+    expected = (predicted.mean() - label.mean()) / label.std()
+    assert compute_calibration_error("regression", label, predicted) == pytest.approx(expected)
+    assert compute_calibration_error("regression", predicted, label) == pytest.approx(
+        expected * label.std() / predicted.std()
+    )
+
+
+def test_chance_of_numbers_is_that_of_a_test_of_their_means() -> None:
+    label = RANDOM.normal(3, 2, 200)
+    predicted = label + RANDOM.normal(0, 1, 200)
+    found = estimate_calibration_chance("regression", label, predicted) * label.std()
+    expected = stats.norm.ppf(0.975) * stats.sem(predicted - label, ddof=0)
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_chance_of_classes_is_what_one_perfect_prediction_in_twenty_exceeds(task: str) -> None:
+    rows = 150
+    chances = RANDOM.dirichlet([1, 2, 1], rows) if task == "multiclass" else RANDOM.random(rows)
+    both = chances if task == "multiclass" else np.column_stack([1 - chances, chances])
+    errors = []
+    for _ in range(2_000):
+        label = np.array([RANDOM.choice(both.shape[1], p=row / row.sum()) for row in both])
+        errors.append(compute_calibration_error(task, label, chances))
+    found = estimate_calibration_chance(task, label, chances)
+    assert np.quantile(errors, 0.92) < found < np.quantile(errors, 0.98)
+
+
+def test_predictions_that_are_not_numbers_are_never_calibrated() -> None:
+    label, broken = np.array([0, 1]), np.array([0.2, np.inf])
+    assert math.isnan(compute_calibration_error("binary", label, broken))
+    assert estimate_calibration_chance("binary", label, broken) == 0
+
+
+def test_probabilities_that_do_not_quite_add_up_have_a_class_for_every_draw() -> None:
+    chances = np.tile(np.array([0.2, 0.3, 0.499], dtype=np.float32), (3_000, 1))
+    assert 0 < estimate_calibration_chance("multiclass", np.zeros(3_000, dtype=np.int64), chances) < 0.1
+
+
+def test_days_are_counted_in_parts() -> None:
+    now = dt.datetime.now(dt.UTC)
+    for days, hours in itertools.product((0, 3), (0, 12)):
+        before = now - dt.timedelta(days=days, hours=hours)
+        assert _count_days_since(before.isoformat()) == pytest.approx(days + hours / 24, abs=0.001)
