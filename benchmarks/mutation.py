@@ -44,14 +44,14 @@ AREAS = {
     "analysis/weak_slices": ["weak_slices", "mistakes", "decisions"],
     "analysis/importance": ["importance", "explain"],
     "analysis/comparison": ["compare"],
-    "analysis/mistakes": ["mistakes"],
+    "analysis/mistakes": ["worst_rows", "mistakes"],
     "monitoring/drift": ["drift", "past_windows", "monitoring"],
     "monitoring/past_windows": ["past_windows"],
     "monitoring/quality": ["quality", "monitoring"],
     "modeling/baseline": ["baseline", "model"],
-    "modeling/boosted_trees": ["model", "reasons"],
-    "modeling/attribution": ["explain", "reasons"],
-    "modeling/tuning": ["tune"],
+    "modeling/boosted_trees": ["boosted_trees"],
+    "modeling/attribution": ["worst_rows"],
+    "modeling/tuning": ["search", "decisions"],
     "modeling/linear": ["linear"],
     "modeling/category_means": ["category_means"],
     "onboarding/leaks": ["onboard_leaks"],
@@ -106,8 +106,14 @@ def write_config(folder: Path, module: str, command: str) -> Path:
     return path
 
 
+def is_number(line: str, column: int) -> bool:
+    """Return whether a change at a column of a line may change a number that people decide by."""
+    no_value = line.startswith(("@", "if TYPE_CHECKING")) or line[column : column + 2] == "*,"
+    return not no_value and not NO_NUMBER.search(line[:column])
+
+
 def keep_sample(session: Path, count: int, lines: list[str]) -> None:
-    """Leave some of the mutants in a session, drawn with a fixed seed; those of decorators change no number."""
+    """Leave some of the mutants in a session, drawn with a fixed seed."""
     query = """
         select job_id, operator_name, start_pos_row, start_pos_col from mutation_specs
         order by operator_name, occurrence
@@ -118,8 +124,7 @@ def keep_sample(session: Path, count: int, lines: list[str]) -> None:
             for job, operator, row, column in store.execute(query)
             if any(name in operator for name in OPERATORS)
             and not any(name in operator for name in LEFT_OUT)
-            and not lines[row - 1].startswith("@")
-            and not NO_NUMBER.search(lines[row - 1][:column])
+            and is_number(lines[row - 1], column)
         ]
         kept = set(random.Random(1).sample(jobs, min(count, len(jobs))))  # noqa: S311
         for table in ("mutation_specs", "work_items"):

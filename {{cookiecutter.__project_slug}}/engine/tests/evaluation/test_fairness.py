@@ -16,6 +16,7 @@ from mlteam.evaluation.fairness import ProtectedGroup, compare_groups, describe_
 
 RANDOM = np.random.default_rng(8)
 SEX = np.repeat(["f", "m", "x"], [400, 600, 29])
+EVALUATION = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=100)
 
 
 def compare(task: str, label: Labels, predicted: Floats, clusters: Any = None) -> dict[str, ProtectedGroup]:
@@ -50,6 +51,24 @@ def test_of_two_classes_as_many_rows_are_chosen_as_are_positive() -> None:
         assert all(e.low <= e.value <= e.high for e in group.outcomes.values())  # type: ignore[operator]
         assert group.rows == mine.sum()
         assert group.ratio == pytest.approx(chosen[mine].mean() / chosen[SEX == "m"].mean())
+
+
+def test_a_group_is_compared_with_those_of_its_own_column() -> None:
+    rows, age = np.arange(len(SEX)), np.arange(len(SEX)) % 2
+    label = (RANDOM.random(len(SEX)) < 0.5).astype(np.int64)
+    spec: Any = SimpleNamespace(task="binary", evaluation=EVALUATION, model=SimpleNamespace(seed=1))
+    data = EvaluationRows("test", np.zeros((len(SEX), 1), np.float32), label, pa.table({"sex": SEX}))
+    parts = [("young", age == 0), ("old", age == 1)]
+    groups = [("sex", sex, rows[np.equal(SEX, sex)]) for sex in ("f", "m")] + [
+        ("age", name, rows[at]) for name, at in parts
+    ]
+    groups += [("town", "here", rows)]
+    for predicted in (RANDOM.random(len(SEX)) + age, RANDOM.random(len(SEX)) + (SEX == "m")):
+        found = compare_groups(spec, data, predicted, None, iter(groups))
+        for column in ("sex", "age", "town"):
+            chosen = {g.value: g.outcomes["chosen"].value or 0 for g in found if g.column == column}
+            expected = {value: share / max(chosen.values()) for value, share in chosen.items()}
+            assert {g.value: g.ratio for g in found if g.column == column} == pytest.approx(expected)
 
 
 def test_the_threshold_leaves_the_rows_at_it_out() -> None:
@@ -118,5 +137,6 @@ def test_adverse_impact_is_below_four_fifths_and_beyond_chance() -> None:
     # Four fifths themselves are none, nor is a group whose interval meets that of the most chosen, or that has none.
     assert describe(0.32, 0.31, 0.33) == []
     assert describe(0.3, 0.2, 0.38) == []
+    assert describe(0.3, 0.25, 0.45) == []
     assert describe(0.3, None, None) == []
     assert describe(0.3, 0.25, 0.35, other_low=None) == []
