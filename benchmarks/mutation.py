@@ -34,7 +34,7 @@ AREAS = {
     "evaluation/calibration": ["calibration"],
     "evaluation/fairness": ["fairness"],
     "evaluation/custom_metrics": ["team_metrics"],
-    "launch/evidence": ["evidence", "gates", "decisions"],
+    "launch/evidence": ["evidence", "gates", "decisions", "launch"],
     "launch/gates": ["gates"],
     "registry/looks": ["looks"],
     "serving/active_models": ["canary"],

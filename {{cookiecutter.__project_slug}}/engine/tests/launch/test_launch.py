@@ -51,6 +51,8 @@ def test_a_launch_makes_a_champion_and_is_recorded(team: Spec, capsys: pytest.Ca
     (kept,) = launch_log.list_launch_records(team)
     assert (kept.by, kept.reason, kept.version, kept.kind) == ("ada", WHY, 1, "launch")
     assert len(kept.gates) == len([line for line in said.splitlines() if " passed " in line]) == 14
+    (linear,) = [gate for gate in kept.gates if gate.startswith("gain over linear model")]
+    assert "must not be <" in linear
     with pytest.raises(ProjectError, match="already is the champion"):
         launch.launch_version(team, "1", "ada", WHY)
 
