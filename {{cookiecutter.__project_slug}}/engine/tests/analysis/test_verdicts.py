@@ -131,6 +131,7 @@ def test_gains_are_those_of_the_second_version() -> None:
     ("second", "said"),
     [
         (make_version(4, spec=make_spec(label="cancelled")), "version 3 predicts late, version 4 predicts cancelled"),
+        (make_version(4, spec=make_spec(label="tired")), "version 3 predicts late, version 4 predicts tired"),
         (make_version(4, classes=("a", "b")), "the versions differ in classes: they predict different things"),
     ],
 )
@@ -160,3 +161,5 @@ def test_lists_of_the_same_in_another_order_show_both() -> None:
     assert list(comparison._list_differences(old, new)) == [("features", "a, b", "b, a")]
     longer = make_version(5, spec=make_spec(features=["a", "b", "c"]))
     assert list(comparison._list_differences(old, longer)) == [("features", "", "c")]
+    none = make_version(6, spec=make_spec(features="all"))
+    assert list(comparison._list_differences(old, none)) == [("features", "['a', 'b']", "all")]

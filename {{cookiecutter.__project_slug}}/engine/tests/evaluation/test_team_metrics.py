@@ -77,6 +77,30 @@ def test_a_mistake_in_the_function_is_told_with_its_line(spec: Spec) -> None:
         custom_metrics.load_custom_metrics()["misses"].function(np.ones(2), np.ones(2), np.ones(2))
 
 
+NESTED = (
+    GOOD.replace("    return weight", "    return halve(prediction) or weight")
+    + '''
+
+def halve(prediction):
+    """Raise."""
+    raise ValueError("first line\\nsecond line")
+'''
+)
+
+
+def test_a_mistake_is_told_with_its_first_line_where_it_was_made(spec: Spec) -> None:
+    written(NESTED)
+    with pytest.raises(ProjectError) as refused:
+        custom_metrics.load_custom_metrics()["misses"].function(np.ones(2), np.ones(2), np.ones(2))
+    assert (refused.value.what, refused.value.where) == ("ValueError: first line", "metrics/misses.py:14")
+
+
+def test_a_function_that_cannot_be_called_is_told_with_its_file(spec: Spec) -> None:
+    written(GOOD.replace("(label, prediction, weight)", "(label)"))
+    with pytest.raises(ProjectError, match=r"misses\.py:1: TypeError: misses\(\) takes 1 positional argument"):
+        custom_metrics.load_custom_metrics()["misses"].function(np.ones(2), np.ones(2), np.ones(2))
+
+
 def test_what_is_not_one_number_is_refused_with_the_function(spec: Spec) -> None:
     written(GOOD.replace("(weight @ label)", "weight"))
     with pytest.raises(ProjectError, match=r"misses.py:7: misses gives ndarray, which is not a single number"):

@@ -15,7 +15,14 @@ from mlteam.data.features import Examples, Schema
 from mlteam.evaluation.bootstrap import Estimate
 from mlteam.evaluation.metrics import BUILTIN_METRICS
 from mlteam.modeling import tuning
-from mlteam.modeling.tuning import Trial, TuningResult, estimate_selected_gain, search_parameters
+from mlteam.modeling.boosted_trees import XGBoostParams
+from mlteam.modeling.tuning import (
+    Trial,
+    TuningResult,
+    estimate_selected_gain,
+    search_parameters,
+    validate_search_space,
+)
 
 BEST = 3.0
 RANDOM = np.random.default_rng(4)
@@ -95,6 +102,52 @@ def test_where_no_trial_is_better_the_present_parameters_stay(metric: str) -> No
     assert not found.is_improvement
 
 
+def test_a_trial_that_is_as_good_is_not_better(capsys: pytest.CaptureFixture[str]) -> None:
+    found = search_parameters(make_spec("r2", BEST, low=0, high=0, among=(BEST, BEST)), SCHEMA, ROWS, 4)
+    assert found.best.number == 0
+    assert "  trial " not in capsys.readouterr().out
+
+
+class Strict:
+    """A model that accepts its parameters some times, and then no longer."""
+
+    accepts = 0
+
+    @classmethod
+    def fit(cls, _: Examples, __: Examples, ___: Schema, ____: ModelSpec) -> Distance:
+        if not cls.accepts:
+            XGBoostParams.model_validate({"max_depth": "deep"})
+        cls.accepts -= 1
+        return Distance(BEST)
+
+
+@pytest.mark.parametrize(("accepts", "table", "line"), [(0, "model", 2), (1, "tune", 5)])
+def test_a_wrong_value_is_told_with_its_table(
+    accepts: int, table: str, line: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "load_model_class", lambda *_: Strict)
+    monkeypatch.setattr(Strict, "accepts", accepts)
+    spec = make_spec("r2", 7.0)
+    spec.path = tmp_path / "p.toml"
+    spec.path.write_text("[model.params]\nmax_depth = 7\n\n[tune.params]\nmax_depth = [5, 9]\n", encoding="utf-8")
+    with pytest.raises(ProjectError) as refused:
+        search_parameters(spec, SCHEMA, ROWS, 1)
+    assert refused.value.what.startswith(f"{table}.params.max_depth: Input should be a valid integer")
+    assert refused.value.where == f"{spec.path}:{line}"
+
+
+@pytest.mark.parametrize(
+    ("space", "tried"), [({"among": (1, 2, 8)}, [1, 2, 8]), ({"low": 0.5, "high": 2.0}, [0.5, 2.0])]
+)
+def test_each_end_of_a_space_and_each_choice_is_validated(
+    space: dict[str, Any], tried: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, Any]] = []
+    monkeypatch.setattr(tuning, "validate_parameters", lambda _, table, given: seen.append((table, given["depth"])))
+    validate_search_space(make_spec("r2", 9.0, **space))
+    assert seen == [("model", 9.0), *(("tune", value) for value in tried)]
+
+
 def make_result(name: str, values: list[float], gain: Estimate) -> TuningResult:
     trials = [Trial(number, {}, value, 0, np.zeros(1)) for number, value in enumerate(values)]
     return TuningResult(BUILTIN_METRICS[name], trials, trials[1], gain)
@@ -113,6 +166,7 @@ def test_trials_are_ranked_by_whichever_way_is_better() -> None:
 def test_a_gain_within_noise_is_none(low: float, high: float, said: str) -> None:
     result = make_result("r2", [0.1, 0.2], Estimate(0.1, low, high))
     assert result.verdict.startswith(f"trial 1 is {said}")
+    assert result.verdict.endswith(f"by r2 on validation: +0.1000 [{low:.4f}, {high:.4f}]")
     assert result.is_improvement == (said == "better than")
 
 

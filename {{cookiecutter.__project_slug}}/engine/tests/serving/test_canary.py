@@ -5,13 +5,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from launched import GOOD, predict, put, served
 
 from mlteam.config.spec import Spec
+from mlteam.core.errors import ProjectError
+from mlteam.serving import active_models, bundle
 from mlteam.serving.active_models import ActiveModels, Canary, LoadedBundle
 from mlteam.serving.app import create_app
-from mlteam.serving.bundle import LivePointer
+from mlteam.serving.bundle import GoldenExample, LivePointer
 from mlteam.serving.service import Service
 
 
@@ -57,7 +60,7 @@ def count(answers: int, slow: int, failures: int = 0) -> Canary:
     canary = Canary(0.05)
     for place in range(answers):
         # What takes exactly as long as the gate allows is not slow.
-        canary.count_answer(0.06 if place < slow else 0.05)
+        canary.count_answer(0.06 if place < slow else 0.05 if place % 2 else 0.01)
     for _ in range(failures):
         canary.count_failure()
     return canary
@@ -78,6 +81,24 @@ def count(answers: int, slow: int, failures: int = 0) -> Canary:
 )
 def test_a_canary_is_stopped_by_its_rule(answers: int, slow: int, failures: int, stopped: bool) -> None:
     assert count(answers, slow, failures).stopped == stopped
+
+
+def open_golden(predicted: Any, monkeypatch: pytest.MonkeyPatch) -> LoadedBundle:
+    """Open a bundle whose golden examples say [0.2, 0.3, 0.5] and [0.1, 0.1, 0.8]."""
+    examples = [GoldenExample(features={}, prediction=said) for said in ([0.2, 0.3, 0.5], [0.1, 0.1, 0.8])]
+    model = SimpleNamespace(predict=lambda _: np.array(predicted))
+    opened = SimpleNamespace(golden_examples=examples, model=model, request_schema=None, schema=None)
+    monkeypatch.setattr(bundle, "load", lambda _: opened)
+    reader = SimpleNamespace(encode=lambda rows: (rows, None))
+    monkeypatch.setattr(active_models, "RequestReader", lambda *_: reader)
+    return active_models.open_bundle("flights", "1-aaaaaaaaaaaa")
+
+
+def test_a_bundle_has_to_predict_its_golden_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_golden([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]], monkeypatch)
+    assert open_golden([[0.2, 0.300005, 0.5], [0.1, 0.1, 0.8]], monkeypatch)
+    with pytest.raises(ProjectError, match="no longer reproduces its golden predictions"):
+        open_golden([[0.2, 0.30002, 0.5], [0.1, 0.1, 0.8]], monkeypatch)
 
 
 class Failing:
