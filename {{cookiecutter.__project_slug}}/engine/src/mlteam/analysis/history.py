@@ -25,7 +25,7 @@ def read_history(spec: Spec) -> Records:
 
 
 def rescore_versions(spec: Spec, dataset: str) -> Records:
-    """Return every version scored anew on the same rows of the newest snapshot, each with its own features.
+    """Return every version scored on the same rows of the newest snapshot, each with its own features.
 
     A version that cannot be opened, or whose features the rows do not have, says so in `undefined`.
 

@@ -1,4 +1,4 @@
-"""The numbers that decide about a launch, computed anew, for all on the same rows."""
+"""The numbers that decide about a launch, computed at that moment, for all on the same rows."""
 
 import datetime as dt
 import time
