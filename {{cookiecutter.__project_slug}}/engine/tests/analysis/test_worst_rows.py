@@ -116,6 +116,15 @@ def test_a_weak_slice_says_what_was_true_and_what_was_predicted() -> None:
     )
 
 
+def test_a_weak_slice_of_numbers_has_means_as_well() -> None:
+    label = RANDOM.normal(size=ROWS)
+    predictions = label + 3 * (SHOP < 5) + RANDOM.normal(0, 0.1, ROWS)
+    worst = find("regression", label, predictions, make_model([1, 0, 0, 0, 0])).slices[0]
+    members = worst.weak_slice.members
+    assert worst.truth == pytest.approx(label[members].mean())
+    assert worst.prediction == pytest.approx(predictions[members].mean())
+
+
 def test_of_many_classes_reasons_are_those_of_the_predicted_one() -> None:
     weights = [[0.1, 0, 0, 0, 0], [0, 5, 0, 0, 0], [0, 0, 0, 2, 0]]
     label = RANDOM.integers(0, 3, ROWS)
