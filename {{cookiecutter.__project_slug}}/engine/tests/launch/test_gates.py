@@ -214,6 +214,16 @@ def test_a_number_at_its_limit_passes() -> None:
     assert refused(limits, calibration_error=0.11) == []
     assert refused(limits, calibration_error=0.1101) == ["calibration error"]
     assert refused(limits, gain_over_linear=Estimate(-0.02, -0.03, -0.008)) == []
+    # A quarter of one half.
+    slices = Gates(slice_loss=0.25)
+    for high, gates in ((-0.125, []), (-0.126, ["slices"])):
+        lost = [SliceGain("carrier", "XX", 900, Estimate(-0.2, -0.3, high))]
+        assert refused(slices, slices=lost, reference_value=0.5) == gates
+
+
+def test_of_a_metric_at_zero_nothing_may_be_lost() -> None:
+    zero = Estimate(0.0, -0.1, 0.1)
+    assert "gain over linear model" in refused(value=zero, gain_over_linear=Estimate(-0.002, -0.003, -0.001))
 
 
 def test_without_a_value_no_loss_to_a_linear_model_is_small() -> None:

@@ -123,10 +123,12 @@ def test_what_a_value_adds_is_red_upward_and_blue_downward() -> None:
 def test_a_number_is_drawn_against_what_it_adds() -> None:
     values = np.append(RANDOM.permutation(800).astype(float), [np.nan] * 50)
     moved = np.append(values[:800] / 10, np.ones(50))
-    (zero, dots, line), (_, points, means) = read_chart(
+    (zero, dots, line), (at, points, means) = read_chart(
         explain.draw_numeric_effect("wind", values, moved, "minutes").svg
     )
-    assert get_axis(zero, "y")[0] == "zero"
+    assert (get_axis(zero, "y")[0], at) == ("zero", [{"zero": 0}])
+    assert dots["mark"]["filled"]
+    assert dots["encoding"]["x"]["scale"] == {"zero": False}
     assert get_axes(dots) == (("x", "Value"), ("y", "minutes"))
     assert len({point["x"] for point in points}) == 500
     assert all(point["y"] == pytest.approx(point["x"] / 10) for point in points)
