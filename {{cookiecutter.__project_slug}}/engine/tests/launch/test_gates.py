@@ -216,9 +216,9 @@ def test_a_number_at_its_limit_passes() -> None:
     assert refused(limits, gain_over_linear=Estimate(-0.02, -0.03, -0.008)) == []
     # A quarter of one half.
     slices = Gates(slice_loss=0.25)
-    for high, gates in ((-0.125, []), (-0.126, ["slices"])):
+    for high, named in ((-0.125, []), (-0.126, ["slices"])):
         lost = [SliceGain("carrier", "XX", 900, Estimate(-0.2, -0.3, high))]
-        assert refused(slices, slices=lost, reference_value=0.5) == gates
+        assert refused(slices, slices=lost, reference_value=0.5) == named
 
 
 def test_of_a_metric_at_zero_nothing_may_be_lost() -> None:

@@ -96,3 +96,13 @@ def test_what_trees_can_sort_stays_a_category(categories: int, task: str) -> Non
     model = XGBoost.fit(train, validation, make_schema(categories, task), SETTINGS)
     assert model.means.values == {}
     assert model.booster.feature_types == ["c", "q"]
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_more_categories_are_read_as_their_means(task: str) -> None:
+    train = draw(signal=True, categories=256)[0]
+    schema = make_schema(256, task)
+    assert list(CategoryMeans.fit(train, schema).values) == [0]
+    # Rows of other workers alone are as good as none.
+    none = Examples("train", train.matrix[:0], train.label[:0])
+    assert np.isfinite(CategoryMeans.fit(none, schema).values[0]).all()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pydantic
 import pytest
 from conftest import run_sql
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from mlteam.commands import evaluate, train
 from mlteam.config.spec import ModelSpec, Spec, Task
 from mlteam.data import snapshot
 from mlteam.data.features import Examples, Feature, Schema
-from mlteam.modeling.linear import Linear
+from mlteam.modeling.linear import Linear, LinearParams
 from mlteam.modeling.sklearn_estimators import build_preprocessing
 from mlteam.registry import versions
 from mlteam.registry.versions import RegisteredVersion
@@ -68,6 +69,19 @@ def test_a_class_that_is_not_in_the_sample_has_almost_no_chance() -> None:
         assert chances[:, absent].max() < 1e-4
         right = chances[rows].argmax(axis=1) == examples.label[rows]
         assert right.mean() > 0.7
+
+
+@pytest.mark.parametrize("penalty", [0, -1])
+def test_a_penalty_is_above_zero(penalty: float) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        LinearParams.model_validate({"penalty": penalty})
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_no_rows_have_no_predictions(task: Task) -> None:
+    schema, examples = make(task)
+    model = Linear.fit(examples, examples, schema, SETTINGS)
+    assert len(model.predict(examples.matrix[:0])) == 0
 
 
 def test_columns_without_values_or_spread_do_no_harm() -> None:
