@@ -73,6 +73,34 @@ def test_what_was_usual_is_said_where_it_widens_the_limit() -> None:
     assert "usual" not in shop.message
 
 
+def test_a_share_of_missing_values_that_was_usual_is_no_fault() -> None:
+    train, weeks = draw_rows(4_000), np.arange(4_000).reshape(40, 100)
+    for week, share in zip(weeks, RANDOM.uniform(0, 0.4, 40), strict=True):
+        train[week[RANDOM.random(100) < share], 0] = np.nan
+    served = draw_rows(400)
+    served[:160] = np.nan
+    sized, shop = drift.check_missing_values(SCHEMA, train, served, 0.1, 100, list(weeks))
+    # 40 % of both are missing: of the one, as in some weeks before.
+    assert (sized.state, shop.state) == ("ok", "wrong")
+    assert sized.limit > 0.1
+    assert f"at most {sized.limit:.3f} is usual" in sized.message
+    assert shop.limit == 0.1
+
+
+def test_a_limit_that_is_kept_is_that_of_the_pipeline_file() -> None:
+    train = draw_rows(4_000)
+    train[:, 0] += np.repeat(RANDOM.normal(0, 2, 40), 100)
+    past = list(np.arange(4_000).reshape(40, 100))
+    served = train[RANDOM.integers(0, 4_000, 2_000)]
+    # A shift that is no chance, and below the limit.
+    served[:, 0] += 0.4
+    found = [*drift.check_feature_drift(SCHEMA, train, served, 0.05, 100, past)]
+    found += drift.check_missing_values(SCHEMA, train, served, 0.05, 100, past)
+    assert [finding.limit for finding in found] == [0.05] * 4
+    assert {finding.state for finding in found} == {"ok"}
+    assert 0 < (found[0].value or 0) < 0.05
+
+
 def test_bins_with_few_values_are_counted_together() -> None:
     values = np.repeat([1.0, 2, 3, 4, 5], [50, 5, 4, 4, 37])
     bins = drift.fit_bins(values, categorical=True)
