@@ -83,6 +83,16 @@ def test_the_threshold_leaves_the_rows_at_it_out() -> None:
     assert (found["f"].ratio, found["m"].ratio) == (1, 0)
 
 
+@pytest.mark.parametrize("positive", range(0, len(SEX) + 1, 21))
+def test_the_number_of_the_chosen_is_exact(positive: int) -> None:
+    label = np.zeros(len(SEX), dtype=np.int64)
+    label[:positive] = 1
+    found = compare("binary", label, np.arange(len(SEX)) / len(SEX))
+    chosen = sum((found[sex].outcomes["chosen"].value or 0) * found[sex].rows for sex in ("f", "m"))
+    # The last 29 rows are of a group that is too small to be compared.
+    assert chosen == pytest.approx(max(positive - 29, 0))
+
+
 def test_where_nobody_is_chosen_there_is_no_ratio() -> None:
     found = compare("binary", np.zeros(len(SEX), dtype=np.int64), np.full(len(SEX), 0.5))
     assert [group.ratio for group in found.values()] == [None, None]

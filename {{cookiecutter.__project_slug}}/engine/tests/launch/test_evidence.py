@@ -68,7 +68,7 @@ def test_chance_of_classes_is_what_one_perfect_prediction_in_twenty_exceeds(task
         label = RANDOM.multinomial(1, both).argmax(axis=1)
         errors.append(compute_calibration_error(task, label, chances))
     found = estimate_calibration_chance(task, label, chances)
-    assert np.quantile(errors, 0.92) < found < np.quantile(errors, 0.98)
+    assert np.quantile(errors, 0.88) < found < np.quantile(errors, 0.99)
 
 
 def test_predictions_that_are_not_numbers_are_never_calibrated() -> None:

@@ -15,8 +15,8 @@ SCHEMA = Schema(
 )
 
 
-def draw_rows(count: int, moved: float = 0.0) -> np.ndarray:
-    return np.column_stack([RANDOM.normal(moved, 1, count), RANDOM.integers(0, 2, count)]).astype(np.float32)
+def draw_rows(count: int, moved: float = 0.0, random: np.random.Generator = RANDOM) -> np.ndarray:
+    return np.column_stack([random.normal(moved, 1, count), random.integers(0, 2, count)]).astype(np.float32)
 
 
 def test_a_shift_is_the_divergence_in_both_directions_less_chance() -> None:
@@ -74,10 +74,11 @@ def test_what_was_usual_is_said_where_it_widens_the_limit() -> None:
 
 
 def test_a_share_of_missing_values_that_was_usual_is_no_fault() -> None:
-    train, weeks = draw_rows(4_000), np.arange(4_000).reshape(40, 100)
-    for week, share in zip(weeks, RANDOM.uniform(0, 0.4, 40), strict=True):
-        train[week[RANDOM.random(100) < share], 0] = np.nan
-    served = draw_rows(400)
+    random = np.random.default_rng(21)
+    train, weeks = draw_rows(4_000, random=random), np.arange(4_000).reshape(40, 100)
+    for week, share in zip(weeks, random.uniform(0, 0.4, 40), strict=True):
+        train[week[random.random(100) < share], 0] = np.nan
+    served = draw_rows(400, random=random)
     served[:160] = np.nan
     sized, shop = drift.check_missing_values(SCHEMA, train, served, 0.1, 100, list(weeks))
     # 40 % of both are missing: of the one, as in some weeks before.
@@ -88,12 +89,13 @@ def test_a_share_of_missing_values_that_was_usual_is_no_fault() -> None:
 
 
 def test_a_limit_that_is_kept_is_that_of_the_pipeline_file() -> None:
-    train = draw_rows(4_000)
-    train[:, 0] += np.repeat(RANDOM.normal(0, 2, 40), 100)
+    random = np.random.default_rng(22)
+    train = draw_rows(4_000, random=random)
+    train[:, 0] += np.repeat(random.normal(0, 2, 40), 100)
     past = list(np.arange(4_000).reshape(40, 100))
-    served = train[RANDOM.integers(0, 4_000, 2_000)]
+    served = train[random.integers(0, 4_000, 8_000)]
     # A shift that is no chance, and below the limit.
-    served[:, 0] += 0.4
+    served[:, 0] += 0.35
     found = [*drift.check_feature_drift(SCHEMA, train, served, 0.05, 100, past)]
     found += drift.check_missing_values(SCHEMA, train, served, 0.05, 100, past)
     assert [finding.limit for finding in found] == [0.05] * 4

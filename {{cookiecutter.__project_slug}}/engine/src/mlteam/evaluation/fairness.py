@@ -4,6 +4,7 @@ Binary predictions are compared where as many rows are chosen as are positive: a
 at another point of the same curve.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -86,8 +87,9 @@ def describe_adverse_impact(groups: list[ProtectedGroup]) -> Iterator[str]:
 
 
 def _find_threshold(label: Labels, predicted: Floats) -> float:
-    """Return the prediction from which on as many rows are chosen as are positive."""
-    return float(np.quantile(predicted, 1 - label.mean(), method="inverted_cdf"))
+    """Return the prediction above which as many rows are chosen as are positive."""
+    left = len(label) - int(label.sum())
+    return float(np.sort(predicted)[left - 1]) if left else -math.inf
 
 
 def _list_outcomes(spec: Spec, threshold: float) -> Iterator[Metric]:
