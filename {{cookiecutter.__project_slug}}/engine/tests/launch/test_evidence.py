@@ -3,11 +3,14 @@
 import datetime as dt
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from mlteam.core.errors import ProjectError
+from mlteam.launch import evidence
 from mlteam.launch.evidence import _count_days_since, compute_calibration_error, estimate_calibration_chance
 
 RANDOM = np.random.default_rng(2)
@@ -87,3 +90,14 @@ def test_days_are_counted_in_parts() -> None:
     for days, hours in itertools.product((0, 3), (0, 12)):
         before = now - dt.timedelta(days=days, hours=hours)
         assert _count_days_since(before.isoformat()) == pytest.approx(days + hours / 24, abs=0.001)
+
+
+def test_a_process_check_that_cannot_run_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ProjectError("not TOML", where="process.toml:3", fix="close the quote")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evidence, "list_launch_findings", fail)
+    assert evidence._check_process("flights") == "", "without a team there is no process"
+    Path("team.toml").touch()
+    assert evidence._check_process("flights") == "process.toml:3: not TOML"
