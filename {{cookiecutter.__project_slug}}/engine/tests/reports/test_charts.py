@@ -87,7 +87,9 @@ def test_scores_are_spread_by_class(two_classes: tuple[Any, dict[str, Any]]) -> 
     layer, (rows,) = read(binary.draw_evaluation(label, curves, ("no", "yes")), "Score distribution")
     assert get_axes(layer) == (("from", "Prediction"), ("share", "Share of rows"))
     for position, name in enumerate(("no", "yes")):
-        mine = [row for row in rows if row["class"] == name]
+        *mine, last = [row for row in rows if row["class"] == name]
+        # The last range is closed by a point of its own height.
+        assert (last["from"], last["share"]) == (pytest.approx(curves["model"].max()), mine[-1]["share"])
         assert sum(row["share"] for row in mine) == pytest.approx(1)
         centre = sum(row["share"] * row["from"] for row in mine)
         assert centre == pytest.approx(curves["model"][label == position].mean(), abs=0.03)
@@ -95,6 +97,13 @@ def test_scores_are_spread_by_class(two_classes: tuple[Any, dict[str, Any]]) -> 
     assert 0 < layer["mark"]["opacity"] < 1
     assert layer["encoding"]["y"]["stack"] is None
     assert layer["mark"]["line"]
+
+
+def test_low_scores_fill_their_axis(two_classes: tuple[Any, dict[str, Any]]) -> None:
+    label, curves = two_classes
+    low = {name: scores / 5 for name, scores in curves.items()}
+    _, (rows,) = read(binary.draw_evaluation(label, low, ("no", "yes")), "Score distribution")
+    assert max(row["from"] for row in rows) == pytest.approx(low["model"].max())
 
 
 def test_curves_of_one_class_are_drawn_too() -> None:
@@ -136,6 +145,7 @@ def test_recall_is_that_of_scikit_learn(many_classes: tuple[Any, dict[str, Any]]
     layer, (rows,) = read(multiclass.draw_evaluation(label, curves, CLASSES), "Recall by class")
     assert get_axes(layer)[0] == ("recall", "Recall")
     assert layer["encoding"]["x"]["scale"]["domain"] == [0, 1]
+    assert layer["mark"]["filled"]
     for name, scores in curves.items():
         expected = reference.recall_score(label, scores.argmax(axis=1), average=None)
         found = {row["class"]: row["recall"] for row in rows if row["curve"] == name}
@@ -146,6 +156,7 @@ def test_the_best_class_comes_true_as_often_as_predicted(many_classes: tuple[Any
     label, curves = many_classes
     layer, (line, rows) = read(multiclass.draw_evaluation(label, curves, CLASSES), "Calibration of the best class")
     assert get_axes(layer) == (("x", "Mean probability of the best class"), ("y", "Share that was right"))
+    assert layer["mark"]["filled"]
     best = curves["model"].max(axis=1)
     groups = np.array_split(np.argsort(best, kind="stable"), 10)
     mine = [row for row in rows if row["curve"] == "model"]
@@ -180,7 +191,10 @@ def test_numbers_are_drawn_as_predicted_and_true() -> None:
 
     layer, (rows,) = read(pictures, "Errors")
     assert get_axes(layer) == (("from", "Prediction minus truth"), ("share", "Share of rows"))
-    mine = [row for row in rows if row["curve"] == "model"]
+    assert layer["mark"]["line"]
+    *mine, last = [row for row in rows if row["curve"] == "model"]
+    errors = np.concatenate([numbers - truth for numbers in curves.values()])
+    assert (last["from"], last["share"]) == (pytest.approx(np.quantile(errors, 0.995)), mine[-1]["share"])
     width = mine[1]["from"] - mine[0]["from"]
     assert sum(row["share"] * (row["from"] + width / 2) for row in mine) == pytest.approx(2, abs=0.2)
     assert sum(row["share"] for row in mine) == pytest.approx(0.99, abs=0.011)

@@ -16,6 +16,7 @@ from mlteam.reports.charts.common import (
     NamedPredictions,
     Picture,
     draw_dashed_line,
+    list_steps,
     render_picture,
 )
 
@@ -100,11 +101,10 @@ def _draw_calibration(label: Labels, curves: NamedPredictions) -> Any:
 def _draw_score_distribution(label: Labels, scores: Floats, classes: tuple[str, ...]) -> Any:
     """Return how predictions are spread, for rows of either class."""
     edges = np.linspace(0, max(float(scores.max()), 1e-9), 41)
-    rows = []
+    rows: ChartRows = []
     for position, name in enumerate(classes):
         counts, _ = np.histogram(scores[label == position], edges)
-        shares = counts / max(counts.sum(), 1)
-        rows += [{"from": float(a), "share": float(b), "class": name} for a, b in zip(edges[:-1], shares, strict=True)]
+        rows += list_steps(counts / max(counts.sum(), 1), edges, **{"class": name})
     shades = alt.Scale(domain=list(classes), range=[GREY, RED])
     chart = alt.Chart(alt.InlineData(values=rows)).mark_area(opacity=0.5, interpolate="step-after", line=True)
     return chart.encode(

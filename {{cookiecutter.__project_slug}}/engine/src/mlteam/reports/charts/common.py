@@ -58,6 +58,18 @@ def draw_mean_contributions(features: list[tuple[str, float]]) -> str:
     return render_svg(bars.properties(width=2 * WIDTH, height=alt.Step(16)))
 
 
+def list_steps(shares: Floats, edges: Floats, **named: str) -> ChartRows:
+    """Return the shares of ranges as the points of a line in steps, the last of which closes the last range.
+
+    Args:
+        shares: Shape (ranges,).
+        edges: Shape (ranges + 1,).
+        named: What each point is of.
+    """
+    heights = [*shares.tolist(), float(shares[-1])]
+    return [{"from": at, "share": share, **named} for at, share in zip(edges.tolist(), heights, strict=True)]
+
+
 def draw_dashed_line(points: list[tuple[float, float]]) -> Any:
     """Return a dashed line through points, as something to compare with."""
     rows = [{"x": x, "y": y} for x, y in points]

@@ -13,6 +13,7 @@ from mlteam.reports.charts.common import (
     NamedPredictions,
     Picture,
     draw_dashed_line,
+    list_steps,
     render_picture,
 )
 
@@ -75,8 +76,7 @@ def _draw_errors(label: Labels, curves: NamedPredictions) -> Any:
     edges = np.linspace(low, high if high > low else low + 1, 41)
     rows: ChartRows = []
     for name, values in errors.items():
-        shares = np.histogram(values, edges)[0] / len(values)
-        rows += [{"from": float(a), "share": float(b), "curve": name} for a, b in zip(edges[:-1], shares, strict=True)]
+        rows += list_steps(np.histogram(values, edges)[0] / len(values), edges, curve=name)
     chart = alt.Chart(alt.InlineData(values=rows)).mark_area(opacity=0.5, interpolate="step-after", line=True)
     return chart.encode(
         x=alt.X("from:Q", title="Prediction minus truth"),
