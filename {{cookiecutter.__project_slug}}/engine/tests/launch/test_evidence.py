@@ -4,6 +4,7 @@ import datetime as dt
 import itertools
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,6 +41,9 @@ def test_the_error_is_the_sum_over_ten_ranges(rows: int) -> None:
 
 def test_certain_predictions_are_in_the_last_range() -> None:
     assert compute_calibration_error("binary", np.array([1, 1, 1, 0]), np.ones(4)) == pytest.approx(0.25)
+    # They make up for others of their range.
+    mixed = compute_calibration_error("binary", np.array([0, 0, 1, 1]), np.array([1, 1, 0.9, 0.9]))
+    assert mixed == pytest.approx((3.8 - 2) / 4)
     sure = np.array([[1.0, 0.0], [0.0, 1.0]])
     assert compute_calibration_error("multiclass", np.array([0, 1]), sure) == 0
 
@@ -101,3 +105,13 @@ def test_a_process_check_that_cannot_run_is_told_in_one_line(tmp_path: Path, mon
     assert evidence._check_process("flights") == "", "without a team there is no process"
     Path("team.toml").touch()
     assert evidence._check_process("flights") == "process.toml:3: not TOML"
+
+
+def test_the_first_finding_of_the_process_check_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("team.toml").touch()
+    found = [SimpleNamespace(format_line=lambda name=name: name) for name in ("first", "second")]
+    monkeypatch.setattr(evidence, "list_launch_findings", lambda *_: found)
+    assert evidence._check_process("flights") == "see `nox -s process`: first"
+    found.clear()
+    assert evidence._check_process("flights") == ""
