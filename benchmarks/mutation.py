@@ -70,8 +70,8 @@ AREAS = {
 # Operators that people mistake for each other; shifts and bits are left out, which hardly anybody does.
 OPERATORS = ("Add", "Sub", "Mul", "Div", "Number", "Comparison", "AddNot", "And", "Or", "True", "False", "Unary")
 LEFT_OUT = ("Shift", "Bit", "Mod", "Pow", "FloorDiv", "Is_", "_Is", "MatMult", "Unary_Operator_Invert")
-# How large, wide or dark something is drawn is no number that people decide by, another seed is as good, and `strict`
-# guards against mistakes in the code alone.
+# Nobody decides by how large, wide or dark something is drawn, another seed is as good, and `strict` guards against
+# mistakes in the code alone.
 NO_NUMBER = re.compile(
     r"\b(size|opacity|width|height|labelLimit|labelAngle|labelOverlap|tickCount|tickMinStep|columns|padding|aria|strict)="
     r"[^=,()]*$|(Step|default_rng)\($|^(WIDTH|DASH|PANEL_HEIGHT|BAR_HEIGHT|MAX_LABEL_LENGTH)\b"

@@ -94,7 +94,7 @@ def test_a_limit_that_is_kept_is_that_of_the_pipeline_file() -> None:
     train[:, 0] += np.repeat(random.normal(0, 2, 40), 100)
     past = list(np.arange(4_000).reshape(40, 100))
     served = train[random.integers(0, 4_000, 8_000)]
-    # A shift that is no chance, and below the limit.
+    # A shift that is not due to chance, and below the limit.
     served[:, 0] += 0.35
     found = [*drift.check_feature_drift(SCHEMA, train, served, 0.05, 100, past)]
     found += drift.check_missing_values(SCHEMA, train, served, 0.05, 100, past)
