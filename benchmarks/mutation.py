@@ -72,7 +72,7 @@ OPERATORS = ("Add", "Sub", "Mul", "Div", "Number", "Comparison", "AddNot", "And"
 LEFT_OUT = ("Shift", "Bit", "Mod", "Pow", "FloorDiv", "Is_", "_Is", "MatMult", "Unary_Operator_Invert")
 # Nobody decides by how large, wide or dark something is drawn, another seed is as good, and `strict` guards against
 # mistakes in the code alone.
-NO_NUMBER = re.compile(
+IRRELEVANT = re.compile(
     r"\b(size|opacity|width|height|labelLimit|labelAngle|labelOverlap|tickCount|tickMinStep|columns|padding|aria|strict)="
     r"[^=,()]*$|(Step|default_rng)\($|^(WIDTH|DASH|PANEL_HEIGHT|BAR_HEIGHT|MAX_LABEL_LENGTH)\b"
 )
@@ -106,10 +106,10 @@ def write_config(folder: Path, module: str, command: str) -> Path:
     return path
 
 
-def is_number(line: str, column: int) -> bool:
+def may_matter(line: str, column: int) -> bool:
     """Return whether a change at a column of a line may change a number that people decide by."""
-    no_value = line.startswith(("@", "if TYPE_CHECKING")) or line[column : column + 2] == "*,"
-    return not no_value and not NO_NUMBER.search(line[:column])
+    is_syntax = line.startswith(("@", "if TYPE_CHECKING")) or line[column : column + 2] == "*,"
+    return not is_syntax and not IRRELEVANT.search(line[:column])
 
 
 def keep_sample(session: Path, count: int, lines: list[str]) -> None:
@@ -124,7 +124,7 @@ def keep_sample(session: Path, count: int, lines: list[str]) -> None:
             for job, operator, row, column in store.execute(query)
             if any(name in operator for name in OPERATORS)
             and not any(name in operator for name in LEFT_OUT)
-            and is_number(lines[row - 1], column)
+            and may_matter(lines[row - 1], column)
         ]
         kept = set(random.Random(1).sample(jobs, min(count, len(jobs))))  # noqa: S311
         for table in ("mutation_specs", "work_items"):

@@ -102,7 +102,7 @@ def test_a_process_check_that_cannot_run_is_told_in_one_line(tmp_path: Path, mon
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(evidence, "list_launch_findings", fail)
-    assert evidence._check_process("flights") == "", "without a team there is no process"
+    assert evidence._check_process("flights") == "", "without team.toml nothing is checked"
     Path("team.toml").touch()
     assert evidence._check_process("flights") == "process.toml:3: not TOML"
 

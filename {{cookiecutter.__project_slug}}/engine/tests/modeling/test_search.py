@@ -205,7 +205,7 @@ def test_a_metric_that_is_not_defined_is_a_message() -> None:
 
 @pytest.mark.parametrize("clusters", [None, np.arange(300) % 12])
 def test_the_gain_of_one_clear_winner_is_its_own(clusters: Any) -> None:
-    """With a winner in every resample there is no optimism to take off."""
+    """The same trial wins in every resample, so its gain needs no correction."""
     errors = RANDOM.uniform(1, 2, 300)
     trials = [Trial(0, {}, 0, 0, LABEL + 2 * errors), Trial(1, {}, 0, 0, LABEL + errors)]
     spec = make_spec("mean_absolute_error", 1)
