@@ -58,14 +58,14 @@ AREAS = {
     "reports/charts/binary": ["charts"],
     "reports/charts/multiclass": ["charts"],
     "reports/charts/regression": ["charts"],
-    "reports/charts/common": ["other_charts"],
-    "reports/charts/compare": ["other_charts"],
-    "reports/charts/explain": ["other_charts"],
-    "reports/charts/history": ["other_charts"],
-    "reports/charts/mistakes": ["other_charts"],
-    "reports/charts/predictions": ["other_charts"],
-    "reports/charts/profile": ["other_charts"],
-    "reports/charts/tune": ["other_charts"],
+    "reports/charts/common": ["analysis_charts", "charts"],
+    "reports/charts/compare": ["analysis_charts"],
+    "reports/charts/explain": ["analysis_charts"],
+    "reports/charts/history": ["analysis_charts"],
+    "reports/charts/mistakes": ["analysis_charts"],
+    "reports/charts/predictions": ["column_charts"],
+    "reports/charts/profile": ["column_charts"],
+    "reports/charts/tune": ["column_charts"],
 }
 # Operators that people mistake for each other; shifts and bits are left out, which hardly anybody does.
 OPERATORS = ("Add", "Sub", "Mul", "Div", "Number", "Comparison", "AddNot", "And", "Or", "True", "False", "Unary")
