@@ -15,7 +15,7 @@ if str(ENGINE) not in sys.path:
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(ENGINE))
 
-from mlteam.process import writing  # noqa: E402
+from mlteam.pages import writing  # noqa: E402
 from mlteam.process.findings import Finding  # noqa: E402
 from mlteam.process.runner import run_checks  # noqa: E402
 

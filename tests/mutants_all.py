@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import edits  # noqa: F401
-from mlteam.process.project import Project
+from mlteam.repository.project import Project
 from mutants import (
     Mutant,
     Source,
@@ -129,6 +129,7 @@ def data_mutants(project: Path) -> Iterator[Mutant]:
     yield jobs.edit("backoffLimit: 2", "backoffLimit: 9", "PRC087", line=jobs.line("name: data,") - 2)
     yield jobs.edit("owner: ml_engineer", "owner: data_engineer", "PRC087", line=jobs.line("name: monitor,") - 2)
     yield pipeline.edit("[splits]", "[splits", "PRC043", line=pipeline.line("[splits]"))
+    yield read(project, "pyproject.toml").edit("[project]", "[project", "PRC043", line=1)
 
 
 def block_row(project: Path, path: str, part: str) -> int:

@@ -11,7 +11,7 @@ import edits  # noqa: F401
 import kubernetes_validate
 import pytest
 import yaml
-from mlteam.process.project import Project
+from mlteam.repository.project import Project
 
 LONGEST = "Nine Words of Six Letters Or So Make a Long Name That Ends Here"[:60]
 KUBERNETES = ("1.30", kubernetes_validate.latest_version())

@@ -7,8 +7,8 @@ from typing import Any
 import baking
 import pytest
 from edits import fix, list_findings
-from mlteam.process.markdown import parse_page
-from mlteam.process.page import Fence, Page
+from mlteam.repository.markdown import parse_page
+from mlteam.repository.page import Fence, Page
 from phrases import PATTERNS
 from test_process_claims import COLUMNS, METRICS, MODEL, PIPELINE, SPLITS
 

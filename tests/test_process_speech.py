@@ -24,7 +24,7 @@ from edits import (
     replace,
 )
 
-DEFAULTS = "{{cookiecutter.__project_slug}}/engine/src/mlteam/process/defaults.toml"
+DEFAULTS = "{{cookiecutter.__project_slug}}/engine/src/mlteam/repository/defaults.toml"
 
 
 def test_a_fresh_project_passes_and_lists_what_is_open(project: Path) -> None:

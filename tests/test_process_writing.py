@@ -69,10 +69,11 @@ def test_fix_adds_front_matter_to_a_page_without_any(project: Path) -> None:
         ("decision", "docs/decisions/0009-we-use-duckdb.md"),
         ("design", "docs/design-we-use-duckdb.md"),
         ("page", "docs/we-use-duckdb.md"),
-        ("postmortem", f"docs/postmortems/{dt.date.today()}-we-use-duckdb.md"),
+        ("postmortem", "docs/postmortems/{today}-we-use-duckdb.md"),
     ],
 )
 def test_new_pages_have_their_form_and_pass(project: Path, kind: str, path: str) -> None:
+    path = path.format(today=dt.date.today())
     done = check(project, "--new", kind, "We use DuckDB!")
     assert done.returncode == 0
     assert done.stdout.startswith(f"wrote {path}\n")

@@ -10,7 +10,7 @@ import edits  # noqa: F401
 import pytest
 import yaml
 from markdown_it import MarkdownIt
-from mlteam.process.project import Project
+from mlteam.repository.project import Project
 
 README = baking.ROOT / "README.md"
 ENGINE = baking.ROOT / "{{cookiecutter.__project_slug}}" / "engine"

@@ -6,12 +6,12 @@ Run from the root of the project. Files that are not listed here stay as they ar
 import re
 from pathlib import Path
 
-from mlteam.process.dbt_files import remove_source
-from mlteam.process.markdown import parse_page
-from mlteam.process.page import Page
-from mlteam.process.project import Project
-from mlteam.process.settings import Document
-from mlteam.process.writing import build_section, fix_project, save_text
+from mlteam.pages.writing import build_section, fix_project, save_text
+from mlteam.repository.dbt_files import remove_source
+from mlteam.repository.markdown import parse_page
+from mlteam.repository.page import Page
+from mlteam.repository.project import Project
+from mlteam.repository.settings import Document
 
 STAGING = "airlines airports flights planes weather"
 FEATURES = "carrier_history departures_per_hour flight_features flown_flights route_history"

@@ -1,8 +1,8 @@
 """The engine of an ML project: data, training, evaluation, launch, serving, monitoring.
 
 Rooms import only from rooms below them: api and cli, commands, monitoring, launch, reports, analysis, registry,
-serving, modeling, evaluation, onboarding, data, process, config, core. The contract with the team's code is in
-engine/README.md.
+serving, modeling, evaluation, onboarding, data, process, pages, repository, config, core. The contract with the team's
+code is in engine/README.md.
 
 Notebooks begin with `mlteam.open()`, see mlteam.api.
 """

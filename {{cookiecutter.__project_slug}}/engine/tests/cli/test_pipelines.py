@@ -12,7 +12,7 @@ from mlteam.config.spec import Spec
 from mlteam.core.errors import ProjectError
 from mlteam.data import snapshot
 from mlteam.process.execution import _choose_pipeline, _explain_missing_data
-from mlteam.process.project import Project
+from mlteam.repository.project import Project
 
 PYPROJECT = '[project]\nname = "x"\n\n[tool.mlteam]\nengine = "0.2.0"\n\n[tool.uv]\npackage = true\n'
 

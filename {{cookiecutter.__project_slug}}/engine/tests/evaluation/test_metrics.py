@@ -13,7 +13,7 @@ from mlteam.data.features import Floats, Labels
 from mlteam.evaluation import metrics
 from mlteam.evaluation.bootstrap import Bootstrap
 from mlteam.evaluation.metrics import BUILTIN_METRICS, Metric, UndefinedMetricError
-from mlteam.process.python_code import find_metric_definitions
+from mlteam.repository.python_code import find_metric_definitions
 
 SETTINGS = Evaluation(primary="roc_auc", metrics=("roc_auc",), resamples=200)
 

@@ -27,7 +27,7 @@ def refresh_pages() -> None:
     """Bring the generated blocks of PROCESS.md and docs/ up to date, and print each page that has changed."""
     if not TEAM_FILE.exists():
         return
-    from mlteam.process import writing
+    from mlteam.pages import writing
 
     try:
         changes = writing.refresh_pages(Path())
@@ -83,7 +83,7 @@ def write_launch_page(pipeline: str, record: "LaunchRecord") -> None:
     """Write the checklist of a launch to docs/launches/; print its path."""
     if not TEAM_FILE.exists() or not FIGURES.parent.is_dir():
         return
-    from mlteam.process.records import save_launch_page
+    from mlteam.pages.records import save_launch_page
 
     role = f"canary, {record.canary_share:.0%} of the requests" if record.canary_share else record.kind
     role = {"launch": "champion"}.get(role, role)

@@ -11,7 +11,7 @@ from mlteam.core.errors import ProjectError, suggest
 from mlteam.core.paths import PIPELINES, PYPROJECT, SQL
 from mlteam.data.sources import SOURCES_FILE, load_sources
 from mlteam.onboarding import writer
-from mlteam.process.dbt_files import remove_source
+from mlteam.repository.dbt_files import remove_source
 
 
 def remove_pipeline(name: str) -> list[Path]:

@@ -13,7 +13,7 @@ from mlteam.core.files import remove
 from mlteam.core.paths import DATA, RAW, TABLES
 from mlteam.data.sources import SOURCES_FILE, load_sources
 from mlteam.onboarding import writer
-from mlteam.process.dbt_files import remove_source
+from mlteam.repository.dbt_files import remove_source
 
 
 def list_copies(name: str) -> list[Path]:

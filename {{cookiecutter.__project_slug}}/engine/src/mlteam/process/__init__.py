@@ -1,1 +1,1 @@
-"""The process checker: compares PROCESS.md and docs/ with the code, and writes what can be generated."""
+"""The process checker: compares PROCESS.md and docs/ with the code."""

@@ -11,10 +11,11 @@ from pathlib import Path
 
 try:
     from mlteam.core.errors import ProjectError
-    from mlteam.process import runner, writing
+    from mlteam.pages import writing
+    from mlteam.process import runner
     from mlteam.process.checks import CHECKS
-    from mlteam.process.findings import STAGES
-    from mlteam.process.project import find_root
+    from mlteam.repository.project import find_root
+    from mlteam.repository.team import STAGES
 except ModuleNotFoundError as missing:
     sys.exit(f"process: {missing}; run `nox -s process`, which installs what it needs")
 

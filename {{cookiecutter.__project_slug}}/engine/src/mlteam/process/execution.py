@@ -17,9 +17,10 @@ from pathlib import Path
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import STORE_VARIABLE, TRACKING_VARIABLE
-from mlteam.process.page import Fence, split_words
-from mlteam.process.project import PROCESS, Project
-from mlteam.process.toml_files import get_table, parse_toml
+from mlteam.repository.command_lines import split_words
+from mlteam.repository.page import Fence
+from mlteam.repository.project import PROCESS, Project
+from mlteam.repository.toml_files import get_table
 
 # A block may come from a change that nobody has read yet, so it must not see credentials.
 SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY|AUTH", re.IGNORECASE)
@@ -77,7 +78,7 @@ def _explain_missing_data(project: Project) -> str:
 
 def _choose_pipeline(project: Project) -> str:
     """Return the pipeline that commands mean where pyproject.toml names none of several, or an empty text."""
-    settings = get_table(parse_toml(project.read("pyproject.toml")), "tool", "mlteam")
+    settings = get_table(project.pyproject, "tool", "mlteam")
     return "" if "pipeline" in settings or len(project.pipelines) < 2 else next(iter(project.pipelines))  # noqa: PLR2004
 
 

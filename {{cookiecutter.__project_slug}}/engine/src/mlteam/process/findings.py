@@ -1,15 +1,12 @@
 """What a check reports, and how it is printed."""
 
-import difflib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
-STAGES = ("prototype", "pilot", "production")
+from mlteam.repository.team import STAGES
+
 # A finding that only warns, and one that fails while the project enters another stage.
 WARNING, ON_ENTRY = "warning", "stage change"
-LISTED_CHOICES = 8
 
 
 @dataclass(order=True)
@@ -55,13 +52,7 @@ class Finding:
     def format_full(self) -> str:
         """Format the finding over several lines; editors can open the place that the first line names."""
         rule = f"{self.rule}; or {self.relax} in process.toml" if self.relax else self.rule
-        details = {
-            "expected": self.expected,
-            "found": self.found,
-            "fix": self.fix,
-            "rule": rule,
-            "owner": self.owner,
-        }
+        details = {"expected": self.expected, "found": self.found, "fix": self.fix, "rule": rule, "owner": self.owner}
         lines = [f"{self.path}:{self.line}:{self.column}: {self.code} {self.message}"]
         lines += [f"  {name + ':':<9} {text}" for name, text in details.items() if text]
         return "\n".join(lines)
@@ -76,28 +67,6 @@ class Finding:
         text = f"{self.message}. {self.fix}" if self.fix else self.message
         text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
         return f"::{kind} file={self.path},line={self.line},col={self.column},title={self.code}::{text}"
-
-
-def find_nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return the known word that is spelled most like `word` without being the same, or an empty text."""
-    return _find_nearest(word, frozenset(known), cutoff)
-
-
-@cache
-def _find_nearest(word: str, known: frozenset[str], cutoff: float) -> str:
-    by_lower = {choice.lower(): choice for choice in sorted(known) if choice != word}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
-    return by_lower[near[0]] if near else ""
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the nearest known word, or lists a few of them."""
-    near = find_nearest(word, known := frozenset(known))
-    if near:
-        return f"did you mean {near}?"
-    choices = sorted(known)
-    more = f" and {len(choices) - LISTED_CHOICES} more" if len(choices) > LISTED_CHOICES else ""
-    return f"known: {', '.join(choices[:LISTED_CHOICES]) or 'none'}{more}"
 
 
 def runs_on_github() -> bool:

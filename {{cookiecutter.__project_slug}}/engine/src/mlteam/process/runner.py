@@ -9,11 +9,13 @@ from pathlib import Path
 
 from mlteam.core.errors import ProjectError
 from mlteam.process.checks import CHECKS
-from mlteam.process.checks.documents import list_answers
-from mlteam.process.findings import STAGES, WARNING, Finding, runs_on_github, suggest
-from mlteam.process.project import Project
-from mlteam.process.settings import FILE, ExceptionEntry
-from mlteam.process.team import FILE as TEAM_FILE
+from mlteam.process.findings import WARNING, Finding, runs_on_github
+from mlteam.repository.documents import list_answers
+from mlteam.repository.project import Project
+from mlteam.repository.settings import FILE, ExceptionEntry
+from mlteam.repository.suggestions import suggest
+from mlteam.repository.team import FILE as TEAM_FILE
+from mlteam.repository.team import STAGES
 
 ENDS_SOON_DAYS = 14
 SHOWN_OF_ONE_CHECK = 20
@@ -99,11 +101,7 @@ def list_launch_findings(root: Path, pipeline: str) -> list[Finding]:
     """Return the findings that must stop the launch of a pipeline: in its file, its SQL, its alerts or its runbook."""
     project = Project(root)
     relation = str(project.pipelines.get(pipeline, {}).get("data", {}).get("relation", ""))
-    waiting, models = [relation.rpartition(".")[2]], set()
-    while waiting:
-        models.add(model := waiting.pop())
-        reads = [r for r in project.dbt.reads if r.path == project.dbt.files.get(model)]
-        waiting += [read.target for read in reads if read.kind == "ref" and read.target not in models]
+    models = project.dbt.list_read_models(relation.rpartition(".")[2])
     described = {m.path for name, m in project.dbt.models.items() if name in models}
     paths = {f"pipelines/{pipeline}.toml", *described, *(project.dbt.files.get(m, "") for m in models)}
     return [f for f in run_checks(root).errors if f.path in paths or f.path.startswith(("monitoring/", "docs/runbook"))]
@@ -137,10 +135,13 @@ def format_summary(result: Result) -> str:
     parts += [_count("warning", len(result.warnings))] if result.warnings else []
     parts += [f"{result.excepted} excepted"] if result.excepted else []
     parts.append(f"{result.answered}/{result.asked} questions answered")
-    for stage in STAGES[STAGES.index(result.stage) + 1 :]:
-        waiting = sum(1 for finding in result.later if finding.blocks == stage)
-        parts += [f"{_count('item', waiting)} to close before stage {stage}"] if waiting else []
-    return ", ".join([*parts, f"stage: {result.stage}"])
+    return ", ".join([*parts, *list_waiting(result), f"stage: {result.stage}"])
+
+
+def list_waiting(result: Result) -> list[str]:
+    """Return how many items each later stage asks for."""
+    waiting = Counter(finding.blocks for finding in result.later)
+    return [f"{_count('item', waiting[stage])} to close before stage {stage}" for stage in STAGES if waiting[stage]]
 
 
 def _count(noun: str, number: int) -> str:

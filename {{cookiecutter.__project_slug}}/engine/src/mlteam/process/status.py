@@ -8,11 +8,11 @@ from typing import Any
 
 from mlteam.core.errors import ProjectError
 from mlteam.core.paths import SCORECARD
-from mlteam.process.blocks.runs import list_current, list_evaluations, list_snapshots
-from mlteam.process.checks.documents import count_days_to_review, list_answers, list_documents
-from mlteam.process.project import Project, find_root
-from mlteam.process.runner import Result, run_checks
-from mlteam.process.team import TITLES
+from mlteam.pages.blocks.runs import list_current, list_evaluations, list_snapshots
+from mlteam.process.runner import list_waiting, run_checks
+from mlteam.repository.documents import count_days_to_review, list_answers, list_documents
+from mlteam.repository.project import Project, find_root
+from mlteam.repository.team import TITLES
 
 SOON_DAYS = 14
 SHOWN_QUESTIONS = 8
@@ -38,7 +38,7 @@ def format_status(root: Path) -> str:
         *_list_open_questions(project),
         ("pages", _describe_reviews(project)),
         ("people", _describe_people(project)),
-        *(("later", text) for text in _list_later(result)),
+        *(("later", text) for text in list_waiting(result)),
         ("data", _describe_snapshot(project)),
         ("model", _describe_evaluation(project)),
         *(("score", text) for text in _list_scores(root)),
@@ -80,11 +80,6 @@ def _describe_people(project: Project) -> str:
     roles = {p.name: sum(p in project.team.list_holders(r) for r in TITLES) for p in project.team.people.values()}
     held = sorted(roles.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{name} holds {count} of {len(TITLES)} roles" for name, count in held)
-
-
-def _list_later(result: Result) -> list[str]:
-    stages = sorted({finding.blocks for finding in result.later})
-    return [f"{sum(f.blocks == stage for f in result.later)} items to close before {stage}" for stage in stages]
 
 
 def _describe_snapshot(project: Project) -> str:

@@ -2,23 +2,20 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import PurePosixPath
 
 from mlteam.process.checks.registry import check
-from mlteam.process.findings import Finding, find_nearest, suggest
-from mlteam.process.page import Page, Span, split_words
-from mlteam.process.project import PROCESS, Project
-from mlteam.process.team import ANYONE
+from mlteam.process.findings import Finding
+from mlteam.repository.command_lines import parse_command
+from mlteam.repository.page import Page, Span
+from mlteam.repository.project import PROCESS, Project
+from mlteam.repository.suggestions import find_nearest, suggest
+from mlteam.repository.team import ANYONE
 
 PLACEHOLDER = re.compile(r"[A-Z<…\[]")
 # Options that every command has, and those of the two checkers.
 COMMON_OPTIONS = {"--help"}
-OWN_OPTIONS = {
-    "process": {"--fix", "--execute", "--open", "--stage", "--explain", "--new"},
-    "tests": None,
-    "engine_tests": None,
-}
+CHECKER_OPTIONS = {"--fix", "--execute", "--open", "--stage", "--explain", "--new"}
+OWN_OPTIONS = {"process": CHECKER_OPTIONS, "tests": None, "engine_tests": None}
 OPTION = re.compile(r"--[a-z][\w-]*")
 URL = re.compile(r"https?://(?P<host>[\w.-]+)(?::(?P<port>\d+))?(?P<path>/[\w/{}.-]*)?")
 LOCAL = ("127.0.0.1", "localhost", "0.0.0.0", "server")  # noqa: S104
@@ -26,32 +23,6 @@ PORT = re.compile(r"\bport (\d{2,5})\b", re.IGNORECASE)
 ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/{}.-]*)")
 # FastAPI adds these.
 BUILT_IN_ROUTES = ("/docs", "/redoc", "/openapi.json")
-
-
-@cache
-def parse_command(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Split a command line into the sessions or commands that it names and the words after them.
-
-    `nox -s a b -- --x` gives `(a, b)` and `(--x,)`; `mlteam a --x` gives `(a,)` and `(--x,)`; others give two empty
-    tuples.
-    """
-    words = split_words(text)
-    if words[:1] == ["mlteam"] and len(words) > 1 and re.fullmatch(r"[a-z]\w*", words[1]):
-        return (words[1],), tuple(words[2:])
-    start = next((i for i, word in enumerate(words) if PurePosixPath(word).name == "nox"), None)
-    if start is None:
-        return (), ()
-    end = words.index("--") if "--" in words else len(words)
-    names: list[str] = []
-    taking = False
-    for word in words[start + 1 : end]:
-        if word.startswith(("--session=", "--sessions=")):
-            names.append(word.partition("=")[2])
-        elif word.startswith("-"):
-            taking = word in ("-s", "-e", "--session", "--sessions")
-        elif taking:
-            names.append(word.rstrip(".,;:)`"))
-    return tuple(names), tuple(words[end + 1 :])
 
 
 def _list_commands(project: Project) -> Iterator[tuple[str, Page, Span, tuple[str, ...], tuple[str, ...]]]:
@@ -132,27 +103,12 @@ def check_routes(project: Project) -> Iterator[Finding]:
         for span in texts:
             found = [m for m in URL.finditer(span.text) if m["host"] in LOCAL]
             named = [m["port"] for m in found if m["port"]] + PORT.findall(span.text)
-            served = [
-                m["path"].rstrip(".") for m in found if m["path"] and m["port"] in (None, "8000", _get_port(project))
-            ]
-            for port in named:
-                if port not in ports:
-                    yield Finding(
-                        path,
-                        span.line,
-                        f"nothing listens on port {port}",
-                        fix=suggest(port, ports),
-                        allow=("routes", port),
-                    )
-            for route in served:
-                if route != "/" and route not in known:
-                    yield Finding(
-                        path,
-                        span.line,
-                        f"the service has no route {route}",
-                        fix=suggest(route, known),
-                        allow=("routes", route),
-                    )
+            own = [m["path"] for m in found if m["path"] and m["port"] in (None, "8000", _get_port(project))]
+            wrong = [(port, f"nothing listens on port {port}", ports) for port in named if port not in ports]
+            served = [route for route in (route.rstrip(".") for route in own) if route not in ("/", *known)]
+            wrong += [(route, f"the service has no route {route}", known) for route in served]
+            for word, message, there in wrong:
+                yield Finding(path, span.line, message, fix=suggest(word, there), allow=("routes", word))
         for span in page.spans:
             route = span.text.rpartition(" ")[2]
             if route.startswith("/") and route not in known and (near := find_nearest(route, known, 0.75)):

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from mlteam.process.checks.documents import list_answers, list_documents
 from mlteam.process.checks.registry import check
-from mlteam.process.findings import STAGES, WARNING, Finding, suggest
-from mlteam.process.page import OPEN, Block, Page, Section
-from mlteam.process.project import PROCESS, Project
+from mlteam.process.findings import WARNING, Finding
+from mlteam.repository.documents import list_answers, list_documents
+from mlteam.repository.page import OPEN, Block, Page, Section
+from mlteam.repository.project import PROCESS, Project
+from mlteam.repository.suggestions import suggest
+from mlteam.repository.team import STAGES
 
 PLACEHOLDER = re.compile(
     r"(?:todo|tbd|tba|fixme)\b|lorem ipsum|(?:to be|not yet) (?:done|written|defined|decided)\b", re.I
@@ -20,6 +22,7 @@ MISSING = re.compile(
 )
 # A condition states nothing: "if you have no table yet".
 CONDITION = re.compile(r"\b(?:if|unless|until|when|where|while|whether|as long as)\b[^.;:]*$", re.I)
+FIX_EMPTY = "write the answer, or `**Open:** what is missing`"
 EVIDENCE = {
     "owner": "a line `**Owner:** role`",
     "run": "a command: a fenced `sh` block or `nox -s …`",
@@ -44,10 +47,8 @@ def check_empty_sections(project: Project) -> Iterator[Finding]:
     """Look for sections with nothing but headings, comments and generator marks."""
     for path, _, section, _, owner in list_required(project):
         if not section.blocks:
-            fix = "write the answer, or `**Open:** what is missing`"
-            yield Finding(
-                path, section.heading.line, f"section {section.heading.text!r} is empty", fix=fix, owner=owner
-            )
+            message = f"section {section.heading.text!r} is empty"
+            yield Finding(path, section.heading.line, message, fix=FIX_EMPTY, owner=owner)
 
 
 @check("PRC011", "no placeholder replaces an answer")
@@ -59,8 +60,8 @@ def check_placeholders(project: Project) -> Iterator[Finding]:
         for block in page.blocks:
             words = _find_placeholder(block, alone=block in alone)
             if words and not page.lines[block.line - 1].lstrip().startswith("|"):
-                fix = "write the answer, or `**Open:** what is missing`"
-                yield Finding(document.path, block.line, f"placeholder {words!r}", fix=fix, allow=("phrases", words))
+                message, allow = f"placeholder {words!r}", ("phrases", words)
+                yield Finding(document.path, block.line, message, fix=FIX_EMPTY, allow=allow)
 
 
 def _find_placeholder(block: Block, *, alone: bool) -> str:
@@ -77,13 +78,10 @@ def check_evidence(project: Project) -> Iterator[Finding]:
     for question, section in list_answers(project):
         for need in ("owner",) if section.open_items else question.needs:
             if not _has_evidence(section, need):
-                message = f"the answer to {question.text!r} has no {need!r} line"
-                blocks = WARNING if need in ("where", "expect") else ""
-                relax = f'ask for less: [questions."{question.text}"] needs = ["owner"]'
-                line, expected = section.heading.line, EVIDENCE[need]
-                yield Finding(
-                    PROCESS, line, message, expected=expected, owner=question.owner, blocks=blocks, relax=relax
-                )
+                message, expected = f"the answer to {question.text!r} has no {need!r} line", EVIDENCE[need]
+                blocks, owner = WARNING if need in ("where", "expect") else "", question.owner
+                relax, line = f'ask for less: [questions."{question.text}"] needs = ["owner"]', section.heading.line
+                yield Finding(PROCESS, line, message, expected=expected, owner=owner, blocks=blocks, relax=relax)
 
 
 def _has_evidence(section: Section, need: str) -> bool:
@@ -126,19 +124,11 @@ def check_closable(project: Project) -> Iterator[Finding]:
                 missing = None
             if not block.is_open and not missing:
                 continue
-            spans = [s for s in page.spans if block.line <= s.line <= block.line + block.text.count("\n")]
-            if block.is_open:
-                existing = [
-                    s.text
-                    for s in spans
-                    if s.text.removeprefix("nox -s ") in project.sessions or project.exists(s.text)
-                ]
-                yield from (
-                    Finding(
-                        path, block.line, f"open item names {t!r}, which exists", fix="answer it", allow=("phrases", t)
-                    )
-                    for t in existing
-                )
+            spans = [s.text for s in page.spans if block.line <= s.line <= block.line + block.text.count("\n")]
+            for text in spans if block.is_open else ():
+                if text.removeprefix("nox -s ") in project.sessions or project.exists(text):
+                    message = f"open item names {text!r}, which exists"
+                    yield Finding(path, block.line, message, fix="answer it", allow=("phrases", text))
             if missing and not (block.is_open and spans):
                 fix = "write `**Open:**` with the name of what is missing in code marks, or delete the sentence"
                 message = f"{missing[0]!r} cannot be checked"

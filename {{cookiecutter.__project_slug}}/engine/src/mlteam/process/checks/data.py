@@ -3,20 +3,21 @@
 import tomllib
 from collections.abc import Iterator
 
-from mlteam.process.blocks import BLOCKS
-from mlteam.process.blocks.pages import compare_blocks
-from mlteam.process.blocks.runs import RUN_BLOCKS, find_newer_run, shows_run
-from mlteam.process.checks.documents import list_documents
+from mlteam.pages.blocks import BLOCKS
+from mlteam.pages.blocks.runs import RUN_BLOCKS, find_newer_run, shows_run
+from mlteam.pages.generated import compare_blocks
 from mlteam.process.checks.registry import check
-from mlteam.process.findings import WARNING, Finding, suggest
-from mlteam.process.project import ENGINE, Project
-from mlteam.process.toml_files import find_error_line, find_key_line, find_word_line, get_table
+from mlteam.process.findings import WARNING, Finding
+from mlteam.repository.documents import list_documents
+from mlteam.repository.project import ENGINE, Project
+from mlteam.repository.suggestions import suggest
+from mlteam.repository.toml_files import find_error_line, find_key_line, find_word_line, get_table
 
 
 @check("PRC043", "the files that decide can be parsed")
 def check_files(project: Project) -> Iterator[Finding]:
-    """Parse the pipeline files and the descriptions of the SQL; a broken one must not count as an empty one."""
-    for path in project.pipeline_files:
+    """Parse pyproject.toml, the pipeline files and the descriptions of the SQL; a broken one must not pass as empty."""
+    for path in ("pyproject.toml", *project.pipeline_files):
         try:
             tomllib.loads(project.read(path))
         except tomllib.TOMLDecodeError as error:
@@ -39,11 +40,8 @@ def check_sources(project: Project) -> Iterator[Finding]:
             message, fix = f"no model reads source {source.name}", "read it in a staging model, or delete it"
             yield Finding(source.path, source.line, message, fix=fix)
         fresh = source.freshness.get("warn_after") and source.freshness.get("error_after")
-        facts = {
-            "owner": source.owner,
-            "description": source.description,
-            "freshness": fresh or (not source.freshness and source.unwatched),
-        }
+        fresh = fresh or (not source.freshness and source.unwatched)
+        facts = {"owner": source.owner, "description": source.description, "freshness": fresh}
         for name in (name for name, value in facts.items() if not value):
             expected = "config.meta.owner, description, config.freshness with warn_after and error_after"
             expected += ", or config.meta.unwatched with the reason"

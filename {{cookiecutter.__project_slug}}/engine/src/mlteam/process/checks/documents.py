@@ -3,13 +3,15 @@
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mlteam.process.checks.registry import check
-from mlteam.process.findings import ON_ENTRY, STAGES, WARNING, Finding, find_nearest, suggest
-from mlteam.process.page import Heading, Page, Section
-from mlteam.process.project import PROCESS, Project
-from mlteam.process.settings import Document, Question
+from mlteam.process.findings import ON_ENTRY, WARNING, Finding
+from mlteam.repository.documents import count_days_to_review, find_renamed, find_renamed_question, list_documents
+from mlteam.repository.page import Heading
+from mlteam.repository.project import PROCESS, Project
+from mlteam.repository.suggestions import find_nearest, suggest
+from mlteam.repository.team import STAGES
 
 FRONT_MATTER = {
     "owner": "a role or a person of team.toml",
@@ -20,40 +22,9 @@ FRONT_MATTER = {
 }
 OTHER_KEYS = ("date", "decided_by", "evidence")
 NEVER = "never"
+FIX = "nox -s process -- --fix"
 # Joiners are not in this list: scripts and emoji are written with them.
 INVISIBLE = {0x00AD, 0x200B, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
-
-
-def list_documents(project: Project) -> Iterator[tuple[Document, Page]]:
-    """Yield the required pages that exist and can be read."""
-    for document in project.documents:
-        if document.path in project.pages:
-            yield document, project.pages[document.path]
-
-
-def list_answers(project: Project) -> Iterator[tuple[Question, Section]]:
-    """Yield each question with its answer in PROCESS.md."""
-    page = project.pages.get(PROCESS)
-    for question in project.settings.questions:
-        section = page.find_section(question.text, 3) if page else None
-        if section:
-            yield question, section
-
-
-def find_renamed(headings: list[Heading], level: int, listed: Iterable[str], title: str) -> Heading | None:
-    """Return the heading that seems to be a missing one under another name or on another level.
-
-    It is on the level of the missing one, not in the list, and in its place: between the same listed neighbors.
-    """
-    order = list(listed)
-    by_title = {h.text: h for h in headings if h.level == level}
-    before = [by_title[t].line for t in order[: order.index(title)] if t in by_title]
-    after = [by_title[t].line for t in order[order.index(title) :] if t in by_title]
-    low, high = max(before, default=0), min((line for line in after if line > max(before, default=0)), default=10**9)
-    unlisted = {h.text: h for h in headings if h.level == level and h.text not in order}
-    same = next((h for h in headings if h.text == title), None)
-    near = unlisted.get(find_nearest(title, unlisted, 0.75))
-    return same or near or next((h for h in unlisted.values() if low < h.line < high), None)
 
 
 @check("PRC001", "every required page exists")
@@ -62,15 +33,10 @@ def check_pages(project: Project) -> Iterator[Finding]:
     for document in project.documents:
         if not project.exists(document.path):
             near = find_nearest(document.path, [path for path in project.pages if path not in project.document_of])
-            renamed = f'or accept {near}: [documents."{document.name}"] path = "{near}" in process.toml' if near else ""
-            yield Finding(
-                document.path,
-                1,
-                f"required page {document.title!r} does not exist",
-                fix=f"nox -s process -- --fix writes its skeleton {renamed}".rstrip(),
-                owner=document.owner,
-                relax=f'drop it: [documents] "{document.name}" = false',
-            )
+            accept = f' or accept {near}: [documents."{document.name}"] path = "{near}" in process.toml' if near else ""
+            message, fix = f"required page {document.title!r} does not exist", f"{FIX} writes its skeleton{accept}"
+            relax = f'drop it: [documents] "{document.name}" = false'
+            yield Finding(document.path, 1, message, fix=fix, owner=document.owner, relax=relax)
 
 
 @check("PRC002", "every required section is in its page")
@@ -81,20 +47,20 @@ def check_sections(project: Project) -> Iterator[Finding]:
         for title in document.sections if document.kind != "record" else ():
             if title in present:
                 continue
-            table, renamed = (
-                f'[documents."{document.name}".sections]',
-                find_renamed(page.headings, 2, document.sections, title),
-            )
-            rename = f'rename it back, or accept it: {table} "{title}" = "{renamed.text}"' if renamed else ""
-            yield Finding(
-                document.path,
-                renamed.line if renamed else 1,
-                f"required section {title!r} is missing",
-                expected=f'heading "## {title}"',
-                found=f'heading "{"#" * renamed.level} {renamed.text}"' if renamed else "",
-                fix=rename or "nox -s process -- --fix adds it",
-                relax=f'drop it: {table} "{title}" = false',
-            )
+            table, message = f'[documents."{document.name}".sections]', f"required section {title!r} is missing"
+            renamed = find_renamed(page.headings, 2, document.sections, title)
+            yield _report_heading(document.path, message, f"## {title}", renamed, (table, title))
+
+
+def _report_heading(
+    path: str, message: str, wanted: str, renamed: Heading | None, setting: tuple[str, str], owner: str = ""
+) -> Finding:
+    """Return the finding of a heading that is missing, or there in other words."""
+    table, key = setting
+    line, found = (renamed.line, f'heading "{"#" * renamed.level} {renamed.text}"') if renamed else (1, "")
+    fix = f'rename it back, or accept it: {table} "{key}" = "{renamed.text}"' if renamed else f"{FIX} adds it"
+    relax, expected = f'drop it: {table} "{key}" = false', f'heading "{wanted}"'
+    return Finding(path, line, message, expected=expected, found=found, fix=fix, owner=owner, relax=relax)
 
 
 @check("PRC003", "no required section or question appears twice")
@@ -106,10 +72,8 @@ def check_duplicates(project: Project) -> Iterator[Finding]:
         first: dict[str, int] = {}
         for heading in (h for h in page.headings if h.text in listed):
             if heading.text in first:
-                found = f"the first is on line {first[heading.text]}"
-                yield Finding(
-                    document.path, heading.line, f"duplicate section {heading.text!r}", found=found, fix="merge them"
-                )
+                message, found = f"duplicate section {heading.text!r}", f"the first is on line {first[heading.text]}"
+                yield Finding(document.path, heading.line, message, found=found, fix="merge them")
             first.setdefault(heading.text, heading.line)
 
 
@@ -121,14 +85,13 @@ def check_front_matter(project: Project) -> Iterator[Finding]:
             continue
         if page.front is None:
             blocks = "pilot" if page.front_error.startswith("no ") else "prototype"
-            yield Finding(document.path, 1, page.front_error, fix="nox -s process -- --fix adds it", blocks=blocks)
+            yield Finding(document.path, 1, page.front_error, fix=f"{FIX} adds it", blocks=blocks)
         for key, expected in FRONT_MATTER.items() if page.front is not None and document.kind != "record" else ():
             line, value = page.front_lines.get(key, 1), page.front.get(key) if page.front else None
             if value is None or not _is_well_typed(key, value):
-                message = f"front matter key {key!r} is {'missing' if value is None else 'wrong'}"
-                yield Finding(
-                    document.path, line, message, expected=expected, found="" if value is None else str(value)
-                )
+                fault, found = ("missing", "") if value is None else ("wrong", str(value))
+                message = f"front matter key {key!r} is {fault}"
+                yield Finding(document.path, line, message, expected=expected, found=found)
 
 
 def _is_well_typed(key: str, value: object) -> bool:
@@ -153,9 +116,8 @@ def check_unknown_keys(project: Project) -> Iterator[Finding]:
     if (stage := str(team.content.get("stage"))) not in STAGES:
         yield Finding("team.toml", team.find_line("stage"), f"no such stage: {stage!r}", fix=suggest(stage, STAGES))
     for keys, known in team.list_unknown_keys():
-        yield Finding(
-            "team.toml", team.find_line(*keys), f"unknown key {'.'.join(keys)!r}", fix=suggest(keys[-1], known)
-        )
+        message = f"unknown key {'.'.join(keys)!r}"
+        yield Finding("team.toml", team.find_line(*keys), message, fix=suggest(keys[-1], known))
 
 
 @check("PRC006", "files are UTF-8, and pages have no invisible characters")
@@ -180,24 +142,8 @@ def check_questions(project: Project) -> Iterator[Finding]:
     missing = [q for q in project.settings.questions if page and page.find_section(q.text, 3) is None]
     for question in missing:
         renamed = find_renamed_question(page, texts, question) if page else None
-        accept = f'rename it back, or accept it: [questions] "{question.text}" = "{renamed.text}"' if renamed else ""
-        yield Finding(
-            PROCESS,
-            renamed.line if renamed else 1,
-            f"the question {question.text!r} has no answer",
-            expected=f'heading "### {question.text}"',
-            found=f'heading "{renamed.text}"' if renamed else "",
-            fix=accept or "nox -s process -- --fix adds it",
-            owner=question.owner,
-            relax=f'drop it: [questions] "{question.text}" = false',
-        )
-
-
-def find_renamed_question(page: Page, texts: list[str], question: Question) -> Heading | None:
-    """Return the heading in the question's group that seems to be the question in other words."""
-    group = page.find_section(question.group, 2)
-    inside = [h for h in page.headings if group and group.heading.line < h.line < group.end]
-    return find_renamed(inside, 3, texts, question.text)
+        message, setting = f"the question {question.text!r} has no answer", ("[questions]", question.text)
+        yield _report_heading(PROCESS, message, f"### {question.text}", renamed, setting, question.owner)
 
 
 @check("PRC060", "pages are reviewed in time", blocks=ON_ENTRY)
@@ -216,10 +162,3 @@ def check_reviews(project: Project) -> Iterator[Finding]:
             for blocks in (WARNING, ON_ENTRY):
                 message = f"the review is {-left} days overdue"
                 yield Finding(document.path, line, message, fix="review the page", owner=owner, blocks=blocks)
-
-
-def count_days_to_review(page: Page) -> int | None:
-    """Count the days until the next review, negative once it is overdue; None if the page has never been reviewed."""
-    reviewed, days = ((page.front or {}).get(key) for key in ("last_reviewed", "review_in_days"))
-    known = isinstance(reviewed, dt.date) and isinstance(days, int)
-    return days - (dt.date.today() - reviewed).days if known else None  # type: ignore[operator]

@@ -1,14 +1,14 @@
 """Checks of engine/ and of the diagram that shows it."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 
 from mlteam.core.release import compute_tree_digest, read_release
 from mlteam.process.checks.registry import check
-from mlteam.process.findings import Finding, suggest
-from mlteam.process.project import ENGINE, Project
-from mlteam.process.toml_files import find_key_line
+from mlteam.process.findings import Finding
+from mlteam.repository.project import ENGINE, Project
+from mlteam.repository.suggestions import suggest
+from mlteam.repository.toml_files import find_key_line, get_table
 
 DIAGRAM_PAGE = "docs/design.md"
 CLICK = re.compile(r"""^\s*click\s+(?P<node>\w+)\s+(?:href\s+)?"(?:\.\./)*(?P<path>[^"]+?)/?\"""")
@@ -64,14 +64,9 @@ def check_engine_edits(project: Project) -> Iterator[Finding]:
 @check("PRC093", "engine/ has the version that pyproject.toml names")
 def check_engine_version(project: Project) -> Iterator[Finding]:
     """Compare `engine` under `[tool.mlteam]` with engine/RELEASE."""
-    text = project.read("pyproject.toml")
-    try:
-        expected = str(tomllib.loads(text).get("tool", {}).get("mlteam", {}).get("engine", ""))
-    except tomllib.TOMLDecodeError as error:
-        yield Finding("pyproject.toml", 1, f"not TOML: {error}", fix="fix the line")
-        return
+    expected = str(get_table(project.pyproject, "tool", "mlteam").get("engine", ""))
     found = read_release(project.root / "engine")["version"]
     if project.exists("engine/pyproject.toml") and expected and found != expected:
         message = f"the project's files expect engine {expected}, and engine/ is {found or 'not a release'}"
-        line = find_key_line(text, "tool.mlteam", "engine")
+        line = find_key_line(project.read("pyproject.toml"), "tool.mlteam", "engine")
         yield Finding("pyproject.toml", line, message, fix="restore engine/ from git, or adapt the files and this line")

@@ -3,61 +3,36 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from mlteam.config.jobs import CRONJOBS, combine_jobs, read_cronjobs
 from mlteam.process.checks.registry import check
-from mlteam.process.checks.statements import list_quantities
-from mlteam.process.dbt_files import list_tables, parse_yaml
-from mlteam.process.findings import WARNING, Finding, suggest
-from mlteam.process.page import Section
-from mlteam.process.project import ENGINE, Project
-from mlteam.process.python_code import find_exported_metrics, list_calls
-from mlteam.process.toml_files import get_table
+from mlteam.process.findings import WARNING, Finding
+from mlteam.repository.dbt_files import list_tables, parse_yaml
+from mlteam.repository.monitoring_files import (
+    DASHBOARD,
+    RULES,
+    RUNBOOK,
+    TESTS,
+    list_alert_sections,
+    list_exported,
+    list_query_metrics,
+    list_recorded,
+    list_rule_numbers,
+    list_rules,
+)
+from mlteam.repository.project import ENGINE, Project
+from mlteam.repository.python_code import list_calls
+from mlteam.repository.quantities import list_quantities
+from mlteam.repository.suggestions import suggest
+from mlteam.repository.toml_files import get_table
 
 FIX_CRONJOBS = "run `nox -s schedule -- kubernetes`"
-RULES = "monitoring/alerts.yml"
-TESTS = "monitoring/alerts_test.yml"
-DASHBOARD = "monitoring/dashboard.json"
-RUNBOOK = "docs/runbook.md"
-DURATIONS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 PARTS = ("Meaning:", "Diagnosis:", "Mitigation:")
 METRIC = re.compile(r"\b(?:model|monitoring)_\w+")
 QUERY = re.compile(r'"(?:expr|query)"\s*:\s*("(?:[^"\\]|\\.)*")')
 PROMETHEUS_METRICS = {"up", "ALERTS"}
-# Parts of a query that name no metric: texts, labels, functions, words.
-TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
-LABELS = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
-LABEL_VALUES = re.compile(r"label_values\(([^,]*),[^)]*\)")
-METRIC_NAME = re.compile(r"(?<![\w.$])[a-zA-Z_:][\w:]*(?!\w*\s*\()")
-QUERY_WORDS = {"and", "or", "unless", "bool", "offset", "inf", "nan"}
 CHECK_LABEL = re.compile(r'\bcheck=\\?"(\w+)')
 FINDING_CALLS = ("Finding", "compare_with_limit", "report_unknown")
-
-
-def list_rules(project: Project) -> dict[str, dict[str, Any]]:
-    """Return each alert by name, with its line under `__line__`."""
-    groups = list_tables(parse_yaml(project.read(RULES))[0].get("groups"))
-    return {str(r["alert"]): r for group in groups for r in list_tables(group.get("rules")) if "alert" in r}
-
-
-def list_recorded(project: Project) -> set[str]:
-    """Return the names of the recording rules."""
-    groups = list_tables(parse_yaml(project.read(RULES))[0].get("groups"))
-    return {str(r["record"]) for group in groups for r in list_tables(group.get("rules")) if "record" in r}
-
-
-def list_exported(project: Project) -> set[str]:
-    """Return the metrics that the code exports."""
-    return set().union(*(find_exported_metrics(text) for text in project.engine.values()))
-
-
-def list_alert_sections(project: Project) -> dict[str, Section]:
-    """Return the third-level sections of the runbook that are named like an alert."""
-    page = project.pages.get(RUNBOOK)
-    alerts = page.find_section("Alerts", 2) if page else None
-    inside = [s for s in page.sections if alerts and alerts.heading.line < s.heading.line < alerts.end] if page else []
-    return {s.heading.text: s for s in inside if s.heading.level == 3}  # noqa: PLR2004
 
 
 @check("PRC087", "the CronJobs of Kubernetes are those of [schedule] in the pipeline files")
@@ -103,7 +78,7 @@ def check_parts(project: Project) -> Iterator[Finding]:
             message = f"{name} has no {part.rstrip(':').lower()}"
             yield Finding(RUNBOOK, section.heading.line, message, expected=f"**{part}**", blocks=WARNING)
         rule = rules.get(name, {})
-        severity, limits = get_table(rule, "labels").get("severity"), _list_rule_numbers(rule)
+        severity, limits = get_table(rule, "labels").get("severity"), list_rule_numbers(rule)
         for block in section.blocks:
             for found in re.findall(r"\bseverity\b\W{1,6}(?:is |of )?(\w+)", block.text, re.IGNORECASE):
                 if found in severities and found != severity:
@@ -114,14 +89,6 @@ def check_parts(project: Project) -> Iterator[Finding]:
                 if rule and not any(abs(value - limit) < 1e-9 for limit in limits):  # noqa: PLR2004
                     message = f"{stated} is not in the rule of {name} in {RULES}"
                     yield Finding(RUNBOOK, block.line, message, fix="correct or delete it", allow=("phrases", stated))
-
-
-def _list_rule_numbers(rule: dict[str, Any]) -> set[float]:
-    """Return the numbers of a rule, in seconds for durations, with the products that its expression spells out."""
-    text = f"{rule.get('expr', '')} {rule.get('for', '')}"
-    durations = [float(n) * DURATIONS[unit] for n, unit in re.findall(r"\b(\d+)([smhd])\b", text)]
-    products = [float(a) * float(b) for a, b in re.findall(r"([\d.]+) \* ([\d.]+)", text)]
-    return {*durations, *products, *map(float, re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", text))}
 
 
 @check("PRC082", "every alert has a known severity, a summary and a link to its section")
@@ -184,16 +151,11 @@ def check_dashboard(project: Project) -> Iterator[Finding]:
     queries = list(QUERY.finditer(text))
     for query in queries:
         line = text.count("\n", 0, query.start()) + 1
-        for name in dict.fromkeys(_list_query_metrics(json.loads(query[1]))):
+        for name in dict.fromkeys(list_query_metrics(json.loads(query[1]))):
             if name not in known:
                 yield Finding(DASHBOARD, line, f"no code exports {name}", fix=suggest(name, known))
     if text and not queries:
         yield Finding(DASHBOARD, 1, "no panel has a query", expected='"expr" with a metric of the code')
-
-
-def _list_query_metrics(query: str) -> list[str]:
-    bare = LABELS.sub("", TEXT.sub("", LABEL_VALUES.sub(r"\1", query)))
-    return [name for name in METRIC_NAME.findall(bare) if name.lower() not in QUERY_WORDS]
 
 
 @check("PRC086", "every monitoring check has an alert, and rules and dashboard name no other")

@@ -4,17 +4,18 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 
-from mlteam.process.checks.documents import list_answers, list_documents
+from mlteam.pages.codeowners import FILE as CODEOWNERS
+from mlteam.pages.codeowners import build_code_owners
 from mlteam.process.checks.registry import check
-from mlteam.process.codeowners import FILE as CODEOWNERS
-from mlteam.process.codeowners import build_code_owners
-from mlteam.process.findings import WARNING, Finding, suggest
-from mlteam.process.page import Page
-from mlteam.process.project import PROCESS, Project
-from mlteam.process.settings import FILE as SETTINGS
-from mlteam.process.team import FILE as TEAM
-from mlteam.process.team import TITLES
-from mlteam.process.toml_files import find_key_line, get_table
+from mlteam.process.findings import WARNING, Finding
+from mlteam.repository.documents import list_answers
+from mlteam.repository.owners import list_owners
+from mlteam.repository.page import Page
+from mlteam.repository.project import PROCESS, Project
+from mlteam.repository.settings import FILE as SETTINGS
+from mlteam.repository.suggestions import suggest
+from mlteam.repository.team import FILE as TEAM
+from mlteam.repository.team import TITLES
 
 RESERVED = re.compile(r"@(.+\.)?(example(\.(com|org|net))?|invalid|test|localhost)$", re.IGNORECASE)
 EXPECTATIONS = "docs/performance-expectations.md"
@@ -51,49 +52,14 @@ METRIC_WORDS = (
     r"auc|roc|accuracy|precision|recall|f1|log[- ]?loss|rmse|mae|r2|brier|lift"
     r"|model(?:'s)? (?:metric|score|quality|performance)"
 )
-NEGATED = re.compile(
-    r"\b(?:no|not|never|nothing|neither|nor|without|whatever|regardless|independent|apart from|refuse[sd]?)\b", re.I
-)
-
-
-def _list_owners(project: Project) -> Iterator[tuple[str, int, str]]:
-    """Yield every owner that a file names: path, line and the words."""
-    for document, page in list_documents(project):
-        front, lines = page.front or {}, page.front_lines
-        reviewers = front.get("reviewers")
-        yield document.path, lines.get("owner", 1), str(front.get("owner", ""))
-        yield from (
-            ((document.path, lines.get("reviewers", 1), str(r)) for r in reviewers if isinstance(reviewers, list))
-            if isinstance(reviewers, list)
-            else ()
-        )
-        yield from ((document.path, b.line, b.answer.split("\n")[0]) for b in page.blocks if b.label == "Owner:")
-    for source in project.dbt.sources.values():
-        lines_above = project.read(source.path).splitlines()
-        own = [n for n, text in enumerate(lines_above, 1) if re.match(r"\s*owner:", text)]
-        yield (
-            source.path,
-            next((n for n in reversed(own) if n <= source.line), own[0] if own else source.line),
-            source.owner,
-        )
-    for name, spec in project.pipelines.items():
-        path, jobs = f"pipelines/{name}.toml", get_table(spec, "schedule")
-        for command in jobs:
-            owner = str(get_table(jobs, command).get("owner", ""))
-            yield path, find_key_line(project.read(path), "schedule", command), owner
-    for severity, entry in project.team.escalation.items():
-        for key in ("role", "then"):
-            yield TEAM, project.team.find_line("escalation", severity, key), str(entry.get(key, ""))
-    for area, owner in project.settings.areas.items():
-        if owner not in TITLES:
-            yield SETTINGS, project.settings.find_line("areas", area), owner
+NEGATED = r"\b(?:no|not|never|nothing|neither|nor|without|whatever|regardless|independent|apart from|refuse[sd]?)\b"
 
 
 @check("PRC020", "every owner is a role or a person in team.toml")
 def check_owners(project: Project) -> Iterator[Finding]:
     """Look up owners, reviewers and escalation roles; compare **Owner:** with the question's role."""
     team = project.team
-    for path, line, owner in sorted(set(_list_owners(project))):
+    for path, line, owner in sorted(set(list_owners(project))):
         if owner and not team.find_role(owner) and team.find_person(owner) is None:
             fix = suggest(owner.replace(" ", "_"), [*team.roles, *team.people])
             yield Finding(path, line, f"owner {owner!r} is not in team.toml", fix=fix)
@@ -121,10 +87,8 @@ def check_roles(project: Project) -> Iterator[Finding]:
             yield Finding(TEAM, line, message, fix=suggest(key, team.people), blocks="prototype")
     for name, role in team.role_names.items():
         if role not in TITLES:
-            message = f"role_names.{name}: no such role: {role!r}"
-            yield Finding(
-                TEAM, team.find_line("role_names", name), message, fix=suggest(role, TITLES), blocks="prototype"
-            )
+            line, message = team.find_line("role_names", name), f"role_names.{name}: no such role: {role!r}"
+            yield Finding(TEAM, line, message, fix=suggest(role, TITLES), blocks="prototype")
 
 
 @check("PRC022", "every person has a name and an address")
@@ -140,10 +104,8 @@ def check_contacts(project: Project) -> Iterator[Finding]:
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", person.email):
             yield Finding(TEAM, line, f"person {person.key!r} has no e-mail address", expected='email = "name@host"')
         elif RESERVED.search(person.email):
-            line, message = (
-                team.find_line("people", person.key, "email"),
-                f"{person.email} is an example, not an address",
-            )
+            line = team.find_line("people", person.key, "email")
+            message = f"{person.email} is an example, not an address"
             yield Finding(TEAM, line, message, fix="enter a real address", owner=person.key, blocks="pilot")
 
 
@@ -176,12 +138,11 @@ def check_departed(project: Project) -> Iterator[Finding]:
         for person in (p for p in team.list_holders(role) if p.left):
             message = f"{person.name} left on {person.left} and still has the role {role}"
             yield Finding(TEAM, team.find_line("roles", role), message, fix="name a successor")
-    for path, line, owner in sorted(set(_list_owners(project))):
+    for path, line, owner in sorted(set(list_owners(project))):
         owning = None if team.find_role(owner) else team.find_person(owner)
         if owning and owning.left:
-            yield Finding(
-                path, line, f"{owning.name} left on {owning.left} and still owns this", fix="name a successor"
-            )
+            message = f"{owning.name} left on {owning.left} and still owns this"
+            yield Finding(path, line, message, fix="name a successor")
 
 
 @check("PRC075", "no performance rating depends on a model metric")
@@ -194,7 +155,7 @@ def check_ratings(project: Project) -> Iterator[Finding]:
         for number, line in enumerate(project.pages[path].lines, start=1):
             for sentence in re.split(r"(?<=[.!?])\s", line):
                 found = metric.search(sentence)
-                if found and RATED.search(sentence.replace(found[0], "")) and not NEGATED.search(sentence):
+                if found and RATED.search(sentence.replace(found[0], "")) and not re.search(NEGATED, sentence, re.I):
                     message = f"a performance rating depends on a model metric ({found[0]})"
                     fix = "rate the work: code, experiments, documents, operations"
                     yield Finding(path, number, message, fix=fix)

@@ -1,25 +1,19 @@
 """Checks of data about people: declared in each pipeline, and not in git."""
 
-import csv
-import json
 import re
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 
 from mlteam.core.personal import MIN_SUSPECT_SHARE, VALUE_PATTERNS, YES_OR_NO, detect_personal_kind
 from mlteam.process.checks.registry import check
 from mlteam.process.findings import WARNING, Finding
-from mlteam.process.project import Project
-from mlteam.process.toml_files import find_key_line, get_table
+from mlteam.repository.project import Project
+from mlteam.repository.table_files import read_columns
+from mlteam.repository.toml_files import find_key_line, get_table
 
 PRIVACY_LISTS = ("identifiers", "quasi_identifiers", "sensitive")
-DELIMITED, JSON_LINES = (".csv", ".tsv"), (".jsonl", ".ndjson")
-# Tables that need a library to be read; a Parquet file ends with the names of its columns, as text.
+# Tables that need a library to be read.
 CLOSED = (".db", ".duckdb", ".feather", ".sqlite", ".sqlite3", ".xls", ".xlsx")
-SAMPLE_ROWS = 500
-SAMPLE_BYTES = 1_000_000
-Columns = Mapping[str, list[str]]
 
 
 @check("PRC048", "every pipeline states which columns are about people")
@@ -47,48 +41,10 @@ def check_tables(project: Project) -> Iterator[Finding]:
             message = f"{suffix} files cannot be looked into for personal data"
             yield Finding(path, 1, message, fix="keep it in data/, or as CSV", blocks=WARNING, allow=("paths", path))
             continue
-        for name, values in _read_columns(project.root / path, suffix).items():
+        for name, values in read_columns(project.root / path, suffix).items():
             kind = "" if name in cleared or _say_yes_or_no(values) else detect_personal_kind(name)
             if kind := kind or ("" if name in cleared else _detect_in_values(values)):
                 yield Finding(path, 1, f"column {name!r} looks like {kind}", fix=fix, allow=("paths", path))
-
-
-def _read_columns(path: Path, suffix: str) -> Columns:
-    """Return the first values of each column of a table; those of Parquet only by name."""
-    if suffix in DELIMITED + JSON_LINES:
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            lines = list(islice(file.read(SAMPLE_BYTES).splitlines(), SAMPLE_ROWS))
-        return _parse_json_lines(lines) if suffix in JSON_LINES else _parse_delimited(lines)
-    if suffix == ".parquet":
-        with path.open("rb") as file:
-            end = file.seek(0, 2)
-            file.seek(max(0, end - SAMPLE_BYTES))
-            end_of_file = file.read()
-        footer = end_of_file[-8 - int.from_bytes(end_of_file[-8:-4], "little") :].decode("utf-8", "replace")
-        return {name: [] for name in re.findall(r"[A-Za-z_][\w-]+", footer)}
-    return {}
-
-
-def _parse_delimited(lines: list[str]) -> Columns:
-    header = lines[0].removeprefix("\ufeff") if lines else ""
-    delimiter = max(",;\t|", key=header.count)
-    try:
-        names, *rows = csv.reader([header, *lines[1:]], delimiter=delimiter)
-    except (csv.Error, ValueError):
-        return {}
-    return {name: [row[at] for row in rows if at < len(row)] for at, name in enumerate(names)}
-
-
-def _parse_json_lines(lines: list[str]) -> Columns:
-    columns: dict[str, list[str]] = {}
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        for name, value in record.items() if isinstance(record, dict) else ():
-            columns.setdefault(name, []).append(str(value))
-    return columns
 
 
 def _say_yes_or_no(values: list[str]) -> bool:

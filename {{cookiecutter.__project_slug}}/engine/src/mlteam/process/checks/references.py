@@ -1,41 +1,30 @@
 """Checks of what pages point to: links, headings, files, tests."""
 
-import os
 import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from urllib.parse import unquote
 
 from mlteam.process.checks.registry import check
-from mlteam.process.findings import WARNING, Finding, find_nearest, suggest
-from mlteam.process.page import Span
-from mlteam.process.project import ENGINE, Project
-from mlteam.process.python_code import list_tests
+from mlteam.process.findings import WARNING, Finding
+from mlteam.repository.links import list_links
+from mlteam.repository.page import Span
+from mlteam.repository.project import ENGINE, Project
+from mlteam.repository.python_code import list_tests
+from mlteam.repository.suggestions import find_nearest, suggest
 
 ENDINGS = "toml|py|md|sql|yml|yaml|jinja|json|cfg|sh|csv|ipynb|html"
 PATH = re.compile(rf"(?:\.{{1,2}}/)?[\w.*<>{{}}-]+(?:/[\w.*<>={{}}-]*)+|[\w-]+\.(?:{ENDINGS})|CODEOWNERS")
 TEST = re.compile(r"(?P<file>[\w./-]+\.py)::(?P<name>\w+)")
-REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 # What commands create is not in git.
-CREATED = (
-    "data/",
-    ".venv/",
-    ".nox/",
-    "sql/target/",
-    "sql/logs/",
-    "engine/dist/",
-    "deploy/secrets/",
-    "docs/figures/",
-    "docs/launches/",
-    "docs/postmortems/",
-)
+CREATED: tuple[str, ...] = ("data/", ".venv/", ".nox/", "sql/target/", "sql/logs/", "engine/dist/", "deploy/secrets/")
+CREATED += ("docs/figures/", "docs/launches/", "docs/postmortems/")
 
 
 @check("PRC027", "every link inside the repository leads to a file")
 def check_links(project: Project) -> Iterator[Finding]:
     """Look up the targets of links and images, in exactly the same case; links to other sites are not followed."""
-    for path, link, target, _ in project.remember(_list_links):
+    for path, link, target, _ in project.remember(list_links):
         if target is None or not project.exists(target):
             message = f"broken link {link.text!r}: " + ("file not found" if target else "outside the repository")
             fix = _suggest_path(project, target or link.text)
@@ -45,27 +34,11 @@ def check_links(project: Project) -> Iterator[Finding]:
 @check("PRC028", "every link to a heading leads to one")
 def check_anchors(project: Project) -> Iterator[Finding]:
     """Look up the part after `#` among the headings of the page."""
-    for path, link, target, anchor in project.remember(_list_links):
+    for path, link, target, anchor in project.remember(list_links):
         page = project.find_page(target) if anchor and target else None
         if page and anchor not in page.anchors:
             message = f"{target} has no heading for #{anchor}"
             yield Finding(path, link.line, message, column=link.column, fix=suggest(anchor, page.anchors))
-
-
-def _list_links(project: Project) -> list[tuple[str, Span, str | None, str]]:
-    """Return each link of a page with its path from the root, None if that is outside, and its fragment."""
-    found: list[tuple[str, Span, str | None, str]] = []
-    for path, page in project.pages.items():
-        folder = posixpath.dirname(path)
-        for link in page.links:
-            if REMOTE.match(link.text):
-                continue
-            target, _, anchor = link.text.partition("#")
-            target = unquote(target.partition("?")[0])
-            joined = target.lstrip("/") if target.startswith("/") else posixpath.join(folder, target)
-            resolved = os.path.normpath(joined).replace("\\", "/") if target else path
-            found.append((path, link, None if resolved.startswith("..") else resolved, unquote(anchor)))
-    return found
 
 
 def _suggest_path(project: Project, path: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from mlteam.process.findings import Finding
-from mlteam.process.project import Project
+from mlteam.repository.project import Project
 
 Find = Callable[[Project], Iterable[Finding]]
 
@@ -24,12 +24,10 @@ class Check:
             kind, word = finding.allow
             if word in project.settings.allow.get(kind, ()):
                 continue
-            relax = (
-                f'allow it: [allow] {kind} = ["{word}"]' if kind else f'switch the rule off: [off] {self.code} = "why"'
-            )
+            off = f'switch the rule off: [off] {self.code} = "why"'
             finding.code, finding.rule = self.code, self.meaning
             finding.blocks = finding.blocks or self.blocks
-            finding.relax = finding.relax or relax
+            finding.relax = finding.relax or (f'allow it: [allow] {kind} = ["{word}"]' if kind else off)
             finding.owner = project.describe_owner(finding.owner, finding.path)
             yield finding
 

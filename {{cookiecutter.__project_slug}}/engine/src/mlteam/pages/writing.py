@@ -5,17 +5,17 @@ import re
 from pathlib import Path
 
 from mlteam.core.errors import ProjectError
-from mlteam.process.blocks.pages import refresh_blocks
-from mlteam.process.checks.documents import find_renamed, find_renamed_question, list_documents
-from mlteam.process.codeowners import FILE as CODEOWNERS
-from mlteam.process.codeowners import build_code_owners
-from mlteam.process.findings import suggest
-from mlteam.process.markdown import parse_page
-from mlteam.process.page import Page
-from mlteam.process.project import PROCESS, Project
-from mlteam.process.records import build_decision, build_postmortem
-from mlteam.process.settings import FILE as SETTINGS
-from mlteam.process.settings import Document, Question, Section
+from mlteam.pages.codeowners import FILE as CODEOWNERS
+from mlteam.pages.codeowners import build_code_owners
+from mlteam.pages.generated import refresh_blocks
+from mlteam.pages.records import build_decision, build_postmortem
+from mlteam.repository.documents import find_renamed, find_renamed_question, list_documents
+from mlteam.repository.markdown import parse_page
+from mlteam.repository.page import Page
+from mlteam.repository.project import PROCESS, Project
+from mlteam.repository.settings import FILE as SETTINGS
+from mlteam.repository.settings import Document, Question, Section
+from mlteam.repository.suggestions import suggest
 
 NEW_KINDS = ("decision", "design", "page", "postmortem", "question")
 RECORDS = {"decision": build_decision, "postmortem": build_postmortem}

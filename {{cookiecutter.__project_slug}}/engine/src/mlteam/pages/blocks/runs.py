@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mlteam.process.blocks.markup import BLOCKS, build_table, escape_cell, mark_code
-from mlteam.process.project import Project
-from mlteam.process.toml_files import get_table
+from mlteam.pages.blocks.markup import BLOCKS, build_table, escape_cell, mark_code
+from mlteam.repository.project import Project
+from mlteam.repository.toml_files import get_table
 
 Facts = dict[str, Any]
 # A run's pipeline and the first digits of its digest; two pipelines may share their rows.

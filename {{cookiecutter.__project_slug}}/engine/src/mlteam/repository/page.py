@@ -1,7 +1,6 @@
-"""The parts of a Markdown page that checks look at."""
+"""The parts of a Markdown page: headings, blocks, code spans, fences, links."""
 
 import re
-import shlex
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -161,11 +160,3 @@ class Page:
 def _select_lines(parts: list[Placed], first: int, end: int) -> tuple[Placed, ...]:
     low = bisect_left(parts, first, key=lambda part: part.line)
     return tuple(parts[low : bisect_left(parts, end, key=lambda part: part.line)])
-
-
-def split_words(command: str) -> list[str]:
-    """Return the words of a command line; those of one with an open quote are split at spaces."""
-    try:
-        return shlex.split(command, comments=True)
-    except ValueError:
-        return command.split()

@@ -1,7 +1,6 @@
 """The repository that is checked: its files, each read and parsed once, and the facts that they contain."""
 
 import os
-import re
 import subprocess
 import tomllib
 from collections.abc import Callable
@@ -10,15 +9,15 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from mlteam.process import python_code
-from mlteam.process.dbt_files import DbtProject, read_dbt_project
-from mlteam.process.markdown import parse_page
-from mlteam.process.page import Page
-from mlteam.process.python_code import Command
-from mlteam.process.settings import Document, Settings, load_settings
-from mlteam.process.team import FILE as TEAM_FILE
-from mlteam.process.team import Team
-from mlteam.process.toml_files import parse_toml
+from mlteam.repository import python_code
+from mlteam.repository.dbt_files import DbtProject, read_dbt_project
+from mlteam.repository.markdown import parse_page
+from mlteam.repository.page import Page
+from mlteam.repository.python_code import Command
+from mlteam.repository.settings import Document, Settings, load_settings
+from mlteam.repository.team import FILE as TEAM_FILE
+from mlteam.repository.team import Team
+from mlteam.repository.toml_files import parse_toml
 
 Result = TypeVar("Result")
 PROCESS = "PROCESS.md"
@@ -26,9 +25,9 @@ ENGINE = "engine/src/mlteam"
 INSTALLED = Path(__file__).resolve().parents[1]
 TEXT_FILES = (".md", ".toml", ".yml", ".yaml", ".sql", ".py", ".json", ".jinja", "Dockerfile", "CODEOWNERS")
 SKIPPED = {".git", ".venv", ".nox", "node_modules", "__pycache__", "target", "logs"}
-# Where names are looked up: neither pages, which must not prove themselves, nor the engine's tests, nor this checker.
+# Where names are looked up: neither pages, which must not prove themselves, nor the engine's tests, nor the checker.
 NOT_CODE = (".md", "uv.lock", "CODEOWNERS", "process.toml")
-NOT_CODE_FOLDERS = ("engine/tests/", f"{ENGINE}/process/")
+NOT_CODE_FOLDERS = ("engine/tests/", f"{ENGINE}/pages/", f"{ENGINE}/process/", f"{ENGINE}/repository/")
 
 
 class Project:
@@ -45,7 +44,6 @@ class Project:
         self._texts: dict[str, str] = {}
         self.undecodable: dict[str, str] = {}
         self.built_blocks: dict[str, str] = {}
-        self._defined: dict[str, bool] = {}
         self._computed: dict[object, Any] = {}
         self._owners: dict[tuple[str, str], str] = {}
 
@@ -177,6 +175,14 @@ class Project:
         return {name: c for text in modules for name, c in python_code.find_commands(text, shared).items()}
 
     @cached_property
+    def pyproject(self) -> dict[str, Any]:
+        """The settings in pyproject.toml, none if it is missing or not TOML."""
+        try:
+            return parse_toml(self.read("pyproject.toml"))
+        except tomllib.TOMLDecodeError:
+            return {}
+
+    @cached_property
     def pipeline_files(self) -> list[str]:
         """The pipeline files."""
         return self.list_matching("pipelines/*.toml")
@@ -214,21 +220,6 @@ class Project:
         team = [f for f in self.files if f.endswith(TEXT_FILES) and not f.endswith(NOT_CODE) and f not in self.engine]
         texts = {path: self.read(path) for path in team} | self.engine
         return "\n".join(text for path, text in texts.items() if not path.startswith(NOT_CODE_FOLDERS))
-
-    def defines(self, name: str) -> bool:
-        """Return whether a name occurs in the code as a whole word."""
-        if name not in self._defined:
-            self._defined[name] = self._find_word(name)
-        return self._defined[name]
-
-    def _find_word(self, name: str) -> bool:
-        code, start = self.code, self.code.find(name)
-        while start >= 0:
-            around = code[start - 1 : start] + code[start + len(name) : start + len(name) + 1]
-            if not re.search(r"\w", around):
-                return True
-            start = code.find(name, start + 1)
-        return False
 
     @cached_property
     def metrics(self) -> dict[str, str]:

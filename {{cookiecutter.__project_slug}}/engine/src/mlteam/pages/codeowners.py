@@ -1,6 +1,6 @@
 """Builds the generated part of CODEOWNERS."""
 
-from mlteam.process.project import Project
+from mlteam.repository.project import Project
 
 FILE = "CODEOWNERS"
 MARKS = ("# generated: owners\n", "# end generated\n")

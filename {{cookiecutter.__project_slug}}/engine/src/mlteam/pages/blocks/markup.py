@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from mlteam.process.project import Project
+from mlteam.repository.project import Project
 
 # Part of many emoji, which are several characters joined by it.
 ZERO_WIDTH_JOINER = "\u200d"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-from mlteam.process.blocks.markup import block, build_flowchart, build_table, escape_cell, keep_markup, mark_code
-from mlteam.process.project import ENGINE, PROCESS, Project
-from mlteam.process.toml_files import get_table
+from mlteam.pages.blocks.markup import block, build_flowchart, build_table, escape_cell, keep_markup, mark_code
+from mlteam.repository.project import ENGINE, PROCESS, Project
+from mlteam.repository.toml_files import get_table
 
 NO_PIPELINE = "There is no pipeline yet: `nox -s new_pipeline` creates one."
 IMPORT = re.compile(r"^\s*from mlteam\.(\w+)", re.MULTILINE)

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable
 
-from mlteam.process.blocks.markup import BLOCKS
-from mlteam.process.blocks.runs import RUN_BLOCKS, build_committed, build_newest, shows_run
-from mlteam.process.project import Project
+from mlteam.pages.blocks.markup import BLOCKS
+from mlteam.pages.blocks.runs import RUN_BLOCKS, build_committed, build_newest, shows_run
+from mlteam.repository.project import Project
 
 BLOCK = re.compile(
     r"(?P<open><!-- generated: (?P<name>[a-z_]+) -->)\n(?P<content>.*?)(?P<close><!-- end generated -->)", re.DOTALL

@@ -6,10 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlteam.process.findings import STAGES, find_nearest
-from mlteam.process.toml_files import find_key_line, get_table, read_toml
+from mlteam.repository.suggestions import find_nearest
+from mlteam.repository.toml_files import find_key_line, get_table, read_toml
 
 FILE = "team.toml"
+STAGES = ("prototype", "pilot", "production")
 TITLES = {
     "product_manager": "product manager",
     "engineering_manager": "engineering manager",

@@ -6,12 +6,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mlteam.config.jobs import combine_jobs
-from mlteam.process.blocks.markup import block, build_table, escape_cell, keep_markup, mark_code
-from mlteam.process.dbt_files import list_tables, parse_yaml
-from mlteam.process.project import Project
-from mlteam.process.toml_files import get_table, parse_toml
+from mlteam.pages.blocks.markup import block, build_table, escape_cell, keep_markup, mark_code
+from mlteam.repository.monitoring_files import list_rules
+from mlteam.repository.project import Project
+from mlteam.repository.toml_files import get_table, parse_toml
 
-ALERTS = "monitoring/alerts.yml"
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 CRON = re.compile(r"(?P<minute>\d+) (?P<hour>\d+) \* \* (?P<day>\*|[0-6])")
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(?:\[[^\]]*\])?(?P<limits>[^;]*)")
@@ -21,13 +20,12 @@ REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(?:\[[^\]]*\])?(?P<limits>[^
 def build_alerts(project: Project) -> str:
     """Show every alert with its severity, who responds, its meaning and how long its condition must hold."""
     team, rows = project.team, []
-    for group in list_tables(parse_yaml(project.read(ALERTS))[0].get("groups")):
-        for rule in (rule for rule in list_tables(group.get("rules")) if "alert" in rule):
-            name, severity = str(rule["alert"]), str(get_table(rule, "labels").get("severity", ""))
-            role = str(get_table(team.escalation.get(severity)).get("role", ""))
-            text = keep_markup(get_table(rule, "annotations").get("summary", ""))
-            cells = [escape_cell(severity), escape_cell(team.get_title(role)) if role else "-", text]
-            rows.append([f"[{name}](#{name.lower()})", *cells, escape_cell(rule.get("for", "-"))])
+    for name, rule in list_rules(project).items():
+        severity = str(get_table(rule, "labels").get("severity", ""))
+        role = str(get_table(team.escalation.get(severity)).get("role", ""))
+        text = keep_markup(get_table(rule, "annotations").get("summary", ""))
+        cells = [escape_cell(severity), escape_cell(team.get_title(role)) if role else "-", text]
+        rows.append([f"[{name}](#{name.lower()})", *cells, escape_cell(rule.get("for", "-"))])
     return build_table("Alert|Severity|Responds|What happened|Fires after", rows, "There is no alert yet.")
 
 
@@ -100,8 +98,8 @@ def build_packages(project: Project) -> str:
     """Show the packages that the engine and the project require directly, with their versions."""
     rows: list[list[str]] = []
     seen: set[str] = set()
-    for path, part in (("engine/pyproject.toml", "engine"), ("pyproject.toml", "project")):
-        content = parse_toml(project.read(path))
+    engine = parse_toml(project.read("engine/pyproject.toml"))
+    for content, part in ((engine, "engine"), (project.pyproject, "project")):
         groups = get_table(content, "dependency-groups") if part == "project" else {}
         listed = [get_table(content, "project").get("dependencies", []), *groups.values()]
         matches = [REQUIREMENT.match(r) for group in listed for r in group if isinstance(r, str)]

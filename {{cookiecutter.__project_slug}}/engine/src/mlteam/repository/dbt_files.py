@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from mlteam.process.markdown import LOADER
-from mlteam.process.toml_files import get_table
+from mlteam.repository.markdown import LOADER
+from mlteam.repository.toml_files import get_table
 
 CALL = re.compile(r"\b(ref|source)\(\s*((?:['\"][^'\"]*['\"]\s*,?\s*)+)(?:v(?:ersion)?\s*=\s*[\w'\"]+\s*)?\)")
 COMMENT = re.compile(r"--[^\n]*|\{#.*?#\}", re.DOTALL)
@@ -65,6 +65,15 @@ class DbtProject:
     reads: list[Read] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     errors: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def list_read_models(self, model: str) -> set[str]:
+        """Return a model and all models that it reads, directly or through others."""
+        waiting, found = [model], set[str]()
+        while waiting:
+            found.add(name := waiting.pop())
+            reads = [read for read in self.reads if read.kind == "ref" and read.path == self.files.get(name)]
+            waiting += [read.target for read in reads if read.target not in found]
+        return found
 
 
 def read_dbt_project(descriptions: dict[str, str], sql: dict[str, str]) -> DbtProject:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlteam.process.blocks.markup import escape_cell
+from mlteam.pages.blocks.markup import escape_cell
 
 DECISION = ("Context", "Options", "Decision", "Case against", "Confirmation")
 POSTMORTEM = ("Impact", "Detection", "Timeline (UTC)", "Causes", "What went well", "What went badly")

@@ -1,4 +1,4 @@
-"""Reads a Markdown page into the parts that checks look at."""
+"""Reads a Markdown page into its parts."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from mlteam.process.page import Block, Fence, Heading, Page, Span
+from mlteam.repository.page import Block, Fence, Heading, Page, Span
 
 SPECIAL = re.compile(r"[\n\\`*_\[\]!<>&]")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

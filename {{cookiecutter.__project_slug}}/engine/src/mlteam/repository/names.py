@@ -1,0 +1,31 @@
+"""Looks up names in the code of the repository: functions, keys, tables, variables."""
+
+import re
+from functools import cache
+
+from mlteam.repository.project import ENGINE, Project
+
+
+@cache
+def is_defined(code: str, name: str) -> bool:
+    """Return whether a name occurs in the code as a whole word."""
+    start = code.find(name)
+    while start >= 0:
+        around = code[start - 1 : start] + code[start + len(name) : start + len(name) + 1]
+        if not re.search(r"\w", around):
+            return True
+        start = code.find(name, start + 1)
+    return False
+
+
+@cache
+def list_similar_names(code: str, name: str) -> set[str]:
+    """Return the names in the code that begin with the same two letters, of nearly the same length."""
+    return {n for n in re.findall(rf"\b{re.escape(name[:2])}\w+", code) if abs(len(n) - len(name)) < 4}  # noqa: PLR2004
+
+
+def list_tables_of_toml(project: Project) -> set[str]:
+    """Return the first names of the tables in TOML files, comments included, and of a pipeline file's tables."""
+    text = "\n".join(project.read(file) for file in project.files if file.endswith((".toml", ".toml.jinja")))
+    fields = re.findall(r"^    (\w+):", project.engine.get(f"{ENGINE}/config/spec.py", ""), re.MULTILINE)
+    return {*fields, *(name.partition(".")[0] for name in re.findall(r"^[# ]*\[+([\w.]+)", text, re.MULTILINE))}
