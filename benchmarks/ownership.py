@@ -3,8 +3,9 @@
     python benchmarks/ownership.py [--project PATH]
 
 needs the packages of the group `test`. Counts the files that git would track in a project with the defaults, without
-`uv.lock` and `engine/`. Of the engine it counts the lines of each function, the arrows of the generated module diagram,
-and the functions whose name begins with a verb; properties and special methods are left out of the latter.
+`uv.lock` and `engine/`. Of the engine it counts the lines of each function and of the process checker, the arrows of
+the generated module diagram, and the functions whose name begins with a verb; properties and special methods are left
+out of the latter.
 """
 
 import ast
@@ -18,6 +19,7 @@ from pathlib import Path
 import projects
 
 MAX_FILES, MAX_LINES, MAX_FUNCTION_LINES, MAX_ARROWS = 100, 6_500, 60, 70
+CHECKER, MAX_CHECKER_LINES = "engine/src/mlteam/process", 2_000
 SHOWN = 10
 VERBS = frozenset(
     """
@@ -56,6 +58,14 @@ def list_functions(project: Path) -> Iterator[tuple[str, Function]]:
 def count_lines(function: Function) -> int:
     """Count the lines of a function, from `def` to its end."""
     return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
+def count_checker_lines(project: Path) -> int:
+    """Count the lines of the process checker: of its checks, and of what runs and reports them."""
+    modules = list((project / CHECKER).rglob("*.py"))
+    if not modules:
+        raise SystemExit(f"{CHECKER}: no modules")
+    return sum(module.read_bytes().count(b"\n") for module in modules)
 
 
 def is_action(function: Function) -> bool:
@@ -108,6 +118,7 @@ def main(project: Path) -> int:
         ("files of the team", len(owned), MAX_FILES),
         ("lines of the team", sum(owned.values()), MAX_LINES),
         ("lines of the longest function", count_lines(functions[0][1]), MAX_FUNCTION_LINES),
+        ("lines of the process checker", count_checker_lines(project), MAX_CHECKER_LINES),
         ("arrows of the module diagram", count_arrows(project), MAX_ARROWS),
     )
     for name, number, limit in limits:

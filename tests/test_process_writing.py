@@ -192,7 +192,8 @@ def test_explain_lists_every_check_with_its_meaning_and_stage(project: Path) -> 
 
 def status(project: Path) -> str:
     environment = os.environ | {"PYTHONPATH": str(project / "engine" / "src")}
-    done = baking.run(sys.executable, "-B", "-m", "mlteam.process.status", cwd=project, env=environment)
+    show = "from pathlib import Path; from mlteam.commands.status import format_status; print(format_status(Path()))"
+    done = baking.run(sys.executable, "-B", "-c", show, cwd=project, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

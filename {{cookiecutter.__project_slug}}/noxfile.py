@@ -71,12 +71,6 @@ def process(session: nox.Session) -> None:
 
 
 @nox.session
-def status(session: nox.Session) -> None:
-    """Show the status of the project: stage, open items, overdue reviews."""
-    run(session, "python", "-m", "mlteam.process.status", *session.posargs)
-
-
-@nox.session
 def tests(session: nox.Session) -> None:
     """Run the team's tests: SQL, loaders, models, metrics, notebooks."""
     run(session, "pytest", *session.posargs)

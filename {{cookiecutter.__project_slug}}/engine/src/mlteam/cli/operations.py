@@ -144,6 +144,14 @@ def retrain(pipeline: EachPipelineOption = None, log: LogOption = None) -> None:
 
 
 @app.command()
+def status() -> None:
+    """Show the status of the project: stage, open items, overdue reviews."""
+    from mlteam.commands.status import format_status
+
+    typer.echo(format_status(Path()))
+
+
+@app.command()
 def schedule(
     scheduler: Annotated[str, typer.Argument(help="kubernetes, airflow, dagster, github or gitlab.")],
     output: Annotated[Path | None, typer.Option(help="The file to write (default: where it belongs).")] = None,

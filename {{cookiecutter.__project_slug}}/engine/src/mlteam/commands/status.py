@@ -1,35 +1,27 @@
 """The state of the project on one screen: stage, questions, people, reviews, open items, newest run."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mlteam.core.errors import ProjectError
 from mlteam.core.paths import SCORECARD
 from mlteam.pages.blocks.runs import list_current, list_evaluations, list_snapshots
 from mlteam.process.runner import list_waiting, run_checks
 from mlteam.repository.documents import count_days_to_review, list_answers, list_documents
-from mlteam.repository.project import Project, find_root
+from mlteam.repository.project import Project
 from mlteam.repository.team import TITLES
 
 SOON_DAYS = 14
 SHOWN_QUESTIONS = 8
 
 
-def main(root: Path | None = None) -> int:
-    """Print the screen; return 0, or 2 if team.toml or process.toml cannot be used."""
-    try:
-        print(format_status(root or find_root()))
-    except ProjectError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
 def format_status(root: Path) -> str:
-    """Return the screen as text."""
+    """Return the screen as text.
+
+    Raises:
+        ProjectError: team.toml or process.toml cannot be used.
+    """
     project, result = Project(root), run_checks(root)
     lines = [
         ("stage", f"{result.stage}, questions go to {project.team.channel}"),
@@ -105,7 +97,3 @@ def _describe_evaluation(project: Project) -> str:
         f"{name}: {metric['metric']} {metric['model']['value']:.4f} on test, "
         f"{gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}] over the baseline"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
