@@ -61,7 +61,7 @@ def test_no_other_choice_is_named(baked: Baked) -> None:
         for choice, name in names.items():
             if choice != choices[question]:
                 named = [
-                    path for path in baking.files(project) if "process" not in path.parts and name in text_of(path)
+                    path for path in baking.files(project) if path.name != "defaults.toml" and name in text_of(path)
                 ]
                 assert named == []
 

@@ -9,6 +9,7 @@ from mlteam.pages.codeowners import FILE as CODEOWNERS
 from mlteam.pages.codeowners import build_code_owners
 from mlteam.pages.generated import refresh_blocks
 from mlteam.pages.records import build_decision, build_postmortem
+from mlteam.repository.broken_files import find_broken_files
 from mlteam.repository.documents import find_renamed, find_renamed_question, list_documents
 from mlteam.repository.markdown import parse_page
 from mlteam.repository.page import Page
@@ -33,9 +34,13 @@ def fix_project(root: Path) -> list[str]:
 
 
 def refresh_pages(root: Path) -> list[str]:
-    """Bring the generated blocks and CODEOWNERS up to date; return one line for each change."""
+    """Bring the generated blocks and CODEOWNERS up to date; return one line for each change.
+
+    While a file that they are made of is broken, the blocks stay as they are.
+    """
     project = Project(root)
-    texts = {path: refresh_blocks(page.text, project) for path, page in project.pages.items() if page.generated}
+    pages = {} if find_broken_files(project) else project.pages
+    texts = {path: refresh_blocks(page.text, project) for path, page in pages.items() if page.generated}
     texts[CODEOWNERS] = build_code_owners(project)
     return [f"refreshed {path}" for path, text in texts.items() if save_text(root / path, text)]
 

@@ -78,7 +78,7 @@ def _explain_missing_data(project: Project) -> str:
 
 def _choose_pipeline(project: Project) -> str:
     """Return the pipeline that commands mean where pyproject.toml names none of several, or an empty text."""
-    settings = get_table(project.pyproject, "tool", "mlteam")
+    settings = get_table(project.read_tables("pyproject.toml"), "tool", "mlteam")
     return "" if "pipeline" in settings or len(project.pipelines) < 2 else next(iter(project.pipelines))  # noqa: PLR2004
 
 

@@ -116,6 +116,13 @@ class Project:
                 self._texts[path] = ""
         return self._texts[path]
 
+    def read_tables(self, path: str) -> dict[str, Any]:
+        """Return the tables of a TOML file, none if it is missing or not TOML."""
+        try:
+            return parse_toml(self.read(path))
+        except tomllib.TOMLDecodeError:
+            return {}
+
     @cached_property
     def team(self) -> Team:
         """The people and the stage."""
@@ -173,14 +180,6 @@ class Project:
         shared = self.engine.get(f"{ENGINE}/cli/options.py", "")
         modules = [text for path, text in self.engine.items() if path.startswith(f"{ENGINE}/cli/")]
         return {name: c for text in modules for name, c in python_code.find_commands(text, shared).items()}
-
-    @cached_property
-    def pyproject(self) -> dict[str, Any]:
-        """The settings in pyproject.toml, none if it is missing or not TOML."""
-        try:
-            return parse_toml(self.read("pyproject.toml"))
-        except tomllib.TOMLDecodeError:
-            return {}
 
     @cached_property
     def pipeline_files(self) -> list[str]:

@@ -9,7 +9,7 @@ from mlteam.config.jobs import combine_jobs
 from mlteam.pages.blocks.markup import block, build_table, escape_cell, keep_markup, mark_code
 from mlteam.repository.monitoring_files import list_rules
 from mlteam.repository.project import Project
-from mlteam.repository.toml_files import get_table, parse_toml
+from mlteam.repository.toml_files import get_table
 
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 CRON = re.compile(r"(?P<minute>\d+) (?P<hour>\d+) \* \* (?P<day>\*|[0-6])")
@@ -98,8 +98,8 @@ def build_packages(project: Project) -> str:
     """Show the packages that the engine and the project require directly, with their versions."""
     rows: list[list[str]] = []
     seen: set[str] = set()
-    engine = parse_toml(project.read("engine/pyproject.toml"))
-    for content, part in ((engine, "engine"), (project.pyproject, "project")):
+    for path, part in (("engine/pyproject.toml", "engine"), ("pyproject.toml", "project")):
+        content = project.read_tables(path)
         groups = get_table(content, "dependency-groups") if part == "project" else {}
         listed = [get_table(content, "project").get("dependencies", []), *groups.values()]
         matches = [REQUIREMENT.match(r) for group in listed for r in group if isinstance(r, str)]

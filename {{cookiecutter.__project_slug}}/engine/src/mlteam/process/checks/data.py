@@ -1,6 +1,5 @@
 """Checks of the data: sources, models, features and generated blocks agree."""
 
-import tomllib
 from collections.abc import Iterator
 
 from mlteam.pages.blocks import BLOCKS
@@ -8,22 +7,18 @@ from mlteam.pages.blocks.runs import RUN_BLOCKS, find_newer_run, shows_run
 from mlteam.pages.generated import compare_blocks
 from mlteam.process.checks.registry import check
 from mlteam.process.findings import WARNING, Finding
+from mlteam.repository.broken_files import find_broken_files
 from mlteam.repository.documents import list_documents
 from mlteam.repository.project import ENGINE, Project
 from mlteam.repository.suggestions import suggest
-from mlteam.repository.toml_files import find_error_line, find_key_line, find_word_line, get_table
+from mlteam.repository.toml_files import find_key_line, find_word_line, get_table
 
 
 @check("PRC043", "the files that decide can be parsed")
 def check_files(project: Project) -> Iterator[Finding]:
-    """Parse pyproject.toml, the pipeline files and the descriptions of the SQL; a broken one must not pass as empty."""
-    for path in ("pyproject.toml", *project.pipeline_files):
-        try:
-            tomllib.loads(project.read(path))
-        except tomllib.TOMLDecodeError as error:
-            yield Finding(path, find_error_line(error), f"not TOML: {error}", fix="fix the line")
-    for path, (line, reason) in project.dbt.errors.items():
-        yield Finding(path, line, f"not YAML: {reason}", fix="fix the line")
+    """Parse settings, pipelines, descriptions of the SQL, rules and manifests; a broken one must not pass as empty."""
+    for path, (line, reason) in project.remember(find_broken_files).items():
+        yield Finding(path, line, reason, fix="fix the line")
 
 
 @check("PRC044", "every source is declared with owner, freshness and description, and read")
@@ -121,6 +116,7 @@ def check_runs(project: Project) -> Iterator[Finding]:
 @check("PRC050", "every generated block is up to date")
 def check_blocks(project: Project) -> Iterator[Finding]:
     """Compare the blocks of each page with what `--fix` would write, and look for required ones."""
+    known = not project.remember(find_broken_files)
     for document, page in list_documents(project):
         for block in document.blocks:
             if block not in page.generated:
@@ -132,7 +128,7 @@ def check_blocks(project: Project) -> Iterator[Finding]:
         for block, (first, _) in page.generated.items():
             if block not in BLOCKS:
                 yield Finding(path, first, f"no such block: {block!r}", fix=suggest(block, BLOCKS))
-        if page.generated and (difference := compare_blocks(page.text, project)):
+        if page.generated and known and (difference := compare_blocks(page.text, project)):
             line, found, expected = difference
             fix = "nox -s process -- --fix"
             yield Finding(path, line, "a generated block is out of date", expected=expected, found=found, fix=fix)

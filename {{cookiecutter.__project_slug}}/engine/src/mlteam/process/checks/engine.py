@@ -64,7 +64,7 @@ def check_engine_edits(project: Project) -> Iterator[Finding]:
 @check("PRC093", "engine/ has the version that pyproject.toml names")
 def check_engine_version(project: Project) -> Iterator[Finding]:
     """Compare `engine` under `[tool.mlteam]` with engine/RELEASE."""
-    expected = str(get_table(project.pyproject, "tool", "mlteam").get("engine", ""))
+    expected = str(get_table(project.read_tables("pyproject.toml"), "tool", "mlteam").get("engine", ""))
     found = read_release(project.root / "engine")["version"]
     if project.exists("engine/pyproject.toml") and expected and found != expected:
         message = f"the project's files expect engine {expected}, and engine/ is {found or 'not a release'}"

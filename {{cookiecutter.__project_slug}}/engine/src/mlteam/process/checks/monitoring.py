@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mlteam.config.jobs import CRONJOBS, combine_jobs, read_cronjobs
 from mlteam.process.checks.registry import check
 from mlteam.process.findings import WARNING, Finding
+from mlteam.repository.broken_files import find_broken_files
 from mlteam.repository.dbt_files import list_tables, parse_yaml
 from mlteam.repository.monitoring_files import (
     DASHBOARD,
@@ -39,7 +40,7 @@ FINDING_CALLS = ("Finding", "compare_with_limit", "report_unknown")
 def check_cronjobs(project: Project) -> Iterator[Finding]:
     """Compare what the manifests say with the jobs of the pipelines."""
     path = CRONJOBS.as_posix()
-    if not project.exists(path):
+    if not project.exists(path) or path in project.remember(find_broken_files):
         return
     content, _ = parse_yaml(project.read(path))
     found = {job.name: job for job in read_cronjobs(content)}
@@ -58,7 +59,7 @@ def check_cronjobs(project: Project) -> Iterator[Finding]:
 def check_sections(project: Project) -> Iterator[Finding]:
     """Compare the alerts with the headings under Alerts."""
     rules, sections = list_rules(project), list_alert_sections(project)
-    if RUNBOOK not in project.pages:
+    if RUNBOOK not in project.pages or RULES in project.remember(find_broken_files):
         return
     for name, rule in rules.items():
         if name not in sections:
@@ -122,6 +123,8 @@ def check_rule_metrics(project: Project) -> Iterator[Finding]:
 def check_tests(project: Project) -> Iterator[Finding]:
     """Compare the tests with the rules: promtool accepts a test of an alert that does not exist."""
     rules, text = list_rules(project), project.read(TESTS)
+    if {RULES, TESTS} & project.remember(find_broken_files).keys():
+        return
     outcomes: dict[str, set[bool]] = {name: set() for name in rules}
     for case in list_tables(parse_yaml(text)[0].get("tests")):
         for test in list_tables(case.get("alert_rule_test")):

@@ -126,7 +126,8 @@ def check_limits(project: Project) -> Iterator[Finding]:
 @check("PRC040", "a version in a page is the version in its file")
 def check_versions(project: Project) -> Iterator[Finding]:
     """Compare versions of Python and of the engine with pyproject.toml and engine/RELEASE."""
-    python = _list_python_versions(str(get_table(project.pyproject, "project").get("requires-python", "")))
+    settings = get_table(project.read_tables("pyproject.toml"), "project")
+    python = _list_python_versions(str(settings.get("requires-python", "")))
     engine = re.findall(r'"(\d[\d.]*)"', project.read("engine/RELEASE") or project.read("pyproject.toml"))
     for path, page in project.reference_pages.items():
         for block in page.blocks:

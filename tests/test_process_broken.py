@@ -1,0 +1,46 @@
+"""A file that decides something and cannot be parsed is one finding with its line; the pages stay as they are."""
+
+from pathlib import Path
+
+import baking
+import pytest
+from edits import PIPELINE, append, check, committed, findings
+
+FILES = {
+    "pyproject.toml": "\n[tool.other\n",
+    "engine/pyproject.toml": "\n[tool.other\n",
+    PIPELINE: "\n[gates\n",
+    "monitoring/alerts.yml": "\n  a: [b\n",
+    "monitoring/alerts_test.yml": "\n  a: [b\n",
+    "deploy/kubernetes/schedule.yaml": "\n  a: [b\n",
+    "sql/models/staging/stg_flights.yml": "\n  a: [b\n",
+    "sql/models/features/flight_features.yml": "\n  a: [b\n",
+}
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_a_broken_file_is_named_with_its_line(project: Path, path: str) -> None:
+    committed(project)
+    lines = (project / path).read_text(encoding="utf-8").count("\n")
+    append(path, FILES[path])(project)
+    found = [(code, line) for code, where, line in findings(project) if where == path]
+    assert "PRC043" in dict(found)
+    assert 1 <= dict(found)["PRC043"] <= lines + 3
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_nothing_is_written_from_a_broken_file(project: Path, path: str) -> None:
+    committed(project)
+    append(path, FILES[path])(project)
+    done = check(project, "--fix")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert baking.run("git", "diff", "--name-only", cwd=project).stdout.splitlines() == [path]
+    assert "PRC050" not in done.stdout
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if not path.startswith("sql/")])
+def test_nothing_else_is_reported_because_of_it(project: Path, path: str) -> None:
+    committed(project)
+    append(path, FILES[path])(project)
+    assert {code for code, where, _ in findings(project) if where != "engine/RELEASE"} == {"PRC043"}
