@@ -45,6 +45,15 @@ def test_a_file_that_is_not_toml_names_its_line(project: Path) -> None:
     assert "flights.toml:7: not TOML" in refusal(path)
 
 
+def test_a_file_in_another_encoding_is_named_and_a_mark_of_its_own_is_read(project: Path) -> None:
+    path = project / "pipelines" / "flights.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8-sig")
+    assert pipelines.read_spec_file(path).name == "flights"
+    path.write_text(text, encoding="utf-16")
+    assert "flights.toml: not UTF-8 text" in refusal(path)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

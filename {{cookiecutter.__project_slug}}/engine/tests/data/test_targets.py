@@ -72,6 +72,35 @@ def test_a_target_that_cannot_be_used_is_named(profiles: Path, old: str, new: st
     assert str(refused.value) == f"sql/profiles.yml: {message}"
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"warehouse:\n  target: dev\n outputs: [\n", "sql/profiles.yml:3: not YAML"),
+        ("warehouse: {}".encode("utf-16"), "sql/profiles.yml:1: not YAML"),
+        (b"", "it lacks the profile warehouse"),
+        (b"warehouse: 1\n", "it lacks the profile warehouse"),
+        (b"warehouse: {outputs: {}}\n", "it lacks the profile warehouse"),
+        (b"warehouse: {outputs: {dev: duckdb}}\n", "it lacks the profile warehouse"),
+        (b"warehouse: {outputs: {dev: {type: duckdb}}}\n", "there is no target 'default'"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_broken_profile_is_named(profiles: Path, content: bytes | None, said: str) -> None:
+    profiles.unlink()
+    if content is not None:
+        profiles.write_bytes(content)
+    with pytest.raises(ProjectError) as refused:
+        targets.load_target()
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["sources: 1\n", "sources: [1]\n", "- 1\n", "sources: [{name: a, tables: 3}]\n"])
+def test_sources_of_another_form_are_named(profiles: Path, content: str) -> None:
+    sources.SOURCES_FILE.write_text(content)
+    with pytest.raises(ProjectError, match="the sources are not tables"):
+        sources.load_sources()
+
+
 def test_a_missing_library_says_what_to_install(profiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "LIBRARIES", {"postgres": ("json", "no_such.driver")})
     with pytest.raises(ProjectError, match=r"needs no_such.driver, which is not installed\nrun `uv add") as refused:

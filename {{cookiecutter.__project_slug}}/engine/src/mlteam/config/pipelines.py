@@ -92,9 +92,11 @@ def read_spec_file(path: Path, overrides: Sequence[str] = ()) -> Spec:
     Raises:
         ProjectError: The file is not TOML, or says something that a spec does not know; names the line.
     """
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_bytes().decode("utf-8-sig")
         return Spec.model_validate(_apply_overrides({"name": path.stem, **tomllib.loads(text)}, overrides))
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"not UTF-8 text: {error.reason}", where=str(path), fix="save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         raise ProjectError(f"not TOML: {error}", where=f"{path}:{line[1] if line else 1}", fix="fix the line") from None

@@ -37,7 +37,7 @@ def load_team() -> Team:
         ProjectError: The file is missing or not TOML.
     """
     try:
-        content = tomllib.loads(TEAM_FILE.read_text(encoding="utf-8"))
+        content = tomllib.loads(TEAM_FILE.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ProjectError(f"not readable: {error}", where=str(TEAM_FILE), fix="fix or restore the file") from None
     return Team(content.get("people", {}), content.get("roles", {}))

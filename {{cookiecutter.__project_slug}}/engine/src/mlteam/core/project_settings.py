@@ -17,7 +17,7 @@ def read_project_setting(key: str) -> str:
     """
     try:
         settings = tomllib.loads(PYPROJECT.read_text(encoding="utf-8")).get("tool", {}).get("mlteam", {})
-    except (OSError, tomllib.TOMLDecodeError):
+    except (OSError, ValueError):
         return ""
     for name, value in settings.items():
         if name not in KEYS:
@@ -31,5 +31,5 @@ def read_project_name() -> str:
     """Return the name of the project, as packages are named; that of its folder where there is no pyproject.toml."""
     try:
         return str(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["name"])
-    except (OSError, tomllib.TOMLDecodeError, KeyError):
+    except (OSError, ValueError, KeyError):
         return Path.cwd().name

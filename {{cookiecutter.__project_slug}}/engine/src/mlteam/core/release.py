@@ -38,7 +38,7 @@ def read_release(folder: Path) -> dict[str, str]:
     """Read `version` and `tree_sha256` of an engine; empty texts where the file does not say."""
     try:
         release = tomllib.loads((folder / RELEASE).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError):
+    except (OSError, ValueError):
         release = {}
     return {key: str(release.get(key, "")) for key in ("version", "tree_sha256")}
 
@@ -62,7 +62,7 @@ def check_version(pyproject: Path) -> None:
     try:
         text = pyproject.read_text(encoding="utf-8")
         expected = str(tomllib.loads(text)["tool"]["mlteam"]["engine"])
-    except (OSError, KeyError, tomllib.TOMLDecodeError):
+    except (OSError, KeyError, ValueError):
         return
     from importlib.metadata import version
 

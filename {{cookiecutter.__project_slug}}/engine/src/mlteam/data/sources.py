@@ -79,6 +79,9 @@ def load_sources(target: Target | None = None) -> list[Source]:
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
         raise ProjectError("not YAML", where=f"{SOURCES_FILE}:{line}", fix="fix the line") from None
+    except (AttributeError, TypeError):
+        fix = "declare each source and each table as the others are"
+        raise ProjectError("the sources are not tables", where=str(SOURCES_FILE), fix=fix) from None
     except KeyError as error:
         raise ProjectError(
             f"a source lacks {error}", where=str(SOURCES_FILE), fix="declare it as the other sources do"

@@ -52,9 +52,10 @@ def load_target(name: str | None = None) -> Target:
     """Return a target by its name; where none is given, that of `MLTEAM_TARGET`, or else the profile's own.
 
     Raises:
-        ProjectError: There is no such target, its engine is not known, or a library is missing.
+        ProjectError: The profile cannot be read, there is no such target, its engine is not known, or a library is
+            missing.
     """
-    profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
+    profile = _read_profile(PROFILES)
     name = name or os.environ.get(TARGET_VARIABLE) or str(profile["target"])
     if name not in profile["outputs"]:
         raise ProjectError(f"there is no target {name!r}", where=str(PROFILES), fix=suggest(name, profile["outputs"]))
@@ -72,17 +73,36 @@ def load_target(name: str | None = None) -> Target:
     return Target(name, kind, settings)
 
 
+def _read_profile(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(f"cannot be read: {error.strerror}", where=str(file), fix="restore it from git") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+        raise ProjectError("not YAML", where=f"{file}:{line}", fix="fix the line") from None
+    profile = content.get("warehouse") if isinstance(content, dict) else None
+    outputs = profile.get("outputs") if isinstance(profile, dict) else None
+    if not isinstance(profile, dict) or not _has_tables(outputs):
+        what = "it lacks the profile warehouse, whose outputs are tables"
+        raise ProjectError(what, where=str(file), fix="restore it from git")
+    # The name is the one that dbt takes where the file has none.
+    return {"target": "default", **profile}
+
+
+def _has_tables(outputs: object) -> bool:
+    return isinstance(outputs, dict) and bool(outputs) and all(isinstance(found, dict) for found in outputs.values())
+
+
 def load_local_target(project: Path = SQL) -> Target:
     """Return the first target of a project's profile that is DuckDB."""
-    profile = yaml.safe_load((project / PROFILES.name).read_text(encoding="utf-8"))["warehouse"]
-    outputs = profile["outputs"].items()
+    outputs = _read_profile(project / PROFILES.name)["outputs"].items()
     return next(Target(name, LOCAL, settings) for name, settings in outputs if settings["type"] == LOCAL)
 
 
 def has_other_engines() -> bool:
     """Return whether the profile names an engine beside the one here."""
-    profile = yaml.safe_load(PROFILES.read_text(encoding="utf-8"))["warehouse"]
-    return any(settings.get("type") != LOCAL for settings in profile["outputs"].values())
+    return any(settings.get("type") != LOCAL for settings in _read_profile(PROFILES)["outputs"].values())
 
 
 def load_built_target() -> Target:

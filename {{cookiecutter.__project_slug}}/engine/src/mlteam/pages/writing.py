@@ -41,7 +41,8 @@ def refresh_pages(root: Path) -> list[str]:
     project = Project(root)
     pages = {} if find_broken_files(project) else project.pages
     texts = {path: refresh_blocks(page.text, project) for path, page in pages.items() if page.generated}
-    texts[CODEOWNERS] = build_code_owners(project)
+    owners = build_code_owners(project)
+    texts |= {} if CODEOWNERS in project.undecodable else {CODEOWNERS: owners}
     return [f"refreshed {path}" for path, text in texts.items() if save_text(root / path, text)]
 
 

@@ -52,7 +52,8 @@ def check_cronjobs(project: Project) -> Iterator[Finding]:
             what = f"CronJob {job.name} is not there, or differs from [schedule]"
             yield Finding(path, lines.get(job.name, 1), what, fix=FIX_CRONJOBS)
     for name in found:
-        yield Finding(path, lines[name], f"CronJob {name} is not in [schedule] of any pipeline", fix=FIX_CRONJOBS)
+        what = f"CronJob {name} is not in [schedule] of any pipeline"
+        yield Finding(path, lines.get(name, 1), what, fix=FIX_CRONJOBS)
 
 
 @check("PRC080", "every alert has a section in the runbook, and every such section an alert")
