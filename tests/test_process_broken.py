@@ -4,7 +4,7 @@ from pathlib import Path
 
 import baking
 import pytest
-from edits import PIPELINE, append, check, committed, findings
+from edits import PIPELINE, append, check, committed, findings, replace
 
 FILES = {
     "pyproject.toml": "\n[tool.other\n",
@@ -44,3 +44,24 @@ def test_nothing_else_is_reported_because_of_it(project: Path, path: str) -> Non
     committed(project)
     append(path, FILES[path])(project)
     assert {code for code, where, _ in findings(project) if where != "engine/RELEASE"} == {"PRC043"}
+
+
+def test_code_owners_in_another_encoding_keep_what_they_say(project: Path) -> None:
+    committed(project)
+    file = project / "CODEOWNERS"
+    content = file.read_text(encoding="utf-8").encode("utf-16")
+    file.write_bytes(content)
+    done = check(project, "--fix")
+    assert (done.returncode, file.read_bytes()) == (1, content)
+    assert "CODEOWNERS:1:1: PRC006" in done.stdout
+
+
+def test_a_release_in_another_encoding_is_none(project: Path) -> None:
+    file = project / "engine" / "RELEASE"
+    file.write_bytes(file.read_text(encoding="utf-8").encode("utf-16"))
+    assert ("PRC093", "pyproject.toml") in {(code, path) for code, path, _ in findings(project)}
+
+
+def test_a_job_without_a_name_is_one_too_many(project: Path) -> None:
+    replace("deploy/kubernetes/schedule.yaml", "name: data,", "")(project)
+    assert "PRC087" in {code for code, _, _ in findings(project)}
