@@ -6,9 +6,14 @@ from functools import cache
 from mlteam.repository.project import ENGINE, Project
 
 
-@cache
-def is_defined(code: str, name: str) -> bool:
+def is_defined(project: Project, name: str) -> bool:
     """Return whether a name occurs in the code as a whole word."""
+    if name not in project.looked_up:
+        project.looked_up[name] = _find_word(project.code, name)
+    return project.looked_up[name]
+
+
+def _find_word(code: str, name: str) -> bool:
     start = code.find(name)
     while start >= 0:
         around = code[start - 1 : start] + code[start + len(name) : start + len(name) + 1]

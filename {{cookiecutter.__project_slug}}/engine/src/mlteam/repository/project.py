@@ -37,6 +37,7 @@ class Project:
         root: The folder.
         undecodable: Path to reason of each file that is not UTF-8.
         built_blocks: The generated blocks built so far, since several pages show the same.
+        looked_up: Each name that was looked up so far, with whether the code contains it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -44,6 +45,7 @@ class Project:
         self._texts: dict[str, str] = {}
         self.undecodable: dict[str, str] = {}
         self.built_blocks: dict[str, str] = {}
+        self.looked_up: dict[str, bool] = {}
         self._computed: dict[object, Any] = {}
         self._owners: dict[tuple[str, str], str] = {}
 

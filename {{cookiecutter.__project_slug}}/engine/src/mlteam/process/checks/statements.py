@@ -42,7 +42,7 @@ def check_names(project: Project) -> Iterator[Finding]:
         for span in page.spans:
             strict = path in project.reference_pages or span.line in confirmed
             named = [name for name in _list_names(span.text) if name not in project.sessions]
-            unknown = [name for name in named if not is_defined(project.code, name)]
+            unknown = [name for name in named if not is_defined(project, name)]
             table = TABLE.fullmatch(span.text)
             unknown += [table[1]] if table and table[1].partition(".")[0] not in tables else []
             for name in unknown:
