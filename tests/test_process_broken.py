@@ -46,6 +46,14 @@ def test_nothing_else_is_reported_because_of_it(project: Path, path: str) -> Non
     assert {code for code, where, _ in findings(project) if where != "engine/RELEASE"} == {"PRC043"}
 
 
+def test_a_severity_is_not_compared_with_broken_rules(project: Path) -> None:
+    old = "**Meaning:** The process runs"
+    replace("docs/runbook.md", old, old.replace("The", "Its severity is page. The"))(project)
+    before = {code for code, _, _ in findings(project)}
+    append("monitoring/alerts.yml", FILES["monitoring/alerts.yml"])(project)
+    assert {code for code, _, _ in findings(project)} - before == {"PRC043"}
+
+
 def test_code_owners_in_another_encoding_keep_what_they_say(project: Path) -> None:
     committed(project)
     file = project / "CODEOWNERS"

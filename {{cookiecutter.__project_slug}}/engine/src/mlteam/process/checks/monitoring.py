@@ -83,7 +83,7 @@ def check_parts(project: Project) -> Iterator[Finding]:
         severity, limits = get_table(rule, "labels").get("severity"), list_rule_numbers(rule)
         for block in section.blocks:
             for found in re.findall(r"\bseverity\b\W{1,6}(?:is |of )?(\w+)", block.text, re.IGNORECASE):
-                if found in severities and found != severity:
+                if rule and found in severities and found != severity:
                     message = f"{name} has severity {severity} in {RULES}"
                     yield Finding(RUNBOOK, block.line, message, found=found, fix="correct or delete it")
             meaning = block.text if block.label in ("", "Meaning:") else ""
