@@ -206,3 +206,9 @@ def test_a_picture_has_the_usual_size() -> None:
     picture = common.render_picture("t", alt.Chart(alt.InlineData(values=[])).mark_point(), "why?")
     content = json.loads(picture.svg)
     assert (content["width"], content["height"], picture.question) == (common.WIDTH, common.HEIGHT, "why?")
+
+
+def test_numbers_of_an_axis_keep_apart_beside_what_a_chart_configures() -> None:
+    dots = alt.Chart(alt.InlineData(values=[])).mark_point().configure(aria=False)
+    config = json.loads(common.render_svg(dots))["config"]
+    assert (config["aria"], config["axis"]["labelSeparation"]) == (False, common.LABEL_SEPARATION)

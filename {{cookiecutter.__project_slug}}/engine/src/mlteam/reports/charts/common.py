@@ -15,7 +15,7 @@ BLUE, GREY, RED = "#2563a8", "#a3a3a3", "#c2410c"
 CURVE_COLORS = alt.Scale(domain=["model", "baseline"], range=[BLUE, GREY])
 DASH = [4, 3]
 # Pixels between the numbers of an axis: without any, 3,500 and 4,000 read as one.
-CONFIG = {"axis": {"labelSeparation": 8}}
+LABEL_SEPARATION = 8
 ChartRows = list[dict[str, Any]]
 NamedPredictions = Mapping[str, Floats]
 
@@ -87,7 +87,7 @@ def render_svg(chart: Any) -> str:
     """Return a chart as SVG text."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(chart.to_json(), config=CONFIG))
+    return str(vl_convert.vegalite_to_svg(chart.configure_axis(labelSeparation=LABEL_SEPARATION).to_json()))
 
 
 def _unpack_estimate(estimate: Estimate) -> dict[str, float | None]:
