@@ -74,7 +74,7 @@ LEFT_OUT = ("Shift", "Bit", "Mod", "Pow", "FloorDiv", "Is_", "_Is", "MatMult", "
 # mistakes in the code alone.
 IRRELEVANT = re.compile(
     r"\b(size|opacity|width|height|labelLimit|labelAngle|labelOverlap|tickCount|tickMinStep|columns|padding|aria|strict)="
-    r"[^=,()]*$|(Step|default_rng)\($|^(WIDTH|DASH|PANEL_HEIGHT|BAR_HEIGHT|MAX_LABEL_LENGTH)\b"
+    r"[^=,()]*$|(Step|default_rng)\($|^(WIDTH|DASH|LABEL_SEPARATION|PANEL_HEIGHT|BAR_HEIGHT|MAX_LABEL_LENGTH)\b"
 )
 TIMEOUT_SECONDS = 240
 GOAL = 0.9
