@@ -131,7 +131,7 @@ def test_categories_of_a_file_that_training_did_not_see_are_counted(
     Path("new.csv").write_text("carrier,hour,wind\nZZ,1,2\nXX,1,2\nZZ,3,4\n")
     predict.predict_dataset(spec, "candidate", "new.csv", plot=False)
     said = capsys.readouterr().out
-    assert "training did not see 2 values of carrier, such as 'ZZ': they count as missing" in said
+    assert "training did not see values of carrier such as 'ZZ', which count as missing (2 of 3 rows)" in said
 
 
 def test_predictions_of_rows_without_a_label_are_drawn(

@@ -113,6 +113,7 @@ def test_trials_are_drawn_with_the_best_until_then(name: str, values: list[float
     assert depth[0][0]["encoding"]["x"]["scale"]["type"] == "linear"
     assert depth[0][0]["encoding"]["x"]["axis"] == {"tickMinStep": 1}
     assert rate[0][0]["encoding"]["x"]["scale"]["type"] == "log"
+    assert [chart[0][0]["encoding"]["x"]["scale"]["nice"] for chart in (depth, rate)] == [True, False]
     assert rate[0][0]["encoding"]["x"]["axis"] == {}
     assert {row["x"] for row in kind[1][0]} == {"k" * 40}
     assert kind[0][0]["encoding"]["x"]["type"] == "nominal"

@@ -21,7 +21,7 @@ class PredictionSummary:
         rows: Number of rows.
         columns: Their columns.
         parts: The predictions of each batch by what they say, of shape (rows,): four bytes a row.
-        unseen: By feature, how many values training did not see.
+        unseen: By feature, how many rows have a value that training did not see.
         examples: One of these values.
     """
 
@@ -55,5 +55,8 @@ class PredictionSummary:
 
     def describe_unseen_categories(self) -> list[str]:
         """Return a line for each feature with categories that training did not see, which count as missing."""
-        shown = (f"{count:,} values of {name}, such as {self.examples[name]!r}" for name, count in self.unseen.items())
-        return [f"training did not see {what}: they count as missing" for what in shown]
+        return [
+            f"training did not see values of {name} such as {self.examples[name]!r}, which count as missing "
+            f"({count:,} of {self.rows:,} rows)"
+            for name, count in self.unseen.items()
+        ]

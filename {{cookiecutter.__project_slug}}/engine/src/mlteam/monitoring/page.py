@@ -18,7 +18,7 @@ from mlteam.reports.charts.common import BLUE, DASH, GREY, RED, Picture, render_
 
 MAX_RUNS = 400
 MAX_SUBJECTS = 6
-COLORS = [BLUE, RED, GREY, "#4d7c0f", "#7e22ce", "#b45309"]
+COLORS = [BLUE, RED, GREY, "#4d7c0f", "#7e22ce", "#eab308"]
 DATE = alt.X("at:T", title=None, axis=alt.Axis(format="%-d %b %H:%M", labelAngle=-30))
 OWN = alt.Scale(zero=False)
 WHO = alt.Color("who:N", title=None, scale=alt.Scale(domain=["served", "at training"], range=[BLUE, GREY]))

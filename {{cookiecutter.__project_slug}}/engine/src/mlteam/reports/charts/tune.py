@@ -26,7 +26,8 @@ def draw_trials(rows: ChartRows, spaces: dict[str, SearchSpace], metric: Metric)
             {"x": str(row[name])[:MAX_LABEL_LENGTH] if space.among else float(row[name]), "y": row[metric.name]}
             for row in rows
         ]
-        scale = alt.Scale(type="log" if space.log else "linear", zero=False, padding=10)
+        # Rounded to powers of ten, an axis would be mostly empty.
+        scale = alt.Scale(type="log" if space.log else "linear", zero=False, nice=not space.log, padding=10)
         axis = alt.Axis(tickMinStep=1) if space.is_integer else alt.Axis()
         x = alt.X("x:N", title=name) if space.among else alt.X("x:Q", title=name, scale=scale, axis=axis)
         drawn.append(render_picture(name, _draw_dots(values, x, metric.name) + _draw_reference_line(present)))
