@@ -27,6 +27,7 @@ CRONJOBS = "deploy/kubernetes/schedule.yaml"
 ALERT_TESTS = "monitoring/alerts_test.yml"
 DASHBOARD = "monitoring/dashboard.json"
 RUNBOOK = "docs/runbook.md"
+COMPOSE = "docker compose --file deploy/compose.yaml"
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,17 @@ BREACHES = [
         append(DESIGN, "\n`nox -e trian`\n"),
         append(DESIGN, "\n`python -m nox -s data train -- --pipeline x`\n"),
     ),
+    Breach(
+        "PRC032",
+        append(DESIGN, f"\n`{COMPOSE} logs -f servr`\n"),
+        append(DESIGN, f"\n`{COMPOSE} run --rm -e A=b jobs monitor`, `kubectl logs deployment/grafana`\n"),
+    ),
     Breach("PRC034", append(DESIGN, "\n`MLFLOW_TRACKING_URL`\n"), append(DESIGN, "\n`MLFLOW_TRACKING_URI=x`\n")),
+    Breach(
+        "PRC038",
+        append(DESIGN, "\n`curl -d @x.json http://127.0.0.1:8000/version`\n"),
+        append(DESIGN, "\n`curl -d @x.json http://127.0.0.1:8000/predict`, `curl -X GET http://example.org/predict`\n"),
+    ),
     Breach(
         "PRC042",
         replace("PROCESS.md", "GET /version --> server", "GET /about --> server"),
@@ -228,6 +239,21 @@ BREACHES = [
         replace(PIPELINE, '    "seats",\n', ""),
     ),
     Breach("PRC047", nothing, both(snapshot(), report(), fix), "pilot"),
+    Breach(
+        "PRC055",
+        append(DESIGN, "\n`[gates] latency`\n"),
+        append(DESIGN, "\n`[gates] latency_ms = 20`, `[tool.ruff] line-length`, `x` in `[people.ada]`\n"),
+    ),
+    Breach(
+        "PRC056",
+        append(DESIGN, "\nThe gate needs a roc_auc of at least 0.7.\n"),
+        append(DESIGN, "\nIn July roc_auc was below 0.6. The gate needs a roc_auc of at least 0.65.\n"),
+    ),
+    Breach(
+        "PRC057",
+        append(DESIGN, "\nWe use XGBoost 1.7.\n"),
+        append(DESIGN, "\nWe use XGBoost 3.2. Since XGBoost 2.0 it reads categories.\n"),
+    ),
     Breach(
         "PRC060",
         replace(DESIGN, "last_reviewed: never", "last_reviewed: 2999-01-01"),

@@ -68,7 +68,25 @@ def answered(project: Path) -> None:
     (project / "docs/runbook.md").write_text(text, encoding="utf-8", newline="\n")
 
 
+# What people of operations write in a month; nothing of it is untrue.
+OPERATIONS = """
+`docker compose --file deploy/compose.yaml logs --tail 100 -f server | grep ERROR`, `docker compose up our-own-proxy`.
+`docker compose --file deploy/compose.yaml exec -it server sh`.
+`docker compose -f deploy/compose.yaml restart -t 5 server`.
+`docker compose --file deploy/compose.yaml run --rm -e A=b jobs monitor --pipeline flight_delays`
+`kubectl logs deployment/grafana`, `kubectl get service/postgres`.
+`curl -s -H 'Content-Type: application/json' -d @examples/flight_delays.json http://127.0.0.1:8000/predict`
+`curl -X POST http://127.0.0.1:8000/explain --json '{}'`, `curl -sI http://127.0.0.1:8000/metrics`.
+`curl -s http://127.0.0.1:8000/openapi.json`, `curl -s https://shop.example.org/predict`.
+Set `silence_hours` in `[monitoring]`, or `[gates] latency_ms = 20`; `[tool.ruff] line-length` is in `pyproject.toml`.
+Alerts of severity `page` and `ticket` are different; the label `severity` says which.
+XGBoost 2.0 changed how categories are handled. Since pandas 1.0 this is so. We use XGBoost 3.2 and dbt 1.12.
+In July roc_auc was above 0.60, so the launch was late. The launch of March took more than 1.5 hours.
+A launch needs a roc_auc of at least 0.65. `mlteam.open("flight_delays")` opens it.
+"""
+
 LEGITIMATE: dict[str, Edit] = {
+    "the words of operations": append("docs/runbook.md", OPERATIONS),
     "line ends of Windows": crlf,
     "byte-order marks": mark,
     "sections in another order": reverse,

@@ -92,6 +92,20 @@ ROUTES = [
     "curl -s http://127.0.0.1:9999/metrics",
     "curl -s http://localhost:8001/version",
 ]
+COMPOSE = "docker compose --file deploy/compose.yaml"
+DEPLOYED = [
+    f"{COMPOSE} restart servr",
+    f"{COMPOSE} logs -f api",
+    f"{COMPOSE} up --detach server grafna",
+    f"{COMPOSE} exec -it model sh",
+    "kubectl logs deployment/modle",
+    "kubectl create job --from=cronjob/montior monitor-now",
+]
+METHODS = [
+    "curl -X GET http://127.0.0.1:8000/predict",
+    "curl -s -d @examples/x.json http://127.0.0.1:8000/version",
+    "curl -s http://localhost:8000/explain",
+]
 ADDED: list[tuple[str, str, str]] = [
     *(("PRC031", RUNBOOK, f"```sh\n{command}\n```") for command in OPTIONS),
     *(("PRC031", PROCESS, f"Add `{option}` if you like.") for option in BARE_OPTIONS),
@@ -131,6 +145,20 @@ ADDED: list[tuple[str, str, str]] = [
     ("PRC029", RUNBOOK, "```sh\ndocker compose --file deploy/docker-compose.yaml up\n```"),
     ("PRC029", DESIGN, "The test is `tests/test_models.py::test_the_future`."),
     ("PRC029", PIPELINE_PAGE, "See `sql/models/features/flight_feature.sql`."),
+    *(("PRC032", RUNBOOK, f"```sh\n{command}\n```") for command in DEPLOYED),
+    ("PRC030", RUNBOOK, f"```sh\n{COMPOSE} run --rm jobs monitro\n```"),
+    ("PRC031", RUNBOOK, f"```sh\n{COMPOSE} run --rm jobs monitor --fast\n```"),
+    ("PRC033", DESIGN, "MLflow listens on 127.0.0.1:5001."),
+    ("PRC034", SECURITY, "Set `MLTEAM_SERVICE_TOKENS_FILE` on the server."),
+    ("PRC034", HABITS, "Begin with `from mlteam.data import load_all_rows`."),
+    ("PRC036", RUNBOOK, "An alert of severity `critical` wakes somebody."),
+    *(("PRC038", RUNBOOK, f"```sh\n{command}\n```") for command in METHODS),
+    ("PRC038", DESIGN, "A client asks with `GET /predict`."),
+    ("PRC055", PROCESS, "Set `workers` in `[serving]` of the pipeline file."),
+    ("PRC055", DESIGN, "How long is in `[monitoring] grace_days`."),
+    ("PRC055", RUNBOOK, "Write `latency = 20` under `[gates]`."),
+    ("PRC056", PROCESS, "A version is launched only if its `roc_auc` is at least 0.7."),
+    ("PRC056", DESIGN, "The gate fails for a roc_auc below 0.6."),
     ("PRC027", DESIGN, "See [the card](models-card.md)."),
     ("PRC028", DESIGN, "See [the card](model-card.md#threshold)."),
     ("PRC017", CARD, "A command that predicts does not exist yet."),

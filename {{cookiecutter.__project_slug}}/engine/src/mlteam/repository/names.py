@@ -1,9 +1,12 @@
 """Looks up names in the code of the repository: functions, keys, tables, variables."""
 
+import ast
 import re
+from collections.abc import Iterator
 from functools import cache
 
 from mlteam.repository.project import ENGINE, Project
+from mlteam.repository.python_code import parse_module
 
 
 def is_defined(project: Project, name: str) -> bool:
@@ -34,3 +37,18 @@ def list_tables_of_toml(project: Project) -> set[str]:
     text = "\n".join(project.read(file) for file in project.files if file.endswith((".toml", ".toml.jinja")))
     fields = re.findall(r"^    (\w+):", project.engine.get(f"{ENGINE}/config/spec.py", ""), re.MULTILINE)
     return {*fields, *(name.partition(".")[0] for name in re.findall(r"^[# ]*\[+([\w.]+)", text, re.MULTILINE))}
+
+
+def list_keys_of_tables(project: Project) -> dict[str, set[str]]:
+    """Return the keys that a table of a pipeline file may have, for each table that is a class of the settings."""
+    modules = [text for path, text in project.engine.items() if path.startswith(f"{ENGINE}/config/")]
+    classes = [node for text in modules for node in parse_module(text).body if isinstance(node, ast.ClassDef)]
+    fields = {node.name.lower(): set(_list_fields(node)) for node in classes}
+    return {table: keys for table, keys in fields.items() if table in fields.get("spec", ())}
+
+
+def _list_fields(node: ast.ClassDef) -> Iterator[str]:
+    for field in node.body:
+        match field:
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name

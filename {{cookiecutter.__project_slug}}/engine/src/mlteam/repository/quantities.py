@@ -89,6 +89,21 @@ def list_limits(project: Project) -> list[Limit]:
     return found
 
 
+def list_floors(project: Project) -> Iterator[tuple[str, float, str]]:
+    """Yield the primary metric of each pipeline, the least that a launch needs, and the place."""
+    for name, spec in project.pipelines.items():
+        metric, floor = get_table(spec, "evaluation").get("primary"), get_table(spec, "gates").get("floor")
+        if isinstance(metric, str) and isinstance(floor, int | float):
+            yield metric, floor, f"pipelines/{name}.toml: gates.floor"
+
+
+def list_required_versions(project: Project) -> dict[str, tuple[str, str]]:
+    """Return the least version of each package that pyproject.toml or the engine requires, and the first too high."""
+    text = project.read("pyproject.toml") + project.read("engine/pyproject.toml")
+    found = re.findall(r'"([a-z][a-z0-9-]*)(?:\[[^\]]*\])?>=([\d.]+)(?:,<([\d.]+))?', text)
+    return {name: (low, high) for name, low, high in found}
+
+
 @cache
 def _read_defaults(code: str) -> dict[str, dict[str, object]]:
     """Return the default of each field of the settings classes of a module, by table and key."""

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from mlteam.process.checks.registry import check
-from mlteam.process.findings import Finding
-from mlteam.repository.command_lines import parse_command
+from mlteam.process.findings import WARNING, Finding
+from mlteam.repository.command_lines import COMPOSE, find_curl_method, list_services, parse_command
+from mlteam.repository.deployments import list_compose_services, list_kubernetes_names
 from mlteam.repository.page import Page, Span
 from mlteam.repository.project import PROCESS, Project
 from mlteam.repository.suggestions import find_nearest, suggest
@@ -19,8 +20,10 @@ OWN_OPTIONS = {"process": CHECKER_OPTIONS, "tests": None, "engine_tests": None}
 OPTION = re.compile(r"--[a-z][\w-]*")
 URL = re.compile(r"https?://(?P<host>[\w.-]+)(?::(?P<port>\d+))?(?P<path>/[\w/{}.-]*)?")
 LOCAL = ("127.0.0.1", "localhost", "0.0.0.0", "server")  # noqa: S104
-PORT = re.compile(r"\bport (\d{2,5})\b", re.IGNORECASE)
+PORT = re.compile(r"(?:\bport |(?<![/\w])(?:127\.0\.0\.1|localhost):)(\d{2,5})\b", re.IGNORECASE)
+OBJECT = re.compile(r"\b(?:deployment|cronjob|service|hpa)s?/([a-z][a-z0-9-]*)")
 ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/{}.-]*)")
+MENTIONED = re.compile(r"http|port |127\.0\.0\.1|localhost", re.IGNORECASE)
 # FastAPI adds these.
 BUILT_IN_ROUTES = ("/docs", "/redoc", "/openapi.json")
 
@@ -28,7 +31,8 @@ BUILT_IN_ROUTES = ("/docs", "/redoc", "/openapi.json")
 def _list_commands(project: Project) -> Iterator[tuple[str, Page, Span, tuple[str, ...], tuple[str, ...]]]:
     for path, page in project.pages.items():
         for span in page.commands:
-            names, words = parse_command(span.text) if "nox" in span.text or "mlteam " in span.text else ((), ())
+            is_command = any(word in span.text for word in ("nox", "mlteam ", COMPOSE))
+            names, words = parse_command(span.text) if is_command else ((), ())
             if names:
                 yield path, page, span, names, words
 
@@ -37,7 +41,7 @@ def _list_commands(project: Project) -> Iterator[tuple[str, Page, Span, tuple[st
 def check_sessions(project: Project) -> Iterator[Finding]:
     """Look up `nox -s NAME` among the sessions of noxfile.py, and `mlteam NAME` among the commands."""
     for path, page, span, names, _ in _list_commands(project):
-        known = project.commands if span.text.startswith("mlteam ") else project.sessions
+        known = project.commands if span.text.startswith(("mlteam ", "docker ")) else project.sessions
         for name in names:
             if name not in known and not PLACEHOLDER.search(name):
                 column = max(page.lines[span.line - 1].find(name) + 1, 1)
@@ -81,6 +85,21 @@ def _list_known_options(project: Project, names: tuple[str, ...]) -> set[str] | 
     return known
 
 
+@check("PRC032", "services and objects in documented commands are declared in deploy/")
+def check_deployed(project: Project) -> Iterator[Finding]:
+    """Compare the services of Docker Compose with its file; what kubectl names must not look like a typo."""
+    services, objects = list_compose_services(project), list_kubernetes_names(project)
+    for path, page in project.reference_pages.items():
+        for span in page.commands:
+            found = [(name, services) for name in list_services(span.text) if name not in services]
+            named = OBJECT.findall(span.text) if "kubectl" in span.text else ()
+            found += [(name, objects) for name in named if name not in objects and find_nearest(name, objects, 0.75)]
+            for name, there in found:
+                if there and not PLACEHOLDER.search(name):
+                    message, fix = f"deploy/ declares no {name!r}", suggest(name, there)
+                    yield Finding(path, span.line, message, fix=fix, allow=("names", name))
+
+
 @check("PRC035", "commands name nobody, or somebody in the team")
 def check_people(project: Project) -> Iterator[Finding]:
     """Compare the value of `--by` with team.toml; pages write `--by YOU`, so that they outlast the people."""
@@ -99,7 +118,7 @@ def check_routes(project: Project) -> Iterator[Finding]:
     known = {at for _, at in project.routes} | set(BUILT_IN_ROUTES)
     ports = _list_ports(project)
     for path, page in project.reference_pages.items():
-        texts = [Span(line, n) for n, line in enumerate(page.lines, 1) if "http" in line or "port" in line]
+        texts = [Span(line, n) for n, line in enumerate(page.lines, 1) if MENTIONED.search(line)]
         for span in texts:
             found = [m for m in URL.finditer(span.text) if m["host"] in LOCAL]
             named = [m["port"] for m in found if m["port"]] + PORT.findall(span.text)
@@ -114,6 +133,25 @@ def check_routes(project: Project) -> Iterator[Finding]:
             if route.startswith("/") and route not in known and (near := find_nearest(route, known, 0.75)):
                 message, fix = f"the service has no route {route}", f"did you mean {near}?"
                 yield Finding(path, span.line, message, column=span.column, fix=fix, allow=("routes", route))
+
+
+@check("PRC038", "every documented method of a route exists")
+def check_methods(project: Project) -> Iterator[Finding]:
+    """Compare `GET /path`, and what curl sends to a local URL, with the routes; another service's route warns."""
+    paths = {at for _, at in project.routes}
+    own = (None, "8000", _get_port(project))
+    for path, page in project.reference_pages.items():
+        found = [(span, ROUTE.fullmatch(span.text)) for span in page.spans]
+        named = [(span, match[1], match[2]) for span, match in found if match]
+        for span in (span for span in page.commands if "curl" in span.text):
+            method, urls = find_curl_method(span.text), [m for m in URL.finditer(span.text) if m["host"] in LOCAL]
+            named += [(span, method, m["path"]) for m in urls if method and m["port"] in own and m["path"] in paths]
+        for span, method, at in named:
+            if (method, at) not in project.routes and at not in BUILT_IN_ROUTES:
+                message = f"the service has no route {method} {at}"
+                fix = suggest(f"{method} {at}", [" ".join(known) for known in project.routes])
+                blocks, allow = "" if at in paths else WARNING, ("routes", at)
+                yield Finding(path, span.line, message, column=span.column, fix=fix, blocks=blocks, allow=allow)
 
 
 def _get_port(project: Project) -> str:
