@@ -8,9 +8,9 @@ from mlteam.repository.project import Project
 
 def list_compose_services(project: Project) -> set[str]:
     """Return the services that deploy/compose.yaml declares."""
-    block = re.split(r"\n(?=[^\s#])", project.read(COMPOSE).partition("\nservices:\n")[2])[0]
-    indent = re.search(r"^ +(?=[\w-])", block, re.MULTILINE)
-    return set(re.findall(rf"^{indent[0]}([\w.-]+):", block, re.MULTILINE)) if indent else set()
+    block = re.search(r"^services:.*\n((?:(?:[ #].*)?\n)*)", project.read(COMPOSE) + "\n", re.MULTILINE)
+    indent = re.search(r"^ +(?=[\w-])", block[1], re.MULTILINE) if block else None
+    return set(re.findall(rf"^{indent[0]}([\w.-]+):", block[1], re.MULTILINE)) if block and indent else set()
 
 
 def list_kubernetes_names(project: Project) -> set[str]:
