@@ -89,12 +89,14 @@ def list_limits(project: Project) -> list[Limit]:
     return found
 
 
-def list_floors(project: Project) -> Iterator[tuple[str, float, str]]:
-    """Yield the primary metric of each pipeline, the least that a launch needs, and the place."""
+def list_gate_numbers(project: Project) -> Iterator[tuple[str, set[float], str]]:
+    """Yield for each pipeline with a floor its primary metric, the numbers of its gates, and the place of the floor."""
+    defaults = _read_defaults(project.engine.get(f"{ENGINE}/config/operations.py", "")).get("gates", {})
     for name, spec in project.pipelines.items():
-        metric, floor = get_table(spec, "evaluation").get("primary"), get_table(spec, "gates").get("floor")
-        if isinstance(metric, str) and isinstance(floor, int | float):
-            yield metric, floor, f"pipelines/{name}.toml: gates.floor"
+        metric, gates = get_table(spec, "evaluation").get("primary"), {**defaults, **get_table(spec, "gates")}
+        if isinstance(metric, str) and isinstance(gates.get("floor"), int | float):
+            values = [*gates.values(), *get_table(gates, "champion").values()]
+            yield metric, {v for v in values if isinstance(v, int | float)}, f"pipelines/{name}.toml: gates.floor"
 
 
 def list_required_versions(project: Project) -> dict[str, tuple[str, str]]:

@@ -122,7 +122,7 @@ def check_routes(project: Project) -> Iterator[Finding]:
         for span in texts:
             found = [m for m in URL.finditer(span.text) if m["host"] in LOCAL]
             named = [m["port"] for m in found if m["port"]] + PORT.findall(span.text)
-            own = [m["path"] for m in found if m["path"] and m["port"] in (None, "8000", _get_port(project))]
+            own = [m["path"] for m in found if m["path"] and m["port"] in _list_own_ports(project)]
             wrong = [(port, f"nothing listens on port {port}", ports) for port in named if port not in ports]
             served = [route for route in (route.rstrip(".") for route in own) if route not in ("/", *known)]
             wrong += [(route, f"the service has no route {route}", known) for route in served]
@@ -139,10 +139,11 @@ def check_routes(project: Project) -> Iterator[Finding]:
 def check_methods(project: Project) -> Iterator[Finding]:
     """Compare `GET /path`, and what curl sends to a local URL, with the routes; another service's route warns."""
     paths = {at for _, at in project.routes}
-    own = (None, "8000", _get_port(project))
+    own = _list_own_ports(project)
     for path, page in project.reference_pages.items():
         found = [(span, ROUTE.fullmatch(span.text)) for span in page.spans]
-        named = [(span, match[1], match[2]) for span, match in found if match]
+        # What nearly is a route is reported as such.
+        named = [(s, m[1], m[2]) for s, m in found if m and (m[2] in paths or not find_nearest(m[2], paths, 0.75))]
         for span in (span for span in page.commands if "curl" in span.text):
             method, urls = find_curl_method(span.text), [m for m in URL.finditer(span.text) if m["host"] in LOCAL]
             named += [(span, method, m["path"]) for m in urls if method and m["port"] in own and m["path"] in paths]
@@ -152,6 +153,10 @@ def check_methods(project: Project) -> Iterator[Finding]:
                 fix = suggest(f"{method} {at}", [" ".join(known) for known in project.routes])
                 blocks, allow = "" if at in paths else WARNING, ("routes", at)
                 yield Finding(path, span.line, message, column=span.column, fix=fix, blocks=blocks, allow=allow)
+
+
+def _list_own_ports(project: Project) -> tuple[str | None, ...]:
+    return None, "8000", _get_port(project)
 
 
 def _get_port(project: Project) -> str:

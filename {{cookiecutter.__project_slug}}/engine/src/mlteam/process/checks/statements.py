@@ -10,7 +10,7 @@ from mlteam.repository.names import is_defined, list_keys_of_tables, list_simila
 from mlteam.repository.project import ENGINE, Project
 from mlteam.repository.quantities import (
     NUMBER,
-    list_floors,
+    list_gate_numbers,
     list_limits,
     list_quantities,
     list_required_versions,
@@ -155,17 +155,17 @@ def check_limits(project: Project) -> Iterator[Finding]:
                         yield Finding(path, block.line, message, fix=fix, allow=("phrases", stated))
 
 
-@check("PRC056", "what a launch needs, as a page says, is the floor in the pipeline file")
+@check("PRC056", "what a launch needs, as a page says, is what the pipeline file says")
 def check_floors(project: Project) -> Iterator[Finding]:
-    """Compare numbers after `at least`, `above` or `below` in sentences about a launch that name the primary metric."""
-    floors = list(list_floors(project))
+    """Compare numbers after `at least` or `below` with the gates, in sentences about a launch by the primary metric."""
+    gates = list(list_gate_numbers(project))
     for path, page in project.reference_pages.items():
         for block in (block for block in page.blocks if not block.is_open and LEAST.search(block.text)):
             for sentence in (text for text in _split_sentences(block.text) if LAUNCHED.search(text)):
-                known = {floor: place for metric, floor, place in floors if metric in sentence}
-                for stated in LEAST.findall(sentence) if known else ():
-                    if float(stated) not in known:
-                        message = f"{stated} is not the limit in {next(iter(known.values()))}"
+                named = [(numbers, place) for metric, numbers, place in gates if metric in sentence]
+                for stated in LEAST.findall(sentence) if named else ():
+                    if not any(float(stated) in numbers for numbers, _ in named):
+                        message = f"{stated} is not the limit in {named[0][1]}"
                         fix = "delete the number and name the setting, or correct it"
                         yield Finding(path, block.line, message, fix=fix, allow=("phrases", stated))
 
